@@ -1,0 +1,39 @@
+//! Generates the Rust side of the contracts in `proto/`. protox parses them, so no protoc is needed.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let proto = PathBuf::from("../proto");
+    println!("cargo:rerun-if-changed={}", proto.display());
+    // Services that the core calls.
+    generate(&proto, &["teleport", "mattermost", "bridge"], true)?;
+    // Services that the core answers, and the wall, which has none.
+    generate(&proto, &["plugin", "panel", "wall"], false)
+}
+
+/// Generates all files of the given folders: clients where the core calls, else servers.
+fn generate(proto: &std::path::Path, rooms: &[&str], client: bool) -> Result<(), Box<dyn Error>> {
+    let includes: Vec<_> = rooms.iter().map(|room| proto.join(room)).collect();
+    let mut files = Vec::new();
+    for folder in &includes {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "proto") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let descriptors = protox::Compiler::new(&includes)?
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(&files)?
+        .file_descriptor_set();
+    tonic_prost_build::configure()
+        .build_client(client)
+        .build_server(!client)
+        .build_transport(false)
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! The bridge over the wall.
+
+use tonic_web::GrpcWebClientService;
+
+use super::{Bridge, CredentialFacts, Credentials, Endpoint};
+use crate::mattermost::HostError;
+use crate::proto::bridge as wire;
+use crate::proto::bridge::bridge_client::BridgeClient;
+use crate::wall::WallChannel;
+
+/// The bridge that the shim serves.
+#[derive(Debug, Clone)]
+pub(crate) struct WallBridge {
+    client: BridgeClient<GrpcWebClientService<WallChannel>>,
+}
+
+impl WallBridge {
+    /// The one behind the wall.
+    pub(crate) fn new() -> Self {
+        Self { client: BridgeClient::new(GrpcWebClientService::new(WallChannel::new("host"))) }
+    }
+}
+
+impl Bridge for WallBridge {
+    async fn inspect(&self, credentials: Credentials) -> Result<CredentialFacts, HostError> {
+        Ok(self.client.clone().inspect_credentials(credentials).await?.into_inner())
+    }
+
+    async fn set_endpoint(&self, endpoint: Endpoint) -> Result<(), HostError> {
+        self.client.clone().set_endpoint(endpoint).await?;
+        Ok(())
+    }
+
+    async fn read_file(&self, path: &str) -> Result<Vec<u8>, HostError> {
+        Ok(self.client.clone().read_file(wire::ReadFileRequest { path: path.to_owned() }).await?.into_inner().content)
+    }
+}

@@ -1,0 +1,28 @@
+//! The bridge: certificates, files and the way to Teleport, in the terms of `proto/bridge/bridge.proto`.
+
+#[cfg(target_os = "wasi")]
+mod client;
+
+use std::future::Future;
+
+#[cfg(target_os = "wasi")]
+pub(crate) use client::WallBridge;
+
+pub use crate::proto::bridge::{
+    CredentialProblem, Credentials, EndpointKind, InspectCredentialsResponse as CredentialFacts,
+    SetEndpointRequest as Endpoint,
+};
+
+use crate::mattermost::HostError;
+
+/// The calls of the bridge that the core makes.
+pub trait Bridge: 'static {
+    /// Reads certificates without connecting anywhere.
+    fn inspect(&self, credentials: Credentials) -> impl Future<Output = Result<CredentialFacts, HostError>>;
+
+    /// Makes calls of a cluster's Teleport go to this endpoint from now on.
+    fn set_endpoint(&self, endpoint: Endpoint) -> impl Future<Output = Result<(), HostError>>;
+
+    /// Reads a file on the Mattermost server.
+    fn read_file(&self, path: &str) -> impl Future<Output = Result<Vec<u8>, HostError>>;
+}

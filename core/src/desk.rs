@@ -1,0 +1,548 @@
+//! The desk: puts requests into posts and keeps the posts true. Only the leader has one at work, so posts have one writer.
+//!
+//! News about a request makes it due; a few workers take what is due, one request at a time. A worker reads the record,
+//! learns what Teleport says, writes what it is about to do into the ledger, does it, and writes that it is done. Cut
+//! short anywhere, the record tells the next one what may be half done.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+
+use crate::app::App;
+use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
+use crate::mattermost::{HostError, LogLevel, Mattermost as _, Post};
+use crate::messages;
+use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
+use crate::time::Time;
+use crate::world::World;
+
+/// Requests worked on at once: Mattermost posts fastest with four.
+const WORKERS: usize = 4;
+/// Records read at once when the desk is opened.
+const READERS: usize = 8;
+/// The first wait after a failure; it doubles up to the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait after a failure.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// How much earlier than its intent a post may seem to be made, where two servers' clocks differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
+/// How long a request that should have expired is left alone before Teleport is asked again.
+const EXPIRY_PAUSE: Duration = Duration::from_secs(30);
+
+/// What the desk remembers. Cleared with every epoch, but for what is in a worker's hands.
+#[derive(Debug, Default)]
+pub struct Desk {
+    /// Every request that is open, or has something to be done.
+    cases: RefCell<BTreeMap<String, Case>>,
+    /// Ids that are due, in order.
+    due: RefCell<VecDeque<String>>,
+    /// Ids in a worker's hands, whatever the epoch: no two workers ever have the same one.
+    busy: RefCell<HashSet<String>>,
+    workers: Cell<usize>,
+    /// The cluster whose requests these are; empty until the desk is opened.
+    cluster: RefCell<String>,
+    epoch: Cell<u64>,
+}
+
+/// A request on the desk.
+#[derive(Debug, Default)]
+struct Case {
+    /// Its record as last read or written; none where it must be read.
+    stored: Option<Stored>,
+    /// What was heard since it was last worked on.
+    news: Option<News>,
+    /// Failures in a row.
+    failures: u32,
+    /// What the last one was.
+    trouble: Option<String>,
+    /// When Teleport may next be asked about an expiry that is overdue.
+    expiry_asked: Option<Time>,
+}
+
+/// What was heard of a request.
+#[derive(Debug)]
+enum News {
+    /// What it is now, from the watch or a listing.
+    Put(Box<AccessRequest>),
+    /// Something changed: ask Teleport.
+    Ask,
+    /// Nothing new; work was left over.
+    Resume,
+}
+
+/// A request that could not be put into posts as it should, for the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The request's id.
+    pub request_id: String,
+    /// Why.
+    pub trouble: String,
+}
+
+/// Why a case could not be finished now.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The epoch is over: somebody else goes on.
+    #[error("superseded")]
+    Superseded,
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Teleport(#[from] TeleportError),
+    #[error("{0}")]
+    Posting(String),
+}
+
+impl Desk {
+    /// Forgets everything but what is in a worker's hands.
+    pub(crate) fn clear(&self) {
+        self.cases.borrow_mut().clear();
+        self.due.borrow_mut().clear();
+        self.cluster.borrow_mut().clear();
+    }
+
+    /// Requests that are pending, as far as the desk knows.
+    pub(crate) fn pending(&self) -> usize {
+        let is_pending =
+            |case: &Case| case.stored.as_ref().is_some_and(|stored| stored.record.outcome == Outcome::Pending);
+        self.cases.borrow().values().filter(|case| is_pending(case)).count()
+    }
+
+    /// What could not be done, and is being tried again.
+    pub(crate) fn undelivered(&self) -> Vec<Undelivered> {
+        let cases = self.cases.borrow();
+        let troubled = cases.iter().filter_map(|(id, case)| Some((id, case.trouble.as_ref()?)));
+        troubled.map(|(id, trouble)| Undelivered { request_id: id.clone(), trouble: trouble.clone() }).collect()
+    }
+}
+
+/// Reads the open records of a cluster, unless that was done in this epoch.
+pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) -> Result<(), LedgerError> {
+    if app.desk.epoch.get() == epoch && *app.desk.cluster.borrow() == cluster {
+        return Ok(());
+    }
+    let mattermost = app.world.mattermost();
+    let ids = ledger::ids(mattermost, cluster).await?;
+    let read = stream::iter(ids)
+        .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
+        .buffer_unordered(READERS);
+    let mut read = std::pin::pin!(read);
+    let mut cases = BTreeMap::new();
+    let mut left_over = Vec::new();
+    while let Some((stored, id)) = read.next().await {
+        match stored {
+            Ok(Some(stored)) if stored.record.is_finished() => {}
+            Ok(Some(stored)) => {
+                if !stored.record.is_shown() {
+                    left_over.push(id.clone());
+                }
+                cases.insert(id, Case { stored: Some(stored), ..Default::default() });
+            }
+            Ok(None) => {}
+            // One bad record must not keep all others from being seen.
+            Err(error @ LedgerError::Unreadable { .. }) => {
+                app.log(LogLevel::Error, &error.to_string(), &[("request", &id)])
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    app.desk.due.borrow_mut().clear();
+    *app.desk.cases.borrow_mut() = cases;
+    *app.desk.cluster.borrow_mut() = cluster.to_owned();
+    app.desk.epoch.set(epoch);
+    for id in left_over {
+        note(app, &id, News::Resume);
+    }
+    Ok(())
+}
+
+/// Compares a listing of all pending requests with what the desk knows. What is known and unchanged is not touched.
+pub(crate) fn reconcile<W: World>(app: &Rc<App<W>>, pending: Vec<AccessRequest>) {
+    let mut missing: HashSet<String> = {
+        let cases = app.desk.cases.borrow();
+        let open = cases
+            .iter()
+            .filter(|(_, case)| case.stored.as_ref().is_some_and(|stored| stored.record.outcome == Outcome::Pending));
+        open.map(|(id, _)| id.clone()).collect()
+    };
+    for request in pending {
+        missing.remove(&request.id);
+        let known = app.desk.cases.borrow().get(&request.id).and_then(|case| {
+            let stored = case.stored.as_ref()?;
+            Some((stored.record.request == request && stored.record.outcome == Outcome::Pending, case.news.is_some()))
+        });
+        match known {
+            Some((true, _)) => {}
+            // The watch may have told something newer than the listing.
+            Some((false, _)) => note(app, &request.id.clone(), News::Ask),
+            None => note(app, &request.id.clone(), News::Put(Box::new(request))),
+        }
+    }
+    // Decided, expired or deleted while nobody looked: only Teleport can say which.
+    for id in missing {
+        note(app, &id, News::Ask);
+    }
+}
+
+/// Takes an event of the watch.
+pub(crate) fn hear<W: World>(app: &Rc<App<W>>, event: Event) {
+    match event {
+        Event::Init => {}
+        Event::Put(request) => note(app, &request.id.clone(), News::Put(request)),
+        Event::Delete(id) => note(app, &id, News::Ask),
+    }
+}
+
+/// Takes notice of a decision made here, before the watch tells of it.
+pub(crate) fn decided<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str) {
+    if *app.desk.cluster.borrow() == cluster {
+        note(app, id, News::Ask);
+    }
+}
+
+/// Asks Teleport about every request that should have expired by now.
+pub(crate) fn check_expiry<W: World>(app: &Rc<App<W>>) {
+    let now = app.world.now();
+    let overdue: Vec<String> = {
+        let mut cases = app.desk.cases.borrow_mut();
+        let mut overdue = Vec::new();
+        for (id, case) in cases.iter_mut() {
+            let Some(stored) = &case.stored else { continue };
+            let asked_lately = case.expiry_asked.is_some_and(|asked| now.since(asked) < EXPIRY_PAUSE && asked <= now);
+            let expired = stored.record.request.expires.is_some_and(|expires| expires <= now);
+            if stored.record.outcome == Outcome::Pending && expired && !asked_lately {
+                case.expiry_asked = Some(now);
+                overdue.push(id.clone());
+            }
+        }
+        overdue
+    };
+    for id in overdue {
+        note(app, &id, News::Ask);
+    }
+}
+
+/// Makes a request due.
+fn note<W: World>(app: &Rc<App<W>>, id: &str, news: News) {
+    {
+        let mut cases = app.desk.cases.borrow_mut();
+        let case = cases.entry(id.to_owned()).or_default();
+        case.news = Some(match (case.news.take(), news) {
+            // Asking is never wrong, and what was to be asked may be newer than what is told.
+            (Some(News::Ask), _) | (_, News::Ask) => News::Ask,
+            (Some(put @ News::Put(_)), News::Resume) => put,
+            (_, news) => news,
+        });
+    }
+    make_due(app, id.to_owned());
+}
+
+fn make_due<W: World>(app: &Rc<App<W>>, id: String) {
+    {
+        let mut due = app.desk.due.borrow_mut();
+        if !due.contains(&id) {
+            due.push_back(id);
+        }
+    }
+    if app.desk.workers.get() < WORKERS {
+        app.desk.workers.set(app.desk.workers.get() + 1);
+        let app = Rc::clone(app);
+        app.world.spawn(Box::pin(work(Rc::clone(&app))));
+    }
+}
+
+/// Works until nothing is due.
+async fn work<W: World>(app: Rc<App<W>>) {
+    while let Some(id) = take(&app) {
+        let epoch = app.epoch.get();
+        let done = handle(&app, &id, epoch).await;
+        app.desk.busy.borrow_mut().remove(&id);
+        if app.epoch.get() == epoch {
+            finish(&app, &id, done);
+        } else if app.desk.cases.borrow().get(&id).is_some_and(|case| case.news.is_some()) {
+            // The new epoch wanted it while it was in our hands.
+            make_due(&app, id);
+        }
+    }
+    app.desk.workers.set(app.desk.workers.get() - 1);
+}
+
+/// The next request that is due and in nobody's hands.
+fn take<W: World>(app: &Rc<App<W>>) -> Option<String> {
+    let mut due = app.desk.due.borrow_mut();
+    let mut busy = app.desk.busy.borrow_mut();
+    let free = due.iter().position(|id| !busy.contains(id))?;
+    let id = due.remove(free)?;
+    busy.insert(id.clone());
+    Some(id)
+}
+
+/// Takes a worker's result to the case.
+fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
+    let retry = {
+        let mut cases = app.desk.cases.borrow_mut();
+        let Some(case) = cases.get_mut(id) else { return };
+        match done {
+            Ok(()) => {
+                case.failures = 0;
+                case.trouble = None;
+                let over = case.stored.as_ref().is_none_or(|stored| stored.record.is_finished());
+                if case.news.is_some() {
+                    Some(Duration::ZERO)
+                } else {
+                    if over {
+                        cases.remove(id);
+                    }
+                    None
+                }
+            }
+            Err(Failure::Superseded) => return,
+            Err(failure) => {
+                case.failures = case.failures.saturating_add(1);
+                // What stands in the store may be different from what we think.
+                case.stored = None;
+                case.news.get_or_insert(News::Ask);
+                let text = failure.to_string();
+                if case.trouble.as_ref() != Some(&text) {
+                    app.log(LogLevel::Warn, &text, &[("request", id)]);
+                }
+                case.trouble = Some(text);
+                let wait = FIRST_WAIT.saturating_mul(1 << case.failures.saturating_sub(1).min(16)).min(LONGEST_WAIT);
+                Some(wait)
+            }
+        }
+    };
+    match retry {
+        None => {}
+        Some(Duration::ZERO) => make_due(app, id.to_owned()),
+        Some(wait) => {
+            let (app, id, epoch) = (Rc::clone(app), id.to_owned(), app.epoch.get());
+            let jitter = Duration::from_millis(app.world.random() % 250);
+            let sleep = app.world.sleep(wait + jitter);
+            let world = Rc::clone(&app);
+            world.world.spawn(Box::pin(async move {
+                sleep.await;
+                if app.epoch.get() == epoch {
+                    make_due(&app, id);
+                }
+            }));
+        }
+    }
+}
+
+/// Fails once the epoch is over. Asked before every effect.
+fn check<W: World>(app: &App<W>, epoch: u64) -> Result<(), Failure> {
+    if app.epoch.get() == epoch && app.leader.get() { Ok(()) } else { Err(Failure::Superseded) }
+}
+
+/// Brings one request's posts in line with what Teleport says.
+async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), Failure> {
+    check(app, epoch)?;
+    let cluster = app.desk.cluster.borrow().clone();
+    let (news, stored) = {
+        let mut cases = app.desk.cases.borrow_mut();
+        let case = cases.entry(id.to_owned()).or_default();
+        (case.news.take(), case.stored.clone())
+    };
+    let mattermost = app.world.mattermost();
+    let stored = match stored {
+        Some(stored) => Some(stored),
+        None => ledger::load(mattermost, &cluster, id).await?,
+    };
+    check(app, epoch)?;
+    let Some((request, outcome)) = learn(app, id, news, stored.as_ref()).await? else { return Ok(()) };
+    check(app, epoch)?;
+
+    let mut stored = match stored {
+        Some(stored) => stored,
+        // What was decided before anybody saw it needs nobody's attention.
+        None if outcome != Outcome::Pending => return Ok(()),
+        None => Stored::from(Record::new(request.clone())),
+    };
+    let now = app.world.now();
+    let record = &mut stored.record;
+    let mut changed = record.request != request || record.outcome != outcome;
+    if changed {
+        record.request = request;
+        record.outcome = outcome;
+        record.revision += 1;
+        record.settled_at = (outcome != Outcome::Pending).then(|| record.settled_at.unwrap_or(now));
+    }
+    let (fresh, unreachable) =
+        if outcome == Outcome::Pending { intend(app, record, now).await } else { Default::default() };
+    changed |= !fresh.is_empty();
+    check(app, epoch)?;
+    if changed {
+        ledger::save(mattermost, &cluster, &mut stored).await?;
+    }
+    keep(app, id, epoch, &stored);
+
+    let mut failed = unreachable;
+    let before = stored.record.clone();
+    for index in 0..stored.record.postings.len() {
+        check(app, epoch)?;
+        let record = stored.record.clone();
+        let Some(posting) = stored.record.postings.get_mut(index) else { break };
+        if let Err(error) = show(app, &cluster, &record, posting, fresh.contains(&posting.channel_id)).await {
+            failed.push(error.to_string());
+        }
+    }
+    check(app, epoch)?;
+    if stored.record != before {
+        ledger::save(mattermost, &cluster, &mut stored).await?;
+    }
+    keep(app, id, epoch, &stored);
+    if failed.is_empty() { Ok(()) } else { Err(Failure::Posting(failed.join("; "))) }
+}
+
+/// Keeps the record as it now stands in the store.
+fn keep<W: World>(app: &App<W>, id: &str, epoch: u64, stored: &Stored) {
+    if app.epoch.get() == epoch
+        && let Some(case) = app.desk.cases.borrow_mut().get_mut(id)
+    {
+        case.stored = Some(stored.clone());
+    }
+}
+
+/// What the request is and has come to; none where there is nothing to do.
+async fn learn<W: World>(
+    app: &App<W>,
+    id: &str,
+    news: Option<News>,
+    stored: Option<&Stored>,
+) -> Result<Option<(AccessRequest, Outcome)>, Failure> {
+    let known = stored.map(|stored| &stored.record);
+    let told = match news {
+        None => return Ok(None),
+        Some(News::Resume) => return Ok(known.map(|record| (record.request.clone(), record.outcome))),
+        // A listing or a late event may be older than what is known: decided requests do not become pending again.
+        Some(News::Put(request)) => {
+            let stale =
+                request.state == State::Pending && known.is_some_and(|record| record.outcome != Outcome::Pending);
+            let fewer = known.is_some_and(|record| record.request.reviews.len() > request.reviews.len());
+            if stale || fewer { None } else { Some(request) }
+        }
+        Some(News::Ask) => None,
+    };
+    if let Some(request) = told {
+        let outcome = request.state.into();
+        return Ok(Some((*request, outcome)));
+    }
+    let way = app.way.borrow().clone();
+    let Some(way) = way else { return Err(Failure::Superseded) };
+    if let Some(request) = way.teleport.get(id).await? {
+        let outcome = request.state.into();
+        return Ok(Some((request, outcome)));
+    }
+    Ok(known.map(|record| {
+        let outcome = match record.outcome {
+            Outcome::Pending if record.request.expires.is_some_and(|expires| expires <= app.world.now()) => {
+                Outcome::Expired
+            }
+            Outcome::Pending => Outcome::Deleted,
+            // A deletion after a decision keeps the decision.
+            settled => settled,
+        };
+        (record.request.clone(), outcome)
+    }))
+}
+
+/// Adds a posting for every recipient that has none. Answers the channels added, and what cannot be reached.
+async fn intend<W: World>(app: &App<W>, record: &mut Record, now: Time) -> (HashSet<String>, Vec<String>) {
+    let settings = app.settings();
+    let mut fresh = HashSet::new();
+    let mut unreachable = Vec::new();
+    for recipient in &settings.recipients {
+        match app.recipients.channel(app.world.mattermost(), recipient).await {
+            Ok(channel_id) => {
+                if !record.postings.iter().any(|posting| posting.channel_id == channel_id) {
+                    fresh.insert(channel_id.clone());
+                    record.postings.push(Posting { channel_id, intent_at: now, post_id: None, shown: 0, gone: false });
+                }
+            }
+            Err(error) => unreachable.push(error.to_string()),
+        }
+    }
+    if settings.recipients.is_empty() {
+        unreachable.push("no recipients are set".to_owned());
+    }
+    (fresh, unreachable)
+}
+
+/// Makes one post exist and show the record. `fresh`: nobody can have tried to make it before.
+async fn show<W: World>(
+    app: &App<W>,
+    cluster: &str,
+    record: &Record,
+    posting: &mut Posting,
+    fresh: bool,
+) -> Result<(), HostError> {
+    if posting.gone || (posting.post_id.is_some() && posting.shown == record.revision) {
+        return Ok(());
+    }
+    let mattermost = app.world.mattermost();
+    let plugin_id = app.host.borrow().plugin_id.clone();
+    let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&plugin_id, cluster, record) };
+    if posting.post_id.is_none() && !fresh {
+        posting.post_id = adopt(app, cluster, record, posting).await?;
+    }
+    let Some(post_id) = posting.post_id.clone() else {
+        if record.outcome != Outcome::Pending {
+            // It was settled before it could be posted: there is nothing left to decide.
+            posting.gone = true;
+            return Ok(());
+        }
+        // Mattermost drops a repeat of the same id, which covers an answer that got lost.
+        let pending_id = format!("{}:{}", record.request.id, posting.channel_id);
+        let made = mattermost.create_post(post, pending_id).await?;
+        posting.post_id = Some(made.id);
+        posting.shown = record.revision;
+        return Ok(());
+    };
+    match mattermost.update_post(Post { id: post_id.clone(), ..post }).await {
+        Ok(_) => posting.shown = record.revision,
+        Err(error @ HostError::Unavailable(_)) => return Err(error),
+        // Somebody may have deleted the post: then it is let be.
+        Err(error) => match mattermost.get_post(&post_id).await {
+            Ok(found) if found.delete_at == 0 => return Err(error),
+            Ok(_) | Err(HostError::NotFound(_)) => posting.gone = true,
+            Err(unknown) => return Err(unknown),
+        },
+    }
+    Ok(())
+}
+
+/// Looks for a post that was made before, by this process or by one that did not live to write it down. Should there be
+/// several, the oldest stays.
+async fn adopt<W: World>(
+    app: &App<W>,
+    cluster: &str,
+    record: &Record,
+    posting: &Posting,
+) -> Result<Option<String>, HostError> {
+    let mattermost = app.world.mattermost();
+    let since = posting.intent_at.minus(CLOCK_SKEW);
+    let mut found: Vec<Post> = mattermost
+        .list_bot_posts(&posting.channel_id, since.0)
+        .await?
+        .into_iter()
+        .filter(|post| {
+            let prop = |name: &str| post.props.get(name).map(String::as_str);
+            post.delete_at == 0
+                && post.root_id.is_empty()
+                && prop(messages::REQUEST_PROP) == Some(&record.request.id)
+                && prop(messages::CLUSTER_PROP) == Some(cluster)
+        })
+        .collect();
+    found.sort_by(|one, other| (one.create_at, &one.id).cmp(&(other.create_at, &other.id)));
+    let mut found = found.into_iter().map(|post| post.id);
+    let oldest = found.next();
+    for copy in found {
+        mattermost.delete_post(&copy).await?;
+    }
+    Ok(oldest)
+}

@@ -1,0 +1,239 @@
+//! The ledger: which posts stand for which request, and what they show. Kept in Mattermost's key-value store, one
+//! record a request, written only with compare-and-set.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mattermost::{HostError, Mattermost, Swap};
+use crate::teleport::{AccessRequest, State};
+use crate::time::Time;
+
+/// What a request has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Nobody has decided yet.
+    Pending,
+    /// Granted.
+    Approved,
+    /// Refused.
+    Denied,
+    /// Turned into an access list membership.
+    Promoted,
+    /// Nobody decided in time.
+    Expired,
+    /// Withdrawn before a decision.
+    Deleted,
+}
+
+impl From<State> for Outcome {
+    fn from(state: State) -> Self {
+        match state {
+            State::Pending => Self::Pending,
+            State::Approved => Self::Approved,
+            State::Denied => Self::Denied,
+            State::Promoted => Self::Promoted,
+        }
+    }
+}
+
+/// One post that stands, or shall stand, for a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// The channel it is in.
+    pub channel_id: String,
+    /// When posting was resolved on: the post cannot be older.
+    pub intent_at: Time,
+    /// Its id, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_id: Option<String>,
+    /// The revision of the record that it shows; 0: none yet.
+    #[serde(default)]
+    pub shown: u32,
+    /// Somebody deleted it: it is let be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+/// What the ledger knows of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Layout of the record; see [`VERSION`].
+    pub version: u32,
+    /// The request as Teleport last told it.
+    pub request: AccessRequest,
+    /// What it has come to.
+    pub outcome: Outcome,
+    /// Counts the changes of `request` and `outcome`, from 1.
+    pub revision: u32,
+    /// The posts, one a channel.
+    pub postings: Vec<Posting>,
+    /// When it was settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<Time>,
+}
+
+/// The layout that this code writes.
+pub const VERSION: u32 = 1;
+/// How long a settled record is kept.
+const RETENTION_SECONDS: i64 = 30 * 86_400;
+/// Keys a page of the store's listing.
+const PAGE: i32 = 1_000;
+
+impl Record {
+    /// A record of a pending request that stands nowhere yet.
+    #[must_use]
+    pub fn new(request: AccessRequest) -> Self {
+        let outcome = request.state.into();
+        Self { version: VERSION, request, outcome, revision: 1, postings: Vec::new(), settled_at: None }
+    }
+
+    /// Whether every post shows what it should.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.postings
+            .iter()
+            .all(|posting| posting.gone || (posting.post_id.is_some() && posting.shown == self.revision))
+    }
+
+    /// Whether there is nothing left to do, ever, unless Teleport changes its mind.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.outcome != Outcome::Pending && self.is_shown()
+    }
+}
+
+/// A record together with what stands in the store for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The record.
+    pub record: Record,
+    /// The bytes in the store; none where it has not been saved.
+    raw: Option<Vec<u8>>,
+}
+
+impl From<Record> for Stored {
+    fn from(record: Record) -> Self {
+        Self { record, raw: None }
+    }
+}
+
+/// A failed use of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Somebody else has written the record meanwhile.
+    #[error("the record was changed by another node")]
+    Conflict,
+    /// What stands there is not a record that this version can read.
+    #[error("the record {key} cannot be read ({detail}); it may be from a newer version of the plugin")]
+    Unreadable {
+        /// The store's key.
+        key: String,
+        /// The parser's words.
+        detail: String,
+    },
+    /// The store failed.
+    #[error("Mattermost's key-value store: {0}")]
+    Host(#[from] HostError),
+}
+
+fn prefix(cluster: &str) -> String {
+    format!("request:{cluster}:")
+}
+
+/// Ids of all requests of a cluster that have a record.
+pub async fn ids<M: Mattermost>(mattermost: &M, cluster: &str) -> Result<Vec<String>, LedgerError> {
+    let prefix = prefix(cluster);
+    let mut ids = Vec::new();
+    for page in 0.. {
+        let keys = mattermost.kv_list(page, PAGE).await?;
+        let last = keys.len() < PAGE as usize;
+        ids.extend(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned));
+        if last {
+            break;
+        }
+    }
+    Ok(ids)
+}
+
+/// Reads a record.
+pub async fn load<M: Mattermost>(mattermost: &M, cluster: &str, id: &str) -> Result<Option<Stored>, LedgerError> {
+    let key = prefix(cluster) + id;
+    let Some(raw) = mattermost.kv_get(&key).await? else { return Ok(None) };
+    let unreadable = |detail: String| LedgerError::Unreadable { key: key.clone(), detail };
+    let record: Record = serde_json::from_slice(&raw).map_err(|error| unreadable(error.to_string()))?;
+    if record.version > VERSION {
+        return Err(unreadable(format!("layout {}", record.version)));
+    }
+    Ok(Some(Stored { record, raw: Some(raw) }))
+}
+
+/// Writes a record where the store still holds what was read. A finished one expires by itself after a while.
+pub async fn save<M: Mattermost>(mattermost: &M, cluster: &str, stored: &mut Stored) -> Result<(), LedgerError> {
+    stored.record.version = VERSION;
+    let key = prefix(cluster) + &stored.record.request.id;
+    let raw = serde_json::to_vec(&stored.record)
+        .map_err(|error| LedgerError::Unreadable { key: key.clone(), detail: error.to_string() })?;
+    let expire_seconds = if stored.record.is_finished() { RETENTION_SECONDS } else { 0 };
+    let swap = Swap { key: key.clone(), old: stored.raw.clone(), new: Some(raw.clone()), expire_seconds };
+    match mattermost.kv_swap(swap).await {
+        Ok(true) => {}
+        Ok(false) => return Err(LedgerError::Conflict),
+        // An answer that was lost says nothing about the write: look.
+        Err(HostError::Unavailable(text)) => match mattermost.kv_get(&key).await? {
+            Some(now) if now == raw => {}
+            now if now == stored.raw => return Err(HostError::Unavailable(text).into()),
+            _ => return Err(LedgerError::Conflict),
+        },
+        Err(error) => return Err(error.into()),
+    }
+    stored.raw = Some(raw);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let mut record = Record::new(AccessRequest { id: "id".into(), user: "ann".into(), ..Default::default() });
+        record.postings.push(Posting {
+            channel_id: "c".into(),
+            intent_at: Time(1),
+            post_id: None,
+            shown: 0,
+            gone: false,
+        });
+        let text = serde_json::to_string(&record).unwrap_or_default();
+        assert_eq!(serde_json::from_str::<Record>(&text).ok(), Some(record));
+    }
+
+    #[test]
+    fn a_record_of_the_first_layout_can_still_be_read() {
+        let text = r#"{"version":1,"request":{"id":"i","user":"u","roles":["r"],"state":"pending","expires":5},"outcome":"pending",
+            "revision":2,"postings":[{"channel_id":"c","intent_at":1,"post_id":"p","shown":2}]}"#;
+        let record = serde_json::from_str::<Record>(text).ok();
+        assert!(record.is_some_and(|record| record.is_shown() && !record.is_finished()));
+    }
+
+    #[test]
+    fn a_record_is_finished_when_it_is_settled_and_every_post_says_so() {
+        let mut record = Record::new(AccessRequest::default());
+        record.postings.push(Posting {
+            channel_id: "c".into(),
+            intent_at: Time(1),
+            post_id: Some("p".into()),
+            shown: 1,
+            gone: false,
+        });
+        assert!(record.is_shown() && !record.is_finished());
+        record.outcome = Outcome::Denied;
+        assert!(record.is_finished());
+        record.revision = 2;
+        assert!(!record.is_finished());
+        if let Some(posting) = record.postings.first_mut() {
+            posting.gone = true;
+        }
+        assert!(record.is_finished());
+    }
+}

@@ -1,0 +1,28 @@
+//! The core: watches Teleport's access requests, shows them in Mattermost, and decides who may approve or deny.
+//!
+//! It does no I/O of its own, has no wall clock and keeps no global state: everything comes from a [`world::World`]. On
+//! the server that is the wall of the WASM module ([`proto::wall`]); in tests it is a simulated one.
+
+pub mod app;
+pub mod bridge;
+pub mod command;
+pub mod config;
+pub mod credentials;
+pub mod decision;
+pub mod desk;
+pub mod ledger;
+pub mod mattermost;
+pub mod messages;
+pub mod policy;
+pub mod proto;
+pub mod recipients;
+pub mod session;
+pub mod status;
+pub mod teleport;
+pub mod time;
+pub mod world;
+
+#[cfg(target_os = "wasi")]
+mod server;
+#[cfg(target_os = "wasi")]
+mod wall;

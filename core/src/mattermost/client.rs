@@ -1,0 +1,99 @@
+//! Mattermost's Plugin API over the wall.
+
+use std::time::Duration;
+
+use tonic::{IntoRequest, Request};
+use tonic_web::GrpcWebClientService;
+
+use super::{Channel, ChannelBy, HostError, LogLevel, Mattermost, Post, Swap, User, UserBy};
+use crate::proto::mattermost as wire;
+use crate::proto::mattermost::mattermost_client::MattermostClient;
+use crate::wall::{self, WallChannel};
+
+/// How long Mattermost may take to answer a call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Largest message that is taken: a listing of a busy channel's posts.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// The Mattermost that hosts the plugin.
+#[derive(Debug, Clone)]
+pub(crate) struct WallMattermost {
+    client: MattermostClient<GrpcWebClientService<WallChannel>>,
+}
+
+impl WallMattermost {
+    /// The one behind the wall.
+    pub(crate) fn new() -> Self {
+        let channel = GrpcWebClientService::new(WallChannel::new("host"));
+        Self { client: MattermostClient::new(channel).max_decoding_message_size(MAX_MESSAGE) }
+    }
+}
+
+/// A call with its deadline.
+fn timed<T>(message: T) -> Request<T> {
+    let mut request = message.into_request();
+    request.set_timeout(CALL_TIMEOUT);
+    request
+}
+
+impl Mattermost for WallMattermost {
+    async fn create_post(&self, post: Post, pending_id: String) -> Result<Post, HostError> {
+        let request = wire::CreatePostRequest { post: Some(post), pending_post_id: pending_id };
+        Ok(self.client.clone().create_post(timed(request)).await?.into_inner())
+    }
+
+    async fn update_post(&self, post: Post) -> Result<Post, HostError> {
+        Ok(self.client.clone().update_post(timed(wire::UpdatePostRequest { post: Some(post) })).await?.into_inner())
+    }
+
+    async fn get_post(&self, id: &str) -> Result<Post, HostError> {
+        Ok(self.client.clone().get_post(timed(wire::GetPostRequest { id: id.to_owned() })).await?.into_inner())
+    }
+
+    async fn delete_post(&self, id: &str) -> Result<(), HostError> {
+        self.client.clone().delete_post(timed(wire::DeletePostRequest { id: id.to_owned() })).await?;
+        Ok(())
+    }
+
+    async fn list_bot_posts(&self, channel_id: &str, since: i64) -> Result<Vec<Post>, HostError> {
+        let request = wire::ListBotPostsRequest { channel_id: channel_id.to_owned(), since };
+        Ok(self.client.clone().list_bot_posts(timed(request)).await?.into_inner().posts)
+    }
+
+    async fn get_user(&self, by: UserBy) -> Result<User, HostError> {
+        Ok(self.client.clone().get_user(timed(wire::GetUserRequest { by: Some(by) })).await?.into_inner())
+    }
+
+    async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
+        Ok(self.client.clone().get_channel(timed(wire::GetChannelRequest { by: Some(by) })).await?.into_inner())
+    }
+
+    async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+        Ok(self.client.clone().kv_get(timed(wire::KvGetRequest { key: key.to_owned() })).await?.into_inner().value)
+    }
+
+    async fn kv_swap(&self, swap: Swap) -> Result<bool, HostError> {
+        let request = wire::KvSetRequest {
+            key: swap.key,
+            value: swap.new,
+            atomic: true,
+            old_value: swap.old,
+            expire_seconds: swap.expire_seconds,
+        };
+        Ok(self.client.clone().kv_set(timed(request)).await?.into_inner().stored)
+    }
+
+    async fn kv_list(&self, page: i32, per_page: i32) -> Result<Vec<String>, HostError> {
+        Ok(self.client.clone().kv_list(timed(wire::KvListRequest { page, per_page })).await?.into_inner().keys)
+    }
+
+    fn log(&self, level: LogLevel, message: String, fields: Vec<(String, String)>) {
+        let fields = fields.into_iter().map(|(name, value)| wire::LogField { name, value }).collect();
+        let request = wire::LogRequest { level: level.into(), message, fields };
+        let mut client = self.client.clone();
+        wall::spawn(async move {
+            // Where even the log fails there is nobody left to tell.
+            let _ = client.log(timed(request)).await;
+        });
+    }
+}

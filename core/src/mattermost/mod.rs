@@ -1,0 +1,94 @@
+//! Mattermost: what the core asks of it, in the terms of `proto/mattermost/mattermost.proto`.
+
+#[cfg(target_os = "wasi")]
+mod client;
+
+use std::future::Future;
+
+#[cfg(target_os = "wasi")]
+pub(crate) use client::WallMattermost;
+
+pub use crate::proto::mattermost::{
+    Action, Attachment, AttachmentField, Channel, LogLevel, Post, User, get_channel_request::By as ChannelBy,
+    get_user_request::By as UserBy,
+};
+
+/// A failed call of the host: of Mattermost's Plugin API, or of the shim's own services.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// There is no such thing.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The plugin may not.
+    #[error("not permitted: {0}")]
+    Denied(String),
+    /// Mattermost takes what we sent for wrong.
+    #[error("not accepted: {0}")]
+    Invalid(String),
+    /// Mattermost cannot now, or did not answer in time; it may have done it all the same.
+    #[error("not available: {0}")]
+    Unavailable(String),
+}
+
+impl From<tonic::Status> for HostError {
+    fn from(status: tonic::Status) -> Self {
+        let text = status.message().to_owned();
+        match status.code() {
+            tonic::Code::NotFound => Self::NotFound(text),
+            tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => Self::Denied(text),
+            tonic::Code::InvalidArgument | tonic::Code::AlreadyExists | tonic::Code::Unimplemented => {
+                Self::Invalid(text)
+            }
+            _ => Self::Unavailable(text),
+        }
+    }
+}
+
+/// A conditional write to the key-value store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swap {
+    /// Which key; at most 150 characters.
+    pub key: String,
+    /// What must stand there now; none: nothing.
+    pub old: Option<Vec<u8>>,
+    /// What shall stand there; none: nothing.
+    pub new: Option<Vec<u8>>,
+    /// Seconds until it goes away by itself; 0: never.
+    pub expire_seconds: i64,
+}
+
+/// The calls of Mattermost's Plugin API that the core makes.
+pub trait Mattermost: 'static {
+    /// Creates a post as the bot; a repeat with the same `pending_id` soon after may be dropped by Mattermost.
+    fn create_post(&self, post: Post, pending_id: String) -> impl Future<Output = Result<Post, HostError>>;
+
+    /// Replaces message, attachments and props of a post.
+    fn update_post(&self, post: Post) -> impl Future<Output = Result<Post, HostError>>;
+
+    /// One post; deleted ones have `delete_at` set.
+    fn get_post(&self, id: &str) -> impl Future<Output = Result<Post, HostError>>;
+
+    /// Deletes a post of the bot.
+    fn delete_post(&self, id: &str) -> impl Future<Output = Result<(), HostError>>;
+
+    /// The bot's posts in a channel that were created at `since` (milliseconds) or later.
+    fn list_bot_posts(&self, channel_id: &str, since: i64) -> impl Future<Output = Result<Vec<Post>, HostError>>;
+
+    /// A user.
+    fn get_user(&self, by: UserBy) -> impl Future<Output = Result<User, HostError>>;
+
+    /// A channel.
+    fn get_channel(&self, by: ChannelBy) -> impl Future<Output = Result<Channel, HostError>>;
+
+    /// Reads a value of the key-value store.
+    fn kv_get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, HostError>>;
+
+    /// Writes a value if what stands there is as expected; says whether it was.
+    fn kv_swap(&self, swap: Swap) -> impl Future<Output = Result<bool, HostError>>;
+
+    /// A page of the key-value store's keys, from page 0.
+    fn kv_list(&self, page: i32, per_page: i32) -> impl Future<Output = Result<Vec<String>, HostError>>;
+
+    /// Writes a line to the server's log.
+    fn log(&self, level: LogLevel, message: String, fields: Vec<(String, String)>);
+}

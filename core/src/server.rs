@@ -1,0 +1,197 @@
+//! The services that the host and the browser call, on top of [`App`].
+//!
+//! Handlers of tonic must be able to move between threads, the core must not: so each call goes through a channel to
+//! the core's own tasks and its answer comes back through another.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::StreamExt;
+use futures::channel::{mpsc, oneshot};
+use futures::future::{FutureExt, LocalBoxFuture};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use crate::app::{App, Host};
+use crate::bridge::WallBridge;
+use crate::command;
+use crate::decision::{self, Click};
+use crate::mattermost::WallMattermost;
+use crate::proto::panel::panel_server::{Panel, PanelServer};
+use crate::proto::panel::{StatusRequest, StatusResponse};
+use crate::proto::plugin::plugin_server::{Plugin, PluginServer};
+use crate::proto::plugin::{
+    ClickRequest, ClickResponse, CommandRequest, CommandResponse, ConfigureRequest, ConfigureResponse, LeadRequest,
+    LeadResponse, SettingProblem, SubmitDialogRequest, SubmitDialogResponse,
+};
+use crate::status;
+use crate::teleport::WallTeleport;
+use crate::time::Time;
+use crate::wall;
+use crate::world::World;
+
+/// The world behind the wall.
+struct Wall {
+    mattermost: WallMattermost,
+    bridge: WallBridge,
+}
+
+impl World for Wall {
+    type Mattermost = WallMattermost;
+    type Teleport = WallTeleport;
+    type Bridge = WallBridge;
+
+    fn mattermost(&self) -> &WallMattermost {
+        &self.mattermost
+    }
+
+    fn bridge(&self) -> &WallBridge {
+        &self.bridge
+    }
+
+    fn teleport(&self, cluster: &str) -> WallTeleport {
+        WallTeleport::new(cluster)
+    }
+
+    fn now(&self) -> Time {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn sleep(&self, span: Duration) -> LocalBoxFuture<'static, ()> {
+        wall::sleep(span).boxed_local()
+    }
+
+    fn random(&self) -> u64 {
+        // The host's random source never fails; were it to, chance is only wanted against crowds and for telling claims apart.
+        getrandom::u64().unwrap_or_else(|_| self.now().0.unsigned_abs())
+    }
+
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
+        wall::spawn(task);
+    }
+}
+
+type Core = Rc<App<Wall>>;
+type Job = Box<dyn FnOnce(Core) -> LocalBoxFuture<'static, ()> + Send>;
+
+/// Hands calls to the core.
+#[derive(Clone)]
+struct Desk(mpsc::UnboundedSender<Job>);
+
+/// Starts the core and answers with its services.
+pub(crate) fn start() -> Routes {
+    let (sender, mut jobs) = mpsc::unbounded::<Job>();
+    wall::spawn(async move {
+        let core = App::new(Wall { mattermost: WallMattermost::new(), bridge: WallBridge::new() });
+        while let Some(job) = jobs.next().await {
+            wall::spawn(job(Rc::clone(&core)));
+        }
+    });
+    let desk = Desk(sender);
+    Routes::new(PluginServer::new(desk.clone())).add_service(PanelServer::new(desk))
+}
+
+impl Desk {
+    /// Runs `work` in the core and brings its answer back.
+    async fn ask<T, F>(&self, work: impl FnOnce(Core) -> F + Send + 'static) -> Result<Response<T>, Status>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Status>> + 'static,
+    {
+        let (answer, arrives) = oneshot::channel();
+        let job: Job = Box::new(move |core| {
+            async move {
+                let _ = answer.send(work(core).await);
+            }
+            .boxed_local()
+        });
+        self.0.unbounded_send(job).map_err(|_| Status::unavailable("the core has stopped"))?;
+        arrives.await.map_err(|_| Status::unavailable("the core has stopped"))?.map(Response::new)
+    }
+}
+
+#[tonic::async_trait]
+impl Plugin for Desk {
+    async fn configure(&self, request: Request<ConfigureRequest>) -> Result<Response<ConfigureResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(|core| async move {
+            let version = match request.build.as_str() {
+                "" => request.plugin_version,
+                build => format!("{} ({build})", request.plugin_version),
+            };
+            let host = Host {
+                plugin_id: request.plugin_id,
+                version,
+                mattermost_version: request.server_version,
+                site_url: request.site_url,
+                node: request.node,
+                notes: request.notes,
+            };
+            let problems = core.configure(host, &request.settings_json);
+            let problems = problems
+                .into_iter()
+                .map(|problem| SettingProblem { setting: problem.setting.to_owned(), message: problem.message })
+                .collect();
+            Ok(ConfigureResponse { problems })
+        })
+        .await
+    }
+
+    async fn lead(&self, request: Request<LeadRequest>) -> Result<Response<LeadResponse>, Status> {
+        let leader = request.into_inner().leader;
+        self.ask(move |core| async move {
+            core.lead(leader);
+            Ok(LeadResponse {})
+        })
+        .await
+    }
+
+    async fn click(&self, request: Request<ClickRequest>) -> Result<Response<ClickResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(|core| async move {
+            let click = Click {
+                user_id: request.user_id,
+                post_id: request.post_id,
+                context: request.context.into_iter().collect(),
+            };
+            Ok(ClickResponse { ephemeral_text: decision::click(&core, click).await })
+        })
+        .await
+    }
+
+    async fn submit_dialog(&self, _: Request<SubmitDialogRequest>) -> Result<Response<SubmitDialogResponse>, Status> {
+        // No dialog is ever opened, so whatever arrives here was made up.
+        Ok(Response::new(SubmitDialogResponse { error: "There is no such dialog.".to_owned(), ..Default::default() }))
+    }
+
+    async fn command(&self, request: Request<CommandRequest>) -> Result<Response<CommandResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(|core| async move {
+            Ok(CommandResponse { text: command::run(&core, &request.user_id, &request.command).await })
+        })
+        .await
+    }
+}
+
+#[tonic::async_trait]
+impl Panel for Desk {
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
+        let user_id =
+            request.metadata().get("mattermost-user-id").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+        if user_id.is_empty() {
+            return Err(Status::unauthenticated("sign in to Mattermost first"));
+        }
+        self.ask(|core| async move {
+            match command::is_system_admin(&core, &user_id).await {
+                Ok(true) => {}
+                Ok(false) => return Err(Status::permission_denied("only system admins may see the status")),
+                Err(error) => return Err(Status::unavailable(error.to_string())),
+            }
+            let version = core.host.borrow().version.clone();
+            Ok(StatusResponse { checks: status::checks(&core).await, version })
+        })
+        .await
+    }
+}

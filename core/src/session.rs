@@ -1,0 +1,394 @@
+//! The connection to Teleport: made, watched, lost and made again.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{Either, select};
+
+use crate::app::App;
+use crate::bridge::{Endpoint, EndpointKind};
+use crate::config::{Address, CredentialSource, Problem, Source, key};
+use crate::credentials::Usable;
+use crate::desk;
+use crate::mattermost::LogLevel;
+use crate::proto::bridge;
+use crate::teleport::{Decision, Event, ServerInfo, State, Teleport, TeleportError};
+use crate::time::Time;
+use crate::world::{World, within};
+
+/// How long the first event of a watch may take.
+const INIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the pending requests are listed besides the watch, in case it has lost something.
+const RELIST: Duration = Duration::from_secs(300);
+/// How often files with credentials are looked at again, and expiry times checked.
+const TICK: Duration = Duration::from_secs(30);
+/// The first wait after a failure; it doubles up to the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait after a failure.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A request id that no request has, for asking what we may do.
+const NO_REQUEST: &str = "00000000-0000-4000-8000-000000000000";
+
+/// What keeps us from Teleport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The link of the chain that is broken.
+    pub place: Place,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// The links of the chain from the settings to a running watch, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Settings are missing or wrong.
+    Settings,
+    /// The credentials cannot be used.
+    Credentials,
+    /// There is no way to the server.
+    Connection,
+    /// The server lets us in but not do what is needed.
+    Permissions,
+    /// The watch does not stand.
+    Watch,
+}
+
+impl Trouble {
+    pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into() }
+    }
+
+    pub(crate) fn not_configured() -> Self {
+        Self::new(Place::Settings, "The plugin has not read its settings yet.")
+    }
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        let place = match problem.setting {
+            key::TELEPORT_ADDRESS => Place::Settings,
+            _ => Place::Credentials,
+        };
+        Self::new(place, problem.message)
+    }
+}
+
+/// A way to a Teleport cluster, ready for calls.
+pub struct Way<W: World> {
+    /// Name of the cluster.
+    pub(crate) cluster: String,
+    /// Makes the calls.
+    pub(crate) teleport: W::Teleport,
+    /// What we sign in with; none behind a gateway that needs nothing.
+    pub(crate) credentials: Option<Usable>,
+    /// The server.
+    pub(crate) server: ServerInfo,
+}
+
+/// How the connection stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Being made.
+    Connecting,
+    /// Ready for calls; watched since then, if it is watched.
+    Up(Option<Time>),
+    /// Broken.
+    Down(Trouble),
+}
+
+/// Keeps the connection, for as long as this epoch lasts.
+pub(crate) async fn run<W: World>(app: Rc<App<W>>, epoch: u64) {
+    let mut wait = FIRST_WAIT;
+    let mut told: Option<Trouble> = None;
+    loop {
+        let since = app.world.now();
+        *app.link.borrow_mut() = Link::Connecting;
+        let Err(trouble) = hold(&app, epoch).await;
+        *app.link.borrow_mut() = Link::Down(trouble.clone());
+        // One line for each new trouble, not one for each attempt.
+        if told.as_ref() != Some(&trouble) {
+            app.log(LogLevel::Warn, &trouble.message, &[("at", &format!("{:?}", trouble.place))]);
+        }
+        told = Some(trouble);
+        if app.world.now().since(since) > LONGEST_WAIT {
+            wait = FIRST_WAIT;
+            told = None;
+        }
+        // Half of the wait is chance, so that many nodes do not come back all at once.
+        let half = wait / 2;
+        let chance = u64::try_from(half.as_millis()).unwrap_or(1).max(1);
+        app.world.sleep(half + Duration::from_millis(app.world.random() % chance)).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Makes the connection and stays on it until it breaks.
+async fn hold<W: World>(app: &Rc<App<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
+    let way = Rc::new(open(app).await?);
+    *app.way.borrow_mut() = Some(Rc::clone(&way));
+    *app.link.borrow_mut() = Link::Up(None);
+    if app.leader.get() { watch(app, &way, epoch).await } else { stand_by(app, &way).await }
+}
+
+/// Makes the way to Teleport and checks that it leads there.
+async fn open<W: World>(app: &Rc<App<W>>) -> Result<Way<W>, Trouble> {
+    let settings = app.settings();
+    let Some(address) = &settings.address else {
+        let problems = app.problems.borrow();
+        let message = problems.first().map_or("No Teleport address is set.", |problem| problem.message.as_str());
+        return Err(Trouble::new(Place::Settings, message));
+    };
+    let credentials = match (address, &settings.credentials) {
+        // A gateway may sign in for us.
+        (Address::Gateway(_), None) => None,
+        _ => Some(app.credentials().await?),
+    };
+    let cluster = credentials.as_ref().map_or_else(|| "gateway".to_owned(), |usable| usable.cluster.clone());
+    app.set_endpoint(endpoint(address, &cluster, credentials.as_ref()))
+        .await
+        .map_err(|error| Trouble::new(Place::Credentials, format!("The credentials cannot be used: {error}")))?;
+    let teleport = app.world.teleport(&cluster);
+    let server = teleport.ping().await.map_err(|error| explain(address, error))?;
+    Ok(Way { cluster, teleport, credentials, server })
+}
+
+/// How the bridge gets there. Teleport's servers know each other, and are known to clients, by the name
+/// `<cluster in hex>.teleport.cluster.local`; a proxy with TLS routing tells by the first protocol that its auth server is meant.
+fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> Endpoint {
+    let credentials = credentials.map(|usable| usable.credentials.clone());
+    let hex: String = cluster.bytes().map(|byte| format!("{byte:02x}")).collect();
+    match address {
+        Address::Gateway(url) => Endpoint {
+            cluster: cluster.to_owned(),
+            kind: EndpointKind::Gateway.into(),
+            address: url.clone(),
+            credentials,
+            ..Default::default()
+        },
+        Address::Teleport(address) => Endpoint {
+            cluster: cluster.to_owned(),
+            kind: EndpointKind::Teleport.into(),
+            address: address.clone(),
+            server_name: format!("{hex}.teleport.cluster.local"),
+            alpn_protocols: vec![format!("teleport-auth@{hex}.teleport.cluster.local"), "h2".to_owned()],
+            credentials,
+        },
+    }
+}
+
+/// Watches Teleport and hands everything to the desk.
+async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
+    let settings = app.settings();
+    let address = settings.address.as_ref();
+    let explain_here = |error| match address {
+        Some(address) => explain(address, error),
+        None => Trouble::new(Place::Watch, "No Teleport address is set."),
+    };
+    check_rights(way).await.map_err(explain_here)?;
+    let mut events = way.teleport.watch().await.map_err(explain_here)?;
+    let silent =
+        || Trouble::new(Place::Watch, "Teleport opened the watch but does not send anything. It is tried again.");
+    loop {
+        match within(&app.world, INIT_TIMEOUT, events.next()).await.ok_or_else(silent)? {
+            Some(Ok(Event::Init)) => break,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(explain_here(error)),
+            None => return Err(silent()),
+        }
+    }
+    // From here on nothing is missed; what was there before comes with the listing.
+    desk::open(app, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
+    let pending = way.teleport.list_pending().await.map_err(explain_here)?;
+    app.log(
+        LogLevel::Info,
+        "Watching Teleport for access requests.",
+        &[("cluster", &way.cluster), ("version", &way.server.version), ("pending", &pending.len().to_string())],
+    );
+    desk::reconcile(app, pending);
+    *app.link.borrow_mut() = Link::Up(Some(app.world.now()));
+
+    let mut relisted = app.world.now();
+    let mut ticked = app.world.now();
+    loop {
+        let next = match select(events.next(), app.world.sleep(TICK)).await {
+            Either::Left((event, _)) => Some(event),
+            Either::Right(((), _)) => None,
+        };
+        match next {
+            Some(Some(Ok(event))) => desk::hear(app, event),
+            Some(Some(Err(error))) => return Err(explain_here(error)),
+            Some(None) => return Err(Trouble::new(Place::Watch, "Teleport ended the watch. It is opened again.")),
+            None => {}
+        }
+        let now = app.world.now();
+        // A clock that was set back must not stop the rounds.
+        if now.since(ticked) >= TICK || now < ticked {
+            ticked = now;
+            renewed(app, way).await?;
+            desk::check_expiry(app);
+        }
+        if now.since(relisted) >= RELIST || now < relisted {
+            relisted = now;
+            let pending = way.teleport.list_pending().await.map_err(explain_here)?;
+            desk::reconcile(app, pending);
+        }
+    }
+}
+
+/// Keeps the way ready for clicks while another node watches.
+async fn stand_by<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<std::convert::Infallible, Trouble> {
+    loop {
+        app.world.sleep(TICK).await;
+        renewed(app, way).await?;
+    }
+}
+
+/// Notices credentials that were renewed on disk, or have expired: then the connection is made again.
+async fn renewed<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<(), Trouble> {
+    let Some(now) = &way.credentials else { return Ok(()) };
+    let settings = app.settings();
+    let from_file = match &settings.credentials {
+        Some(CredentialSource::Identity(source)) => matches!(source, Source::Path(_)),
+        Some(CredentialSource::Files { certificate, key, authorities }) => {
+            [certificate, key, authorities].into_iter().any(|source| matches!(source, Source::Path(_)))
+        }
+        None => false,
+    };
+    if !from_file && app.world.now() < now.not_after {
+        return Ok(());
+    }
+    match app.credentials().await {
+        Ok(usable) if usable == *now => Ok(()),
+        Ok(_) => Err(Trouble::new(Place::Credentials, "The credentials were renewed: connecting with the new ones.")),
+        // A file in the middle of being written: what we have is still good.
+        Err(_) if app.world.now() < now.not_after => Ok(()),
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Whether we may list, read and update requests. Asked with a request that does not exist, because a listing without
+/// the right looks like an empty one.
+async fn check_rights<T: Teleport>(way: &Way<impl World<Teleport = T>>) -> Result<(), TeleportError> {
+    let decision = Decision {
+        request_id: NO_REQUEST.to_owned(),
+        state: State::Denied,
+        delegator: "mattermost".to_owned(),
+        reason: "checking permissions".to_owned(),
+        annotations: std::collections::BTreeMap::new(),
+    };
+    match way.teleport.decide(decision).await {
+        Err(error @ (TeleportError::Denied(_) | TeleportError::Unreachable { .. } | TeleportError::Unavailable(_))) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What an error means for the admin, and what to do about it.
+pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
+    use bridge::Failure as F;
+    let at = |place, message: String| Trouble::new(place, message);
+    match error {
+        TeleportError::Unreachable { failure, detail } => match failure.0 {
+            F::Name => {
+                at(Place::Connection, format!("There is no host of the name in {address}. Check the Teleport address."))
+            }
+            F::Refused => at(
+                Place::Connection,
+                format!(
+                    "Nobody listens at {address}. Check host and port: a proxy usually listens on 443 or 3080, an auth server on 3025."
+                ),
+            ),
+            F::Unreachable => at(
+                Place::Connection,
+                format!(
+                    "{address} does not answer. Check that the Mattermost server may reach it, firewalls included ({detail})."
+                ),
+            ),
+            F::UnknownAuthority => at(
+                Place::Connection,
+                format!(
+                    "The server at {address} shows a certificate of another authority. Either the address is not this cluster's (or is a proxy without TLS routing: give the auth server then), or auth.cas is from another cluster: sign the credentials again."
+                ),
+            ),
+            F::ServerName => at(
+                Place::Connection,
+                format!(
+                    "The server at {address} is not the auth server of this cluster ({detail}). Check the address; a proxy needs TLS routing."
+                ),
+            ),
+            F::ServerExpired => at(
+                Place::Connection,
+                format!(
+                    "The certificate of the server at {address} has expired. Renew it in Teleport, and check both clocks."
+                ),
+            ),
+            F::NotTls => at(
+                Place::Connection,
+                format!("The server at {address} does not speak TLS, so it is not Teleport. Check the port."),
+            ),
+            F::Protocol => at(
+                Place::Connection,
+                format!(
+                    "The server at {address} speaks TLS but not Teleport's API. Give the proxy (with TLS routing) or the auth server, port 3025."
+                ),
+            ),
+            F::CertificateRefused => at(
+                Place::Credentials,
+                format!(
+                    "Teleport refuses the client certificate. It may be from another cluster, or its authority was rotated: sign the credentials again ({detail})."
+                ),
+            ),
+            F::CertificateExpired => {
+                at(Place::Credentials, "The client certificate has expired: sign the credentials again.".to_owned())
+            }
+            F::NotGrpc => at(
+                Place::Connection,
+                format!(
+                    "The server at {address} answers, but not as Teleport's API does: it looks like a web page or another proxy ({detail})."
+                ),
+            ),
+            F::Broken | F::Unspecified | F::NoEndpoint => {
+                at(Place::Connection, format!("The connection to {address} broke ({detail}). It is made again."))
+            }
+        },
+        TeleportError::Denied(detail) => at(
+            Place::Permissions,
+            format!(
+                "Teleport does not let the plugin's user do what is needed: {detail}. Its role needs the rule `resources: [access_request], verbs: [list, read, update]`; change it with `tctl create -f`."
+            ),
+        ),
+        TeleportError::Unavailable(detail) => {
+            at(Place::Connection, format!("Teleport at {address} does not answer now: {detail}. It is tried again."))
+        }
+        other => at(Place::Watch, format!("{other}. It is tried again.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_carries_the_names_that_teleport_goes_by() {
+        let endpoint = endpoint(&Address::Teleport("tp:443".into()), "tp.example", None);
+        let name = "74702e6578616d706c65.teleport.cluster.local";
+        assert_eq!(endpoint.server_name, name);
+        assert_eq!(endpoint.alpn_protocols, [format!("teleport-auth@{name}"), "h2".into()]);
+    }
+
+    #[test]
+    fn every_failure_names_a_place_and_a_cure() {
+        let address = Address::Teleport("tp:443".into());
+        for code in 0..=13 {
+            let failure = bridge::Failure::try_from(code).unwrap_or_default();
+            let error = TeleportError::Unreachable { failure: crate::teleport::Failure(failure), detail: "why".into() };
+            let trouble = explain(&address, error);
+            assert!(trouble.message.len() > 40, "{trouble:?}");
+        }
+        let denied = explain(&address, TeleportError::Denied("no".into()));
+        assert_eq!(denied.place, Place::Permissions);
+        assert!(denied.message.contains("list, read, update"));
+    }
+}

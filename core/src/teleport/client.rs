@@ -1,0 +1,204 @@
+//! Teleport's auth service over the wall.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use tonic::{Code, IntoRequest, Request, Response, Status};
+use tonic_web::GrpcWebClientService;
+
+use super::{AccessRequest, Decision, Event, ServerInfo, Teleport, TeleportError};
+use crate::proto::proto::auth_service_client::AuthServiceClient;
+use crate::proto::proto::{self as auth, event::Resource};
+use crate::proto::{types, wrappers};
+use crate::wall::WallChannel;
+
+/// How long Teleport may take to answer a call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests a page of a listing.
+const PAGE: i32 = 500;
+/// Largest message that is taken: a whole unpaged listing arrives as one on the oldest servers.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// The methods that list requests, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    /// Teleport 15 and later.
+    Paged,
+    /// Teleport 4.4 and later.
+    Streamed,
+    /// Before Teleport 13.
+    Whole,
+}
+
+impl Listing {
+    /// The method to try where a server does not have this one.
+    fn older(self) -> Option<Self> {
+        match self {
+            Self::Paged => Some(Self::Streamed),
+            Self::Streamed => Some(Self::Whole),
+            Self::Whole => None,
+        }
+    }
+}
+
+/// The Teleport of one cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct WallTeleport {
+    client: AuthServiceClient<GrpcWebClientService<WallChannel>>,
+    /// The newest method that this server may have, as far as we know.
+    listing: Rc<Cell<Listing>>,
+}
+
+impl WallTeleport {
+    /// The Teleport that the bridge knows under this cluster's name.
+    pub(crate) fn new(cluster: &str) -> Self {
+        let channel = GrpcWebClientService::new(WallChannel::new(format!("teleport/{cluster}")));
+        let client = AuthServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+        Self { client, listing: Rc::new(Cell::new(Listing::Paged)) }
+    }
+
+    /// All requests that match, by the newest method that the server has.
+    async fn list(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
+        let mut listing = self.listing.get();
+        loop {
+            let answer = match listing {
+                Listing::Paged => self.list_paged(filter.clone()).await,
+                Listing::Streamed => self.list_streamed(filter.clone()).await,
+                Listing::Whole => self.list_whole(filter.clone()).await,
+            };
+            match (answer, listing.older()) {
+                (Err(status), Some(older)) if status.code() == Code::Unimplemented => listing = older,
+                (answer, _) => {
+                    if answer.is_ok() {
+                        self.listing.set(listing);
+                    }
+                    return answer;
+                }
+            }
+        }
+    }
+
+    async fn list_paged(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
+        let mut requests = Vec::new();
+        let mut start_key = String::new();
+        loop {
+            let page = auth::ListAccessRequestsRequest {
+                filter: Some(filter.clone()),
+                limit: PAGE,
+                start_key,
+                ..Default::default()
+            };
+            let page = self.client.clone().list_access_requests(timed(page)).await?.into_inner();
+            requests.extend(page.access_requests);
+            if page.next_key.is_empty() {
+                return Ok(requests);
+            }
+            start_key = page.next_key;
+        }
+    }
+
+    async fn list_streamed(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
+        let mut stream = self.client.clone().get_access_requests_v2(timed(filter)).await?.into_inner();
+        let mut requests = Vec::new();
+        while let Some(request) = stream.message().await? {
+            requests.push(request);
+        }
+        Ok(requests)
+    }
+
+    async fn list_whole(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
+        Ok(self.client.clone().get_access_requests(timed(filter)).await?.into_inner().access_requests)
+    }
+}
+
+/// A call with its deadline.
+fn timed<T>(message: T) -> Request<T> {
+    let mut request = message.into_request();
+    request.set_timeout(CALL_TIMEOUT);
+    request
+}
+
+impl Teleport for WallTeleport {
+    type Events = Pin<Box<dyn Stream<Item = Result<Event, TeleportError>>>>;
+
+    async fn ping(&self) -> Result<ServerInfo, TeleportError> {
+        let answer = self.client.clone().ping(timed(auth::PingRequest {})).await?.into_inner();
+        Ok(ServerInfo {
+            cluster: answer.cluster_name,
+            version: answer.server_version,
+            reviews: answer.server_features.is_some_and(|features| features.advanced_access_workflows),
+        })
+    }
+
+    async fn watch(&self) -> Result<Self::Events, TeleportError> {
+        let kind = types::WatchKind { kind: "access_request".to_owned(), ..Default::default() };
+        let watch = auth::Watch { kinds: vec![kind], allow_partial_success: false };
+        let events = self.client.clone().watch_events(watch).await.map(Response::into_inner)?;
+        Ok(Box::pin(events.filter_map(|event| async move {
+            match event {
+                Err(status) => Some(Err(TeleportError::from(status))),
+                Ok(event) => read(event).map(Ok),
+            }
+        })))
+    }
+
+    async fn list_pending(&self) -> Result<Vec<AccessRequest>, TeleportError> {
+        let filter = types::AccessRequestFilter { state: types::RequestState::Pending.into(), ..Default::default() };
+        let requests = self.list(filter).await?;
+        // Servers may ignore a filter: what is not pending is not what was asked for.
+        Ok(requests
+            .into_iter()
+            .filter(|request| {
+                request.spec.as_ref().is_some_and(|spec| spec.state == i32::from(types::RequestState::Pending))
+            })
+            .filter_map(|request| AccessRequest::try_from(request).ok())
+            .collect())
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<AccessRequest>, TeleportError> {
+        let filter = types::AccessRequestFilter { id: id.to_owned(), ..Default::default() };
+        let requests = match self.list(filter).await.map_err(TeleportError::from) {
+            Err(TeleportError::NotFound(_)) => return Ok(None),
+            answer => answer?,
+        };
+        let found =
+            requests.into_iter().find(|request| request.metadata.as_ref().is_some_and(|metadata| metadata.name == id));
+        match found.map(AccessRequest::try_from) {
+            None => Ok(None),
+            Some(Ok(request)) => Ok(Some(request)),
+            Some(Err(malformed)) => Err(TeleportError::Other(malformed.to_string())),
+        }
+    }
+
+    async fn decide(&self, decision: Decision) -> Result<(), TeleportError> {
+        let values =
+            decision.annotations.into_iter().map(|(name, values)| (name, wrappers::StringValues { values })).collect();
+        let setter = auth::RequestStateSetter {
+            id: decision.request_id,
+            state: types::RequestState::from(decision.state).into(),
+            delegator: decision.delegator,
+            reason: decision.reason,
+            annotations: Some(wrappers::LabelValues { values }),
+            ..Default::default()
+        };
+        self.client.clone().set_access_request_state(timed(setter)).await?;
+        Ok(())
+    }
+}
+
+/// An event in the core's words; none where it says nothing about an access request.
+fn read(event: auth::Event) -> Option<Event> {
+    match (event.r#type(), event.resource) {
+        (auth::Operation::Init, _) => Some(Event::Init),
+        (auth::Operation::Put, Some(Resource::AccessRequest(request))) => {
+            AccessRequest::try_from(request).ok().map(|request| Event::Put(Box::new(request)))
+        }
+        (auth::Operation::Delete, Some(Resource::ResourceHeader(header))) if header.kind == "access_request" => {
+            header.metadata.map(|metadata| Event::Delete(metadata.name))
+        }
+        _ => None,
+    }
+}
