@@ -30,6 +30,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How much earlier than its intent a post may seem to be made, where two servers' clocks differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
+/// How long after an unseen answer a call may still take effect. Longer than any call's deadline.
+const LANDING: Duration = Duration::from_secs(60);
 /// How long a request that should have expired is left alone before Teleport is asked again.
 const EXPIRY_PAUSE: Duration = Duration::from_secs(30);
 
@@ -38,6 +40,8 @@ const EXPIRY_PAUSE: Duration = Duration::from_secs(30);
 pub struct Desk {
     /// Every request that is open, or has something to be done.
     cases: RefCell<BTreeMap<String, Case>>,
+    /// What the requests came to that are finished: Teleport may still change its mind.
+    settled: RefCell<BTreeMap<String, Outcome>>,
     /// Ids that are due, in order.
     due: RefCell<VecDeque<String>>,
     /// Ids in a worker's hands, whatever the epoch: no two workers ever have the same one.
@@ -68,10 +72,8 @@ struct Case {
 enum News {
     /// What it is now, from the watch or a listing.
     Put(Box<AccessRequest>),
-    /// Something changed: ask Teleport.
+    /// Something changed, or work was left over: ask Teleport.
     Ask,
-    /// Nothing new; work was left over.
-    Resume,
 }
 
 /// A request that could not be put into posts as it should, for the status.
@@ -101,6 +103,7 @@ impl Desk {
     /// Forgets everything but what is in a worker's hands.
     pub(crate) fn clear(&self) {
         self.cases.borrow_mut().clear();
+        self.settled.borrow_mut().clear();
         self.due.borrow_mut().clear();
         self.cluster.borrow_mut().clear();
     }
@@ -126,21 +129,35 @@ pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) 
         return Ok(());
     }
     let mattermost = app.world.mattermost();
+    let mut channels = Vec::new();
+    for recipient in &app.settings().recipients {
+        channels.push(app.recipients.channel(mattermost, recipient).await.ok());
+    }
     let ids = ledger::ids(mattermost, cluster).await?;
     let read = stream::iter(ids)
         .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
         .buffer_unordered(READERS);
     let mut read = std::pin::pin!(read);
     let mut cases = BTreeMap::new();
+    let mut settled = BTreeMap::new();
     let mut left_over = Vec::new();
     while let Some((stored, id)) = read.next().await {
         match stored {
-            Ok(Some(stored)) if stored.record.is_finished() => {}
+            Ok(Some(stored)) if stored.record.is_finished() => {
+                settled.insert(id, stored.record.outcome);
+            }
             Ok(Some(stored)) => {
-                if !stored.record.is_shown() {
+                // What is half done is read again by the worker that takes it up.
+                let whole = stored.record.is_shown();
+                let stands_in = |channel: &Option<String>| {
+                    let Some(channel) = channel else { return false };
+                    stored.record.postings.iter().any(|posting| posting.channel_id == *channel)
+                };
+                let everywhere = stored.record.outcome != Outcome::Pending || channels.iter().all(stands_in);
+                if !whole || !everywhere {
                     left_over.push(id.clone());
                 }
-                cases.insert(id, Case { stored: Some(stored), ..Default::default() });
+                cases.insert(id, Case { stored: whole.then_some(stored), ..Default::default() });
             }
             Ok(None) => {}
             // One bad record must not keep all others from being seen.
@@ -152,16 +169,17 @@ pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) 
     }
     app.desk.due.borrow_mut().clear();
     *app.desk.cases.borrow_mut() = cases;
+    *app.desk.settled.borrow_mut() = settled;
     *app.desk.cluster.borrow_mut() = cluster.to_owned();
     app.desk.epoch.set(epoch);
     for id in left_over {
-        note(app, &id, News::Resume);
+        note(app, &id, News::Ask);
     }
     Ok(())
 }
 
-/// Compares a listing of all pending requests with what the desk knows. What is known and unchanged is not touched.
-pub(crate) fn reconcile<W: World>(app: &Rc<App<W>>, pending: Vec<AccessRequest>) {
+/// Compares a listing of all requests with what the desk knows. What is known and unchanged is not touched.
+pub(crate) fn reconcile<W: World>(app: &Rc<App<W>>, requests: Vec<AccessRequest>) {
     let mut missing: HashSet<String> = {
         let cases = app.desk.cases.borrow();
         let open = cases
@@ -169,23 +187,43 @@ pub(crate) fn reconcile<W: World>(app: &Rc<App<W>>, pending: Vec<AccessRequest>)
             .filter(|(_, case)| case.stored.as_ref().is_some_and(|stored| stored.record.outcome == Outcome::Pending));
         open.map(|(id, _)| id.clone()).collect()
     };
-    for request in pending {
+    for request in requests {
         missing.remove(&request.id);
-        let known = app.desk.cases.borrow().get(&request.id).and_then(|case| {
-            let stored = case.stored.as_ref()?;
-            Some((stored.record.request == request && stored.record.outcome == Outcome::Pending, case.news.is_some()))
+        let outcome = Outcome::from(request.state);
+        let known = app.desk.cases.borrow().get(&request.id).map(|case| {
+            let same = |stored: &Stored| stored.record.request == request && stored.record.outcome == outcome;
+            case.stored.as_ref().is_some_and(same)
         });
-        match known {
-            Some((true, _)) => {}
+        let settled = app.desk.settled.borrow().get(&request.id).copied();
+        match (known, settled) {
+            (Some(true), _) => {}
             // The watch may have told something newer than the listing.
-            Some((false, _)) => note(app, &request.id.clone(), News::Ask),
-            None => note(app, &request.id.clone(), News::Put(Box::new(request))),
+            (Some(false), _) => note(app, &request.id, News::Ask),
+            (None, Some(settled)) if settled == outcome => {}
+            (None, Some(_)) => note(app, &request.id, News::Ask),
+            // What was decided before anybody saw it needs nobody's attention.
+            (None, None) if outcome != Outcome::Pending => {}
+            (None, None) => note(app, &request.id.clone(), News::Put(Box::new(request))),
         }
     }
     // Decided, expired or deleted while nobody looked: only Teleport can say which.
     for id in missing {
         note(app, &id, News::Ask);
     }
+}
+
+/// Takes up records that the desk does not know of: a write whose answer was never seen may have landed since.
+pub(crate) async fn rescan<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError> {
+    let cluster = app.desk.cluster.borrow().clone();
+    let ids: HashSet<String> = ledger::ids(app.world.mattermost(), &cluster).await?.into_iter().collect();
+    app.desk.settled.borrow_mut().retain(|id, _| ids.contains(id));
+    for id in ids {
+        let known = app.desk.cases.borrow().contains_key(&id) || app.desk.settled.borrow().contains_key(&id);
+        if !known {
+            note(app, &id, News::Ask);
+        }
+    }
+    Ok(())
 }
 
 /// Takes an event of the watch.
@@ -204,8 +242,8 @@ pub(crate) fn decided<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str) {
     }
 }
 
-/// Asks Teleport about every request that should have expired by now.
-pub(crate) fn check_expiry<W: World>(app: &Rc<App<W>>) {
+/// Takes up what has become due by time alone: requests that should have expired, and posts to be looked at once more.
+pub(crate) fn tick<W: World>(app: &Rc<App<W>>) {
     let now = app.world.now();
     let overdue: Vec<String> = {
         let mut cases = app.desk.cases.borrow_mut();
@@ -216,6 +254,8 @@ pub(crate) fn check_expiry<W: World>(app: &Rc<App<W>>) {
             let expired = stored.record.request.expires.is_some_and(|expires| expires <= now);
             if stored.record.outcome == Outcome::Pending && expired && !asked_lately {
                 case.expiry_asked = Some(now);
+                overdue.push(id.clone());
+            } else if stored.record.look_again.is_some_and(|time| time <= now) {
                 overdue.push(id.clone());
             }
         }
@@ -231,12 +271,8 @@ fn note<W: World>(app: &Rc<App<W>>, id: &str, news: News) {
     {
         let mut cases = app.desk.cases.borrow_mut();
         let case = cases.entry(id.to_owned()).or_default();
-        case.news = Some(match (case.news.take(), news) {
-            // Asking is never wrong, and what was to be asked may be newer than what is told.
-            (Some(News::Ask), _) | (_, News::Ask) => News::Ask,
-            (Some(put @ News::Put(_)), News::Resume) => put,
-            (_, news) => news,
-        });
+        // Asking is never wrong, and the answer may be newer than what is told.
+        case.news = Some(if matches!(case.news, Some(News::Ask)) { News::Ask } else { news });
     }
     make_due(app, id.to_owned());
 }
@@ -295,7 +331,10 @@ fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
                     Some(Duration::ZERO)
                 } else {
                     if over {
-                        cases.remove(id);
+                        let settled = cases.remove(id).and_then(|case| case.stored);
+                        if let Some(settled) = settled {
+                            app.desk.settled.borrow_mut().insert(id.to_owned(), settled.record.outcome);
+                        }
                     }
                     None
                 }
@@ -349,9 +388,14 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
         (case.news.take(), case.stored.clone())
     };
     let mattermost = app.world.mattermost();
-    let stored = match stored {
-        Some(stored) => Some(stored),
-        None => ledger::load(mattermost, &cluster, id).await?,
+    let (stored, half_done) = match stored {
+        Some(stored) => (Some(stored), false),
+        None => {
+            let stored = ledger::load(mattermost, &cluster, id).await?;
+            // Somebody was at it before, and calls of theirs may still be on their way.
+            let half_done = stored.as_ref().is_some_and(|stored| !stored.record.is_shown());
+            (stored, half_done)
+        }
     };
     check(app, epoch)?;
     let Some((request, outcome)) = learn(app, id, news, stored.as_ref()).await? else { return Ok(()) };
@@ -372,6 +416,15 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
         record.revision += 1;
         record.settled_at = (outcome != Outcome::Pending).then(|| record.settled_at.unwrap_or(now));
     }
+    let look = record.look_again.is_some_and(|time| time <= now);
+    if look {
+        record.look_again = None;
+        record.postings.iter_mut().for_each(|posting| posting.shown = 0);
+    }
+    if half_done {
+        record.look_again = Some(now.plus(LANDING));
+    }
+    changed |= look || half_done;
     let (fresh, unreachable) =
         if outcome == Outcome::Pending { intend(app, record, now).await } else { Default::default() };
     changed |= !fresh.is_empty();
@@ -387,7 +440,14 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
         check(app, epoch)?;
         let record = stored.record.clone();
         let Some(posting) = stored.record.postings.get_mut(index) else { break };
-        if let Err(error) = show(app, &cluster, &record, posting, fresh.contains(&posting.channel_id)).await {
+        let known = if fresh.contains(&posting.channel_id) {
+            Known::Nothing
+        } else if look || posting.post_id.is_none() {
+            Known::Maybe
+        } else {
+            Known::All
+        };
+        if let Err(error) = show(app, &cluster, &record, posting, known).await {
             failed.push(error.to_string());
         }
     }
@@ -418,7 +478,6 @@ async fn learn<W: World>(
     let known = stored.map(|stored| &stored.record);
     let told = match news {
         None => return Ok(None),
-        Some(News::Resume) => return Ok(known.map(|record| (record.request.clone(), record.outcome))),
         // A listing or a late event may be older than what is known: decided requests do not become pending again.
         Some(News::Put(request)) => {
             let stale =
@@ -473,13 +532,24 @@ async fn intend<W: World>(app: &App<W>, record: &mut Record, now: Time) -> (Hash
     (fresh, unreachable)
 }
 
-/// Makes one post exist and show the record. `fresh`: nobody can have tried to make it before.
+/// What may stand in a channel for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Nobody has tried to post there.
+    Nothing,
+    /// Somebody may have: look.
+    Maybe,
+    /// The one post that is written down.
+    All,
+}
+
+/// Makes one post exist and show the record.
 async fn show<W: World>(
     app: &App<W>,
     cluster: &str,
     record: &Record,
     posting: &mut Posting,
-    fresh: bool,
+    known: Known,
 ) -> Result<(), HostError> {
     if posting.gone || (posting.post_id.is_some() && posting.shown == record.revision) {
         return Ok(());
@@ -487,13 +557,15 @@ async fn show<W: World>(
     let mattermost = app.world.mattermost();
     let plugin_id = app.host.borrow().plugin_id.clone();
     let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&plugin_id, cluster, record) };
-    if posting.post_id.is_none() && !fresh {
-        posting.post_id = adopt(app, cluster, record, posting).await?;
+    if known == Known::Maybe {
+        let found = sole(app, cluster, record, posting).await?;
+        posting.post_id = posting.post_id.take().or(found);
     }
     let Some(post_id) = posting.post_id.clone() else {
         if record.outcome != Outcome::Pending {
-            // It was settled before it could be posted: there is nothing left to decide.
-            posting.gone = true;
+            // It was settled before it could be posted: there is nothing left to decide. But a post that somebody tried to
+            // make may still appear, so it is written off only at the second look.
+            posting.gone = record.look_again.is_none();
             return Ok(());
         }
         // Mattermost drops a repeat of the same id, which covers an answer that got lost.
@@ -516,9 +588,9 @@ async fn show<W: World>(
     Ok(())
 }
 
-/// Looks for a post that was made before, by this process or by one that did not live to write it down. Should there be
-/// several, the oldest stays.
-async fn adopt<W: World>(
+/// Finds the post that stands for the request in a channel, made by this process or by one that did not live to write it
+/// down. Should there be several, one stays: the one that is written down, else the oldest.
+async fn sole<W: World>(
     app: &App<W>,
     cluster: &str,
     record: &Record,
@@ -538,11 +610,11 @@ async fn adopt<W: World>(
                 && prop(messages::CLUSTER_PROP) == Some(cluster)
         })
         .collect();
-    found.sort_by(|one, other| (one.create_at, &one.id).cmp(&(other.create_at, &other.id)));
+    found.sort_by_key(|post| (posting.post_id.as_ref() != Some(&post.id), post.create_at, post.id.clone()));
     let mut found = found.into_iter().map(|post| post.id);
-    let oldest = found.next();
+    let stays = found.next();
     for copy in found {
         mattermost.delete_post(&copy).await?;
     }
-    Ok(oldest)
+    Ok(stays)
 }

@@ -70,6 +70,9 @@ pub struct Record {
     /// When it was settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
+    /// When the posts are to be looked at once more: a call whose answer was never seen may take effect until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_again: Option<Time>,
 }
 
 /// The layout that this code writes.
@@ -84,7 +87,15 @@ impl Record {
     #[must_use]
     pub fn new(request: AccessRequest) -> Self {
         let outcome = request.state.into();
-        Self { version: VERSION, request, outcome, revision: 1, postings: Vec::new(), settled_at: None }
+        Self {
+            version: VERSION,
+            request,
+            outcome,
+            revision: 1,
+            postings: Vec::new(),
+            settled_at: None,
+            look_again: None,
+        }
     }
 
     /// Whether every post shows what it should.
@@ -98,7 +109,7 @@ impl Record {
     /// Whether there is nothing left to do, ever, unless Teleport changes its mind.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.outcome != Outcome::Pending && self.is_shown()
+        self.outcome != Outcome::Pending && self.is_shown() && self.look_again.is_none()
     }
 }
 

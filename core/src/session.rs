@@ -19,7 +19,7 @@ use crate::world::{World, within};
 
 /// How long the first event of a watch may take.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often the pending requests are listed besides the watch, in case it has lost something.
+/// How often all requests are listed besides the watch, in case it has lost something.
 const RELIST: Duration = Duration::from_secs(300);
 /// How often files with credentials are looked at again, and expiry times checked.
 const TICK: Duration = Duration::from_secs(30);
@@ -199,13 +199,14 @@ async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Resu
     }
     // From here on nothing is missed; what was there before comes with the listing.
     desk::open(app, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
-    let pending = way.teleport.list_pending().await.map_err(explain_here)?;
+    let requests = way.teleport.list().await.map_err(explain_here)?;
+    let pending = requests.iter().filter(|request| request.state == State::Pending).count();
     app.log(
         LogLevel::Info,
         "Watching Teleport for access requests.",
-        &[("cluster", &way.cluster), ("version", &way.server.version), ("pending", &pending.len().to_string())],
+        &[("cluster", &way.cluster), ("version", &way.server.version), ("pending", &pending.to_string())],
     );
-    desk::reconcile(app, pending);
+    desk::reconcile(app, requests);
     *app.link.borrow_mut() = Link::Up(Some(app.world.now()));
 
     let mut relisted = app.world.now();
@@ -226,12 +227,12 @@ async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Resu
         if now.since(ticked) >= TICK || now < ticked {
             ticked = now;
             renewed(app, way).await?;
-            desk::check_expiry(app);
+            desk::tick(app);
         }
         if now.since(relisted) >= RELIST || now < relisted {
             relisted = now;
-            let pending = way.teleport.list_pending().await.map_err(explain_here)?;
-            desk::reconcile(app, pending);
+            desk::reconcile(app, way.teleport.list().await.map_err(explain_here)?);
+            desk::rescan(app).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
         }
     }
 }

@@ -61,7 +61,7 @@ impl WallTeleport {
     }
 
     /// All requests that match, by the newest method that the server has.
-    async fn list(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
+    async fn list_by(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
         let mut listing = self.listing.get();
         loop {
             let answer = match listing {
@@ -145,22 +145,14 @@ impl Teleport for WallTeleport {
         })))
     }
 
-    async fn list_pending(&self) -> Result<Vec<AccessRequest>, TeleportError> {
-        let filter = types::AccessRequestFilter { state: types::RequestState::Pending.into(), ..Default::default() };
-        let requests = self.list(filter).await?;
-        // Servers may ignore a filter: what is not pending is not what was asked for.
-        Ok(requests
-            .into_iter()
-            .filter(|request| {
-                request.spec.as_ref().is_some_and(|spec| spec.state == i32::from(types::RequestState::Pending))
-            })
-            .filter_map(|request| AccessRequest::try_from(request).ok())
-            .collect())
+    async fn list(&self) -> Result<Vec<AccessRequest>, TeleportError> {
+        let requests = self.list_by(types::AccessRequestFilter::default()).await?;
+        Ok(requests.into_iter().filter_map(|request| AccessRequest::try_from(request).ok()).collect())
     }
 
     async fn get(&self, id: &str) -> Result<Option<AccessRequest>, TeleportError> {
         let filter = types::AccessRequestFilter { id: id.to_owned(), ..Default::default() };
-        let requests = match self.list(filter).await.map_err(TeleportError::from) {
+        let requests = match self.list_by(filter).await.map_err(TeleportError::from) {
             Err(TeleportError::NotFound(_)) => return Ok(None),
             answer => answer?,
         };

@@ -63,8 +63,8 @@ pub trait Teleport: 'static {
     /// Opens a watch of access requests; it has begun when its first event, `Init`, arrives.
     fn watch(&self) -> impl Future<Output = Result<Self::Events, TeleportError>>;
 
-    /// All pending requests.
-    fn list_pending(&self) -> impl Future<Output = Result<Vec<AccessRequest>, TeleportError>>;
+    /// All requests that Teleport still has, pending and decided.
+    fn list(&self) -> impl Future<Output = Result<Vec<AccessRequest>, TeleportError>>;
 
     /// One request as it is now; none where there is no such request (any more).
     fn get(&self, id: &str) -> impl Future<Output = Result<Option<AccessRequest>, TeleportError>>;

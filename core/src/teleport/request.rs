@@ -8,7 +8,7 @@ use crate::proto::{types, wrappers};
 use crate::time::Time;
 
 /// Where a request stands in Teleport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nobody has decided yet.

@@ -1,0 +1,129 @@
+# Everything starts here: `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PLUGIN_ID := $(shell sed -n 's/^  "id": "\(.*\)",$$/\1/p' plugin.json)
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' plugin.json)
+BUILD ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+HOST := $(shell go env GOOS)-$(shell go env GOARCH)
+PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64
+
+CORE := build/core.wasm
+CORE_SOURCES := Cargo.toml Cargo.lock core/Cargo.toml core/build.rs $(shell find core/src proto -type f)
+SHIM_SOURCES := server-shim/go.mod server-shim/go.sum $(shell find server-shim -name '*.go' 2>/dev/null)
+BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
+HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
+
+SEEDS ?= 20000
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## Lists the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | sort | awk -F '\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+.PHONY: all
+all: check-style test dist ## Checks, tests and builds everything.
+
+## What it takes
+
+.PHONY: tools
+tools: ## Installs the Rust toolchain and targets that rust-toolchain.toml names.
+	@scripts/need-rust.sh
+
+.PHONY: servers
+servers: build/bin/mattermost-server build/bin/teleport-server ## Builds the real Mattermost and Teleport servers for tests and demo, once.
+
+build/bin/%-server: e2e/%-server/main.go e2e/%-server/go.mod e2e/%-server/go.sum scripts/build-server.sh
+	@scripts/build-server.sh $*
+
+## Building
+
+.PHONY: core
+core: $(CORE) ## Builds the core's WASM module.
+
+$(CORE): $(CORE_SOURCES) | tools
+	$(call say,Building the core)
+	@cargo build --release --locked --target wasm32-wasip1 --package teleport-access-core
+	@mkdir -p build && cp target/wasm32-wasip1/release/teleport_access_core.wasm $(CORE)
+
+server-shim/dist/plugin-%: $(SHIM_SOURCES)
+	$(call say,Building the shim for $*)
+	@platform=$*; platform=$${platform%.exe}; cd server-shim && \
+	CGO_ENABLED=0 GOOS=$${platform%-*} GOARCH=$${platform#*-} \
+	go build -trimpath -ldflags '-s -w -X main.build=$(BUILD)' -o dist/plugin-$* .
+
+SHIMS := $(foreach platform,$(PLATFORMS),server-shim/dist/plugin-$(platform)$(if $(filter windows-%,$(platform)),.exe))
+
+.PHONY: dist
+dist: $(BUNDLE) $(HOST_BUNDLE) ## Builds the bundles to upload in System Console: for all platforms, and for this one.
+
+.PHONY: bundle
+bundle: $(HOST_BUNDLE) ## Builds the bundle for this machine's platform only.
+
+BUNDLED := plugin.json assets/icon.svg assets/bot.png LICENSE scripts/bundle.mjs
+
+$(BUNDLE): $(CORE) $(SHIMS) $(BUNDLED)
+	@node scripts/bundle.mjs $(BUNDLE) 45 $(PLATFORMS)
+
+$(HOST_BUNDLE): $(CORE) server-shim/dist/plugin-$(HOST) $(BUNDLED)
+	@node scripts/bundle.mjs $(HOST_BUNDLE) 12 $(HOST)
+
+.PHONY: deploy
+deploy: bundle ## Uploads and enables the plugin: MM_SERVICESETTINGS_SITEURL and MM_ADMIN_TOKEN say where and as whom.
+	@scripts/deploy.sh $(HOST_BUNDLE) $(PLUGIN_ID)
+
+.PHONY: generate
+generate: ## Generates the Go code of the contracts in proto/.
+	$(call say,Generating Go code from proto/)
+	@server-shim/generate.sh
+
+## Checking
+
+.PHONY: check-style
+check-style: tools ## Formats, lints, and stale generated code.
+	$(call say,Rust: format and lints)
+	@cargo fmt --all --check
+	@cargo clippy --locked --workspace --all-targets -- --deny warnings
+	@cargo clippy --locked --package teleport-access-core --target wasm32-wasip1 -- --deny warnings
+	$(call say,Go: format and vet)
+	@unformatted=$$(gofmt -l server-shim e2e); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	@cd server-shim && go vet ./...
+	@cd e2e && go vet ./...
+	@scripts/check-generated.sh
+
+.PHONY: test
+test: test-core simulate test-shim e2e ## Runs the tests of all rooms.
+
+.PHONY: test-core
+test-core: tools ## Tests the core by itself.
+	$(call say,Testing the core)
+	@cargo test --locked --workspace
+
+.PHONY: simulate
+simulate: tools ## Runs the core in simulated worlds: SEEDS=n of them.
+	$(call say,Simulating $(SEEDS) worlds)
+	@cargo run --quiet --locked --profile simulate --package teleport-access-core --example simulate -- $(SEEDS)
+
+.PHONY: test-shim
+test-shim: $(CORE) ## Tests the shim with the real core.
+	$(call say,Testing the shim)
+	@cd server-shim && go test ./...
+
+.PHONY: e2e
+e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost server with a real Teleport, and with the double.
+	$(call say,Testing on real servers)
+	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -timeout 40m -v ./... 2>&1 | scripts/brief.sh
+
+.PHONY: postgresql
+postgresql:
+	@scripts/need-postgresql.sh
+
+.PHONY: demo
+demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT)),build/bin/teleport-server) postgresql ## Shows it all: DEMO=once ends by itself, TELEPORT=real takes a real Teleport.
+	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/demo
+
+.PHONY: clean
+clean: ## Removes what was built.
+	@rm -rf build dist target server-shim/dist

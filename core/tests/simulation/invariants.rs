@@ -1,0 +1,100 @@
+//! What must hold, whatever happens.
+
+use std::collections::HashMap;
+
+use teleport_access_core::ledger::Record;
+use teleport_access_core::mattermost::Post;
+use teleport_access_core::messages::REQUEST_PROP;
+use teleport_access_core::teleport::State;
+
+use crate::script::{Script, requests};
+
+/// After every step.
+pub fn always(script: &Script) {
+    let server = script.sim.teleport.borrow();
+    let mut decided: HashMap<&str, usize> = HashMap::new();
+    for applied in &server.applied {
+        let click = (applied.request_id.clone(), applied.state, applied.delegator.clone());
+        if !script.allowed.contains(&click) {
+            script.sim.violation(format!("decided without an allowed click: {applied:?}"));
+        }
+        let times = decided.entry(&applied.request_id).or_default();
+        *times += 1;
+        if *times > 1 {
+            script.sim.violation(format!("decided twice through the plugin: {}", applied.request_id));
+        }
+    }
+}
+
+/// When nothing has gone wrong for a long while.
+pub fn at_rest(script: &Script) {
+    let sim = &script.sim;
+    if script.unanswered() > 0 {
+        sim.violation(format!("{} clicks were never answered", script.unanswered()));
+    }
+    let mattermost = sim.mattermost.borrow();
+    for (id, (there, request)) in requests(sim) {
+        let all: Vec<&Post> =
+            mattermost.posts.values().filter(|post| post.props.get(REQUEST_PROP) == Some(&id)).collect();
+        for channel in script.channels() {
+            let in_channel: Vec<&&Post> = all.iter().filter(|post| post.channel_id == channel).collect();
+            let live: Vec<&&&Post> = in_channel.iter().filter(|post| post.delete_at == 0).collect();
+            let by_hand = in_channel.iter().any(|post| script.deleted_by_hand.contains(&post.id));
+            if live.len() > 1 {
+                sim.violation(format!("{id} has {} posts in {channel}", live.len()));
+            }
+            if there && request.state == State::Pending && live.is_empty() && !by_hand {
+                sim.violation(format!("{id} is pending but has no post in {channel}"));
+            }
+            for post in live {
+                let status = status(post);
+                let says = |state: State| status.contains(&format!("{state:?}"));
+                let right = if there {
+                    says(request.state)
+                } else {
+                    // What Teleport has forgotten, it cannot tell: a decision that the post saw stays, even one that was
+                    // overturned while nobody looked.
+                    let had = sim.teleport.borrow().had.get(&id).cloned().unwrap_or_default();
+                    had.into_iter().any(says) || status.contains("Expired") || status.contains("Deleted")
+                };
+                if !right {
+                    sim.violation(format!(
+                        "{} says {status:?}, but {id} is {:?}, there: {there}",
+                        post.id, request.state
+                    ));
+                }
+                let buttons = post.attachments.iter().any(|attachment| !attachment.actions.is_empty());
+                if buttons != status.contains("Pending") {
+                    sim.violation(format!("{} says {status:?} and has buttons: {buttons}", post.id));
+                }
+            }
+        }
+    }
+    for (key, (value, expires)) in &mattermost.kv {
+        if key.starts_with("claim:") {
+            if *expires == 0 {
+                sim.violation(format!("{key} never goes away"));
+            }
+        } else if let Ok(record) = serde_json::from_slice::<Record>(value) {
+            if record.is_finished() && *expires == 0 {
+                sim.violation(format!("{key} is finished but never goes away"));
+            }
+            let pending = sim
+                .teleport
+                .borrow()
+                .requests
+                .get(&record.request.id)
+                .is_some_and(|request| request.state == State::Pending);
+            if !pending && !record.is_finished() {
+                sim.violation(format!("{key} is never finished: {record:?}"));
+            }
+        } else {
+            sim.violation(format!("{key} is no record"));
+        }
+    }
+}
+
+fn status(post: &Post) -> String {
+    let fields = post.attachments.iter().flat_map(|attachment| &attachment.fields);
+    fields.filter(|field| field.title == "Status").map(|field| field.value.clone()).collect()
+}

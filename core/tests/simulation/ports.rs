@@ -1,0 +1,339 @@
+//! The core's ports on simulated servers.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::channel::{mpsc, oneshot};
+use futures::executor::LocalSpawner;
+use futures::future::{FutureExt, LocalBoxFuture};
+use futures::task::LocalSpawnExt;
+use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint};
+use teleport_access_core::mattermost::{Channel, ChannelBy, HostError, LogLevel, Mattermost, Post, Swap, User, UserBy};
+use teleport_access_core::teleport::{
+    AccessRequest, Decision, Event, Failure, ServerInfo, State, Teleport, TeleportError,
+};
+use teleport_access_core::time::Time;
+use teleport_access_core::world::World;
+
+use crate::servers::{Applied, Watcher};
+use crate::sim::{HOST_TIMEOUT, Sim, TELEPORT_TIMEOUT};
+
+/// One node's view of the world.
+pub struct NodeWorld {
+    pub sim: Rc<Sim>,
+    pub mattermost: SimMattermost,
+    pub bridge: SimBridge,
+    pub node: usize,
+    /// How far this node's clock is off.
+    pub skew: Rc<Cell<i64>>,
+    pub spawner: LocalSpawner,
+}
+
+impl World for NodeWorld {
+    type Mattermost = SimMattermost;
+    type Teleport = SimTeleport;
+    type Bridge = SimBridge;
+
+    fn mattermost(&self) -> &SimMattermost {
+        &self.mattermost
+    }
+
+    fn bridge(&self) -> &SimBridge {
+        &self.bridge
+    }
+
+    fn teleport(&self, _: &str) -> SimTeleport {
+        SimTeleport { sim: Rc::clone(&self.sim), node: self.node }
+    }
+
+    fn now(&self) -> Time {
+        Time(self.sim.now() + self.skew.get())
+    }
+
+    fn sleep(&self, span: Duration) -> LocalBoxFuture<'static, ()> {
+        let (wake, woken) = oneshot::channel();
+        self.sim.later(span.as_millis() as i64, move || {
+            let _ = wake.send(());
+        });
+        woken.map(|_| ()).boxed_local()
+    }
+
+    fn random(&self) -> u64 {
+        self.sim.random(|rng| rng.u64(..))
+    }
+
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
+        let _ = self.spawner.spawn_local(task);
+    }
+}
+
+/// Mattermost, as one node reaches it.
+pub struct SimMattermost {
+    pub sim: Rc<Sim>,
+    pub node: usize,
+}
+
+impl SimMattermost {
+    fn call<T: 'static>(
+        &self,
+        what: &'static str,
+        effect: impl FnOnce(&Sim) -> Result<T, HostError> + 'static,
+    ) -> impl Future<Output = Result<T, HostError>> + 'static {
+        let unavailable = |text: &str| HostError::Unavailable(text.to_owned());
+        self.sim.call(what, HOST_TIMEOUT, unavailable, unavailable, effect)
+    }
+}
+
+impl Mattermost for SimMattermost {
+    async fn create_post(&self, post: Post, pending_id: String) -> Result<Post, HostError> {
+        let key = (self.node, pending_id);
+        self.call("create_post", move |sim| {
+            let now = sim.now();
+            let mut server = sim.mattermost.borrow_mut();
+            if server.archived {
+                return Err(HostError::Invalid("the channel is archived".to_owned()));
+            }
+            if let Some((id, at)) = server.pending_ids.get(&key).cloned()
+                && now - at < 30_000
+                && let Some(post) = server.posts.get(&id)
+            {
+                return Ok(post.clone());
+            }
+            let made = server.create(now, post);
+            server.pending_ids.insert(key, (made.id.clone(), now));
+            let id = made.props.get("teleport_access_request").cloned().unwrap_or_default();
+            sim.note(|| format!("{} is created for {id} in {}", made.id, made.channel_id));
+            Ok(made)
+        })
+        .await
+    }
+
+    async fn update_post(&self, post: Post) -> Result<Post, HostError> {
+        self.call("update_post", move |sim| {
+            let mut server = sim.mattermost.borrow_mut();
+            match server.posts.get_mut(&post.id) {
+                Some(stands) if stands.delete_at == 0 => {
+                    stands.message = post.message;
+                    stands.attachments = post.attachments;
+                    stands.props = post.props;
+                    sim.note(|| format!("{} now says {:?}", stands.id, stands.message));
+                    Ok(stands.clone())
+                }
+                Some(_) => Err(HostError::Invalid("the post is deleted".to_owned())),
+                None => Err(HostError::NotFound("no such post".to_owned())),
+            }
+        })
+        .await
+    }
+
+    async fn get_post(&self, id: &str) -> Result<Post, HostError> {
+        let id = id.to_owned();
+        self.call("get_post", move |sim| {
+            sim.mattermost.borrow().posts.get(&id).cloned().ok_or(HostError::NotFound("no such post".to_owned()))
+        })
+        .await
+    }
+
+    async fn delete_post(&self, id: &str) -> Result<(), HostError> {
+        let id = id.to_owned();
+        self.call("delete_post", move |sim| {
+            let now = sim.now();
+            if let Some(post) = sim.mattermost.borrow_mut().posts.get_mut(&id) {
+                sim.note(|| format!("{id} is deleted as a copy"));
+                post.delete_at = now;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list_bot_posts(&self, channel_id: &str, since: i64) -> Result<Vec<Post>, HostError> {
+        let channel_id = channel_id.to_owned();
+        self.call("list_bot_posts", move |sim| {
+            let server = sim.mattermost.borrow();
+            let there = |post: &&Post| post.channel_id == channel_id && post.create_at >= since && post.delete_at == 0;
+            Ok(server.posts.values().filter(there).cloned().collect())
+        })
+        .await
+    }
+
+    async fn get_user(&self, by: UserBy) -> Result<User, HostError> {
+        self.call("get_user", move |sim| {
+            let server = sim.mattermost.borrow();
+            let matches = |user: &&User| match &by {
+                UserBy::Id(id) => user.id == *id,
+                UserBy::Username(name) => user.username == *name,
+                UserBy::Email(email) => user.email == *email,
+            };
+            server.users.values().find(matches).cloned().ok_or(HostError::NotFound("no such user".to_owned()))
+        })
+        .await
+    }
+
+    async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
+        self.call("get_channel", move |_| {
+            let id = match by {
+                ChannelBy::Id(id) => id,
+                ChannelBy::Name(name) => format!("channel-{}", name.channel),
+                ChannelBy::DirectUserId(user) => format!("direct-{user}"),
+            };
+            Ok(Channel { id, ..Default::default() })
+        })
+        .await
+    }
+
+    async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+        let key = key.to_owned();
+        self.call("kv_get", move |sim| Ok(standing(sim, &key))).await
+    }
+
+    async fn kv_swap(&self, swap: Swap) -> Result<bool, HostError> {
+        self.call("kv_swap", move |sim| {
+            if standing(sim, &swap.key) != swap.old {
+                sim.note(|| format!("{} has changed meanwhile", swap.key));
+                return Ok(false);
+            }
+            let expires = if swap.expire_seconds > 0 { sim.now() + swap.expire_seconds * 1_000 } else { 0 };
+            let mut server = sim.mattermost.borrow_mut();
+            match swap.new {
+                Some(value) => server.kv.insert(swap.key, (value, expires)),
+                None => server.kv.remove(&swap.key),
+            };
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn kv_list(&self, page: i32, per_page: i32) -> Result<Vec<String>, HostError> {
+        self.call("kv_list", move |sim| {
+            let server = sim.mattermost.borrow();
+            let mut keys: Vec<String> = server.kv.keys().cloned().collect();
+            keys.sort();
+            Ok(keys.into_iter().skip((page * per_page) as usize).take(per_page as usize).collect())
+        })
+        .await
+    }
+
+    fn log(&self, _: LogLevel, message: String, fields: Vec<(String, String)>) {
+        self.sim.note(|| format!("node {} logs: {message} {fields:?}", self.node));
+    }
+}
+
+/// What stands in the store under a key.
+fn standing(sim: &Sim, key: &str) -> Option<Vec<u8>> {
+    let now = sim.now();
+    let server = sim.mattermost.borrow();
+    server.kv.get(key).filter(|(_, expires)| *expires == 0 || *expires > now).map(|(value, _)| value.clone())
+}
+
+/// Teleport, as one node reaches it.
+pub struct SimTeleport {
+    pub sim: Rc<Sim>,
+    pub node: usize,
+}
+
+fn broken(text: &str) -> TeleportError {
+    TeleportError::Unreachable { failure: Failure::from_name("broken"), detail: text.to_owned() }
+}
+
+fn refused(text: &str) -> TeleportError {
+    TeleportError::Unreachable { failure: Failure::from_name("refused"), detail: text.to_owned() }
+}
+
+impl SimTeleport {
+    fn call<T: 'static>(
+        &self,
+        what: &'static str,
+        effect: impl FnOnce(&Sim) -> Result<T, TeleportError> + 'static,
+    ) -> impl Future<Output = Result<T, TeleportError>> + 'static {
+        self.sim.call(what, TELEPORT_TIMEOUT, broken, refused, move |sim| {
+            if sim.teleport.borrow().down { Err(refused("Teleport is down")) } else { effect(sim) }
+        })
+    }
+}
+
+impl Teleport for SimTeleport {
+    type Events = mpsc::UnboundedReceiver<Result<Event, TeleportError>>;
+
+    async fn ping(&self) -> Result<ServerInfo, TeleportError> {
+        self.call("ping", |_| Ok(ServerInfo { cluster: "tp".into(), version: "13.3.8".into(), reviews: false })).await
+    }
+
+    async fn watch(&self) -> Result<Self::Events, TeleportError> {
+        let node = self.node;
+        self.call("watch", move |sim| {
+            let (events, stream) = mpsc::unbounded();
+            let mut watcher = Watcher { node, events, last: 0, stalled: false };
+            crate::teleport::send(sim, &mut watcher, Event::Init);
+            sim.teleport.borrow_mut().watchers.push(watcher);
+            Ok(stream)
+        })
+        .await
+    }
+
+    async fn list(&self) -> Result<Vec<AccessRequest>, TeleportError> {
+        self.call("list", |sim| Ok(sim.teleport.borrow().requests.values().cloned().collect())).await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<AccessRequest>, TeleportError> {
+        let id = id.to_owned();
+        self.call("get", move |sim| Ok(sim.teleport.borrow().requests.get(&id).cloned())).await
+    }
+
+    async fn decide(&self, decision: Decision) -> Result<(), TeleportError> {
+        self.call("decide", move |sim| {
+            let changed = {
+                let mut server = sim.teleport.borrow_mut();
+                let Some(request) = server.requests.get_mut(&decision.request_id) else {
+                    return Err(TeleportError::NotFound("no such request".to_owned()));
+                };
+                // As Teleport 13 and 14 do: a denied request stays denied, an approved one can be decided again.
+                if request.state == State::Denied {
+                    return Err(TeleportError::AlreadyDecided("already denied".to_owned()));
+                }
+                let was_pending = request.state == State::Pending;
+                request.state = decision.state;
+                request.resolve_reason = decision.reason;
+                request.resolve_annotations = decision.annotations;
+                let changed = request.clone();
+                server.had.entry(decision.request_id.clone()).or_default().push(decision.state);
+                server.applied.push(Applied {
+                    request_id: decision.request_id,
+                    state: decision.state,
+                    delegator: decision.delegator,
+                    was_pending,
+                });
+                changed
+            };
+            sim.note(|| format!("{} is {:?} through the plugin", changed.id, changed.state));
+            crate::teleport::tell(sim, Event::Put(Box::new(changed)));
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The bridge: credentials are always good here.
+pub struct SimBridge;
+
+impl Bridge for SimBridge {
+    async fn inspect(&self, _: Credentials) -> Result<CredentialFacts, HostError> {
+        Ok(CredentialFacts {
+            user: "access-plugin".into(),
+            not_before: 0,
+            not_after: i64::MAX / 10_000,
+            clusters: vec!["tp".into()],
+            ..Default::default()
+        })
+    }
+
+    async fn set_endpoint(&self, _: Endpoint) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn read_file(&self, _: &str) -> Result<Vec<u8>, HostError> {
+        Err(HostError::NotFound("no files here".to_owned()))
+    }
+}

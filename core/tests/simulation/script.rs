@@ -1,0 +1,344 @@
+//! What happens in one world: made up from its seed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+use futures::executor::LocalPool;
+use futures::task::LocalSpawnExt;
+use teleport_access_core::app::{App, Host};
+use teleport_access_core::decision::{self, Click};
+use teleport_access_core::mattermost::User;
+use teleport_access_core::messages::{CLUSTER_PROP, REQUEST_PROP};
+use teleport_access_core::teleport::State;
+
+use crate::invariants;
+use crate::ports::{NodeWorld, SimBridge, SimMattermost};
+use crate::sim::{DAWN, Faults, Sim};
+use crate::teleport;
+
+/// How long a world is troubled, and how long it then has to come to rest. The slowest healing takes a listing
+/// (5 minutes) and the longest wait after a failure (5 minutes).
+const TROUBLED: i64 = 120_000;
+const REST: i64 = 900_000;
+
+/// One plugin process.
+struct Node {
+    pool: LocalPool,
+    app: Rc<App<NodeWorld>>,
+}
+
+/// A world and its plugin processes.
+pub struct Script {
+    pub sim: Rc<Sim>,
+    nodes: Vec<Option<Node>>,
+    skews: Vec<Rc<Cell<i64>>>,
+    leader: Rc<Cell<Option<usize>>>,
+    recipients: Vec<&'static str>,
+    /// Clicks that may decide: request id, verdict, delegator.
+    pub allowed: HashSet<(String, State, String)>,
+    /// Clicks that wait for an answer, and the node that has them.
+    waiting: Rc<RefCell<BTreeMap<u64, usize>>>,
+    clicks: u64,
+    /// Posts that a person deleted.
+    pub deleted_by_hand: HashSet<String>,
+}
+
+impl Script {
+    fn new(seed: u64, traced: bool) -> Self {
+        let sim = Sim::new(seed, traced);
+        for (id, admin) in [("alice", false), ("bob", false), ("mallory", false), ("requester", true)] {
+            let user = User {
+                id: id.into(),
+                username: id.into(),
+                email: format!("{id}@example.com"),
+                is_system_admin: admin,
+                ..Default::default()
+            };
+            sim.mattermost.borrow_mut().users.insert(id.into(), user);
+        }
+        let nodes = sim.random(|rng| if rng.u8(0..3) == 0 { 2 } else { 1 });
+        let recipients = if sim.random(|rng| rng.bool()) { vec!["ops/one"] } else { vec!["ops/one", "@bob"] };
+        Self {
+            nodes: (0..nodes).map(|_| None).collect(),
+            skews: (0..nodes).map(|_| Rc::new(Cell::new(0))).collect(),
+            leader: Rc::default(),
+            recipients,
+            allowed: HashSet::new(),
+            waiting: Rc::default(),
+            clicks: 0,
+            deleted_by_hand: HashSet::new(),
+            sim,
+        }
+    }
+
+    /// Channels that every pending request must stand in.
+    pub fn channels(&self) -> Vec<&'static str> {
+        self.recipients
+            .iter()
+            .map(|recipient| if *recipient == "@bob" { "direct-bob" } else { "channel-one" })
+            .collect()
+    }
+
+    fn start(&mut self, node: usize) {
+        if self.nodes[node].is_some() {
+            return;
+        }
+        self.sim.note(|| format!("node {node} starts"));
+        let pool = LocalPool::new();
+        let world = NodeWorld {
+            sim: Rc::clone(&self.sim),
+            mattermost: SimMattermost { sim: Rc::clone(&self.sim), node },
+            bridge: SimBridge,
+            node,
+            skew: Rc::clone(&self.skews[node]),
+            spawner: pool.spawner(),
+        };
+        let app = App::new(world);
+        let settings = serde_json::json!({
+            "teleportaddress": "tp:443",
+            "identity": concat!("-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
+                "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+            "recipients": self.recipients.join(","),
+            "approvers": "alice,bob,requester",
+        });
+        app.configure(Host { plugin_id: "the.plugin".into(), ..Host::default() }, settings.to_string().as_bytes());
+        self.nodes[node] = Some(Node { pool, app });
+        if self.leader.get().is_none() {
+            self.lead(node);
+        }
+    }
+
+    /// Makes a node the leader. The one before may notice later than that.
+    fn lead(&mut self, node: usize) {
+        let before = self.leader.replace(Some(node));
+        self.sim.note(|| format!("node {node} leads"));
+        if let Some(before) = before.filter(|before| *before != node)
+            && let Some(old) = &self.nodes[before]
+        {
+            let old = Rc::clone(&old.app);
+            let notices = self.sim.random(|rng| if rng.bool() { 0 } else { rng.i64(0..10_000) });
+            let sim = Rc::clone(&self.sim);
+            let leader = Rc::clone(&self.leader);
+            self.sim.later(notices, move || {
+                if leader.get() != Some(before) {
+                    sim.note(|| format!("node {before} notices"));
+                    old.lead(false);
+                }
+            });
+        }
+        if let Some(node) = &self.nodes[node] {
+            node.app.lead(true);
+        }
+    }
+
+    fn crash(&mut self, node: usize) {
+        if self.nodes[node].take().is_none() {
+            return;
+        }
+        self.sim.note(|| format!("node {node} is killed"));
+        // Mattermost answers the clicks of a dead plugin itself.
+        self.waiting.borrow_mut().retain(|_, at| *at != node);
+        if self.leader.get() == Some(node) {
+            self.leader.set(None);
+            let other = (0..self.nodes.len()).find(|other| self.nodes[*other].is_some());
+            if let Some(other) = other {
+                self.lead(other);
+            }
+        }
+    }
+
+    /// Somebody clicks, or sends what looks like a click.
+    fn click(&mut self) {
+        let user = self.sim.random(|rng| ["alice", "bob", "mallory", "requester", ""][rng.usize(0..5)]);
+        let target = {
+            let server = self.sim.mattermost.borrow();
+            let count = server.posts.len();
+            if count == 0 {
+                return;
+            }
+            let pick = self.sim.random(|rng| rng.usize(0..count));
+            server.posts.values().nth(pick).cloned()
+        };
+        let Some(post) = target else { return };
+        let approve = self.sim.random(|rng| rng.bool());
+        let mut request = post.props.get(REQUEST_PROP).cloned().unwrap_or_default();
+        let cluster = post.props.get(CLUSTER_PROP).cloned().unwrap_or_default();
+        let forged = self.sim.random(|rng| rng.u8(0..10) == 0);
+        if forged {
+            request = "made-up".to_owned();
+        }
+        let verdict = if approve { "approve" } else { "deny" };
+        let click = Click {
+            user_id: user.to_owned(),
+            post_id: post.id.clone(),
+            context: BTreeMap::from([
+                ("request".to_owned(), request.clone()),
+                ("cluster".to_owned(), cluster),
+                ("verdict".to_owned(), verdict.to_owned()),
+            ]),
+        };
+        // Both nodes may be clicked at the same moment.
+        let times = self.sim.random(|rng| rng.usize(1..3));
+        for _ in 0..times {
+            let node = self.sim.random(|rng| rng.usize(0..self.nodes.len()));
+            let Some(at) = &self.nodes[node] else { continue };
+            if matches!(user, "alice" | "bob") && !forged {
+                let state = if approve { State::Approved } else { State::Denied };
+                self.allowed.insert((request.clone(), state, format!("mattermost:{user}@example.com")));
+            }
+            self.clicks += 1;
+            let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
+            waiting.borrow_mut().insert(number, node);
+            self.sim.note(|| format!("{user} clicks {verdict} for {request} on node {node}"));
+            let (app, click, user) = (Rc::clone(&at.app), click.clone(), user.to_owned());
+            let _ = at.pool.spawner().spawn_local(async move {
+                let answer = decision::click(&app, click).await;
+                waiting.borrow_mut().remove(&number);
+                sim.note(|| format!("{user} reads: {answer}"));
+                if answer.trim().is_empty() {
+                    sim.violation("a click was answered with nothing".to_owned());
+                }
+            });
+        }
+    }
+
+    /// Lets everything go on that can, up to a moment.
+    fn run_until(&mut self, until: i64) {
+        loop {
+            for node in self.nodes.iter_mut().flatten() {
+                node.pool.run_until_stalled();
+            }
+            invariants::always(self);
+            if !self.sim.step(until) {
+                return;
+            }
+        }
+    }
+
+    /// One random thing.
+    fn happen(&mut self, filed: &mut usize) {
+        let sim = Rc::clone(&self.sim);
+        let any_request = |sim: &Sim| {
+            let ids: Vec<String> = sim.teleport.borrow().requests.keys().cloned().collect();
+            if ids.is_empty() { None } else { Some(ids[sim.random(|rng| rng.usize(0..ids.len()))].clone()) }
+        };
+        let node = sim.random(|rng| rng.usize(0..self.nodes.len()));
+        match sim.random(|rng| rng.u32(0..100)) {
+            0..22 => {
+                *filed += 1;
+                let lives = sim.random(|rng| if rng.u8(0..4) == 0 { rng.i64(5_000..120_000) } else { 3_600_000 });
+                teleport::file(&sim, format!("request-{filed}"), lives);
+            }
+            22..52 => self.click(),
+            52..58 => {
+                if let Some(id) = any_request(&sim) {
+                    let state = if sim.random(|rng| rng.bool()) { State::Approved } else { State::Denied };
+                    teleport::decide(&sim, &id, state);
+                }
+            }
+            58..61 => {
+                if let Some(id) = any_request(&sim) {
+                    teleport::remove(&sim, &id);
+                }
+            }
+            61..70 => self.crash(node),
+            70..79 => self.start(node),
+            79..83 => teleport::cut(&sim, None),
+            83..85 => {
+                sim.note(|| "watches stall".to_owned());
+                for watcher in &mut sim.teleport.borrow_mut().watchers {
+                    watcher.stalled = true;
+                }
+                // The keepalive of the connection finds out.
+                let later = Rc::clone(&sim);
+                sim.later(25_000, move || teleport::cut(&later, None));
+            }
+            85..88 => {
+                let down = !sim.teleport.borrow().down;
+                sim.note(|| format!("Teleport is {}", if down { "down" } else { "up" }));
+                sim.teleport.borrow_mut().down = down;
+                if down {
+                    teleport::cut(&sim, None);
+                }
+            }
+            88..91 => {
+                let archived = !sim.mattermost.borrow().archived;
+                sim.note(|| format!("the channels are {}", if archived { "archived" } else { "back" }));
+                sim.mattermost.borrow_mut().archived = archived;
+            }
+            91..94 => {
+                let skew = sim.random(|rng| rng.i64(-120_000..120_000));
+                sim.note(|| format!("the clock of node {node} jumps to {skew} ms"));
+                self.skews[node].set(skew);
+            }
+            94..98 => {
+                if self.nodes[node].is_some() {
+                    self.lead(node);
+                }
+            }
+            _ => {
+                let deleted = {
+                    let server = sim.mattermost.borrow();
+                    let count = server.posts.len();
+                    (count > 0)
+                        .then(|| sim.random(|rng| server.posts.keys().nth(rng.usize(0..count)).cloned()))
+                        .flatten()
+                };
+                if let Some(id) = deleted {
+                    sim.note(|| format!("somebody deletes {id}"));
+                    let now = sim.now();
+                    if let Some(post) = sim.mattermost.borrow_mut().posts.get_mut(&id) {
+                        post.delete_at = now;
+                    }
+                    self.deleted_by_hand.insert(id);
+                }
+            }
+        }
+    }
+
+    /// Clicks whose node lives but that were never answered.
+    pub fn unanswered(&self) -> usize {
+        self.waiting.borrow().len()
+    }
+}
+
+/// Runs a world and tells what went wrong in it.
+pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
+    let mut script = Script::new(seed, traced);
+    let sim = Rc::clone(&script.sim);
+    let level = sim.random(|rng| [0, 5, 20, 60][rng.usize(0..4)]);
+    let chance = |sim: &Sim| sim.random(|rng| rng.u32(0..=level));
+    sim.faults.set(Faults { refused: chance(&sim), answer_lost: chance(&sim), late: chance(&sim), slow: chance(&sim) });
+    script.start(0);
+    let things = sim.random(|rng| rng.usize(4..30));
+    let mut moments: Vec<i64> = (0..things).map(|_| sim.random(|rng| rng.i64(0..TROUBLED))).collect();
+    moments.sort_unstable();
+    let mut filed = 0;
+    for moment in moments {
+        script.run_until(DAWN + moment);
+        script.happen(&mut filed);
+    }
+    script.run_until(DAWN + TROUBLED);
+
+    sim.note(|| "the world comes to rest".to_owned());
+    sim.faults.set(Faults::NONE);
+    sim.teleport.borrow_mut().down = false;
+    sim.mattermost.borrow_mut().archived = false;
+    for node in 0..script.nodes.len() {
+        script.skews[node].set(0);
+        script.start(node);
+    }
+    script.run_until(DAWN + TROUBLED + REST);
+    invariants::at_rest(&script);
+    let trace = sim.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default();
+    let violations = sim.violations.borrow().clone();
+    (violations, trace)
+}
+
+/// What is known of a request in the end, by id.
+pub fn requests(sim: &Sim) -> HashMap<String, (bool, teleport_access_core::teleport::AccessRequest)> {
+    let server = sim.teleport.borrow();
+    let there = server.requests.iter().map(|(id, request)| (id.clone(), (true, request.clone())));
+    there.chain(server.gone.iter().map(|(id, request)| (id.clone(), (false, request.clone())))).collect()
+}

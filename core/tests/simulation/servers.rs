@@ -1,0 +1,63 @@
+//! The two servers as they are behind their interfaces. They outlive every crash of the plugin.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::channel::mpsc;
+use teleport_access_core::mattermost::{Post, User};
+use teleport_access_core::teleport::{AccessRequest, Event, State, TeleportError};
+
+/// Mattermost.
+#[derive(Default)]
+pub struct MattermostServer {
+    pub posts: BTreeMap<String, Post>,
+    /// Value, and when it goes away (0: never).
+    pub kv: HashMap<String, (Vec<u8>, i64)>,
+    /// Posts made under a pending id on one node lately: the post, and when.
+    pub pending_ids: HashMap<(usize, String), (String, i64)>,
+    pub archived: bool,
+    pub users: HashMap<String, User>,
+    next: u64,
+}
+
+impl MattermostServer {
+    pub fn create(&mut self, now: i64, mut post: Post) -> Post {
+        self.next += 1;
+        post.id = format!("post{:05}", self.next);
+        post.create_at = now;
+        self.posts.insert(post.id.clone(), post.clone());
+        post
+    }
+}
+
+/// A running watch.
+pub struct Watcher {
+    pub node: usize,
+    pub events: mpsc::UnboundedSender<Result<Event, TeleportError>>,
+    /// When the last event sent will have arrived: events keep their order.
+    pub last: i64,
+    /// Sends nothing any more, without a word.
+    pub stalled: bool,
+}
+
+/// A decision that Teleport carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    pub request_id: String,
+    pub state: State,
+    pub delegator: String,
+    /// Whether the request was pending before.
+    pub was_pending: bool,
+}
+
+/// Teleport.
+#[derive(Default)]
+pub struct TeleportServer {
+    pub requests: BTreeMap<String, AccessRequest>,
+    pub watchers: Vec<Watcher>,
+    pub down: bool,
+    pub applied: Vec<Applied>,
+    /// What became of requests that are gone: the last state they had.
+    pub gone: BTreeMap<String, AccessRequest>,
+    /// The decisions that a request has had, by its id.
+    pub had: BTreeMap<String, Vec<State>>,
+}

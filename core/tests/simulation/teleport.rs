@@ -1,0 +1,96 @@
+//! What happens in Teleport by itself or by other hands.
+
+use std::rc::Rc;
+
+use teleport_access_core::teleport::{AccessRequest, Event, Failure, State, TeleportError};
+use teleport_access_core::time::Time;
+
+use crate::servers::Watcher;
+use crate::sim::Sim;
+
+/// Sends an event to one watcher, in order, after a while.
+pub fn send(sim: &Sim, watcher: &mut Watcher, event: Event) {
+    if watcher.stalled {
+        return;
+    }
+    let arrives = (sim.now() + sim.random(|rng| rng.i64(0..200))).max(watcher.last);
+    watcher.last = arrives;
+    let events = watcher.events.clone();
+    sim.later(arrives - sim.now(), move || {
+        let _ = events.unbounded_send(Ok(event));
+    });
+}
+
+/// Sends an event to all watchers.
+pub fn tell(sim: &Sim, event: Event) {
+    let mut watchers = std::mem::take(&mut sim.teleport.borrow_mut().watchers);
+    watchers.retain(|watcher| !watcher.events.is_closed());
+    for watcher in &mut watchers {
+        send(sim, watcher, event.clone());
+    }
+    sim.teleport.borrow_mut().watchers.append(&mut watchers);
+}
+
+/// Files a request that expires after `lives` milliseconds.
+pub fn file(sim: &Rc<Sim>, id: String, lives: i64) {
+    let now = sim.now();
+    let request = AccessRequest {
+        id: id.clone(),
+        user: "requester".into(),
+        roles: vec!["dba".into()],
+        created: Some(Time(now)),
+        expires: Some(Time(now + lives)),
+        ..Default::default()
+    };
+    sim.note(|| format!("{id} is filed, for {}s", lives / 1_000));
+    sim.teleport.borrow_mut().requests.insert(id.clone(), request.clone());
+    tell(sim, Event::Put(Box::new(request)));
+    let later = Rc::clone(sim);
+    sim.later(lives, move || {
+        let pending = later.teleport.borrow().requests.get(&id).is_some_and(|request| request.state == State::Pending);
+        if pending {
+            remove(&later, &id);
+        }
+    });
+}
+
+/// Decides a request the way `tctl` does.
+pub fn decide(sim: &Sim, id: &str, state: State) {
+    let changed = {
+        let mut server = sim.teleport.borrow_mut();
+        let Some(request) = server.requests.get_mut(id) else { return };
+        if request.state == State::Denied {
+            return;
+        }
+        request.state = state;
+        request.resolve_annotations.clear();
+        let changed = request.clone();
+        server.had.entry(id.to_owned()).or_default().push(state);
+        changed
+    };
+    sim.note(|| format!("{id} is {state:?} by tctl"));
+    tell(sim, Event::Put(Box::new(changed)));
+}
+
+/// Deletes a request.
+pub fn remove(sim: &Sim, id: &str) {
+    let removed = sim.teleport.borrow_mut().requests.remove(id);
+    if let Some(request) = removed {
+        sim.note(|| format!("{id} is gone from Teleport"));
+        sim.teleport.borrow_mut().gone.insert(id.to_owned(), request);
+        tell(sim, Event::Delete(id.to_owned()));
+    }
+}
+
+/// Ends all watches, those of one node or everybody's.
+pub fn cut(sim: &Sim, node: Option<usize>) {
+    sim.note(|| "watches are cut".to_owned());
+    sim.teleport.borrow_mut().watchers.retain(|watcher| {
+        let cut = node.is_none_or(|node| node == watcher.node);
+        if cut {
+            let failure = Failure::from_name("broken");
+            let _ = watcher.events.unbounded_send(Err(TeleportError::Unreachable { failure, detail: "cut".into() }));
+        }
+        !cut
+    });
+}

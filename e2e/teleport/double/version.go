@@ -1,0 +1,60 @@
+package double
+
+import "fmt"
+
+// version of the server that the double is one of.
+type version struct{ major, minor, patch int }
+
+func parseVersion(text string) (version, error) {
+	var v version
+	if _, err := fmt.Sscanf(text, "%d.%d.%d", &v.major, &v.minor, &v.patch); err != nil {
+		return v, fmt.Errorf("%q is no version such as 18.0.0", text)
+	}
+	return v, nil
+}
+
+// since tells whether the server is this one or newer.
+func (v version) since(major, minor int) bool {
+	return v.major > major || (v.major == major && v.minor >= minor)
+}
+
+// pagedListing: ListAccessRequests is in the source of 15.
+func (v version) pagedListing() bool { return v.since(15, 0) }
+
+// streamedListing: GetAccessRequestsV2.
+func (v version) streamedListing() bool { return v.since(4, 4) }
+
+// wholeListing: the unary GetAccessRequests, which 13 no longer has.
+func (v version) wholeListing() bool { return !v.since(13, 0) }
+
+// reviews: SubmitAccessReview.
+func (v version) reviews() bool { return v.since(6, 0) }
+
+// ownIDs: the server, not the client, names a new request.
+func (v version) ownIDs() bool { return v.since(14, 0) }
+
+// watchStatus: INIT says what is watched.
+func (v version) watchStatus() bool { return v.since(13, 0) }
+
+// refusesOwnState: nobody sets the state of their own request. 13.3.8 does not look.
+func (v version) refusesOwnState() bool { return v.since(14, 0) }
+
+// refusesPromotion: PROMOTED cannot be set with SetAccessRequestState. 13.3.8 stores whatever number comes.
+func (v version) refusesPromotion() bool { return v.since(14, 0) }
+
+// onBehalf: reviews for other users, with the permission to.
+func (v version) onBehalf() bool { return v.since(18, 11) }
+
+// has tells whether a method exists in this version.
+func (v version) has(method string) bool {
+	switch method {
+	case "ListAccessRequests":
+		return v.pagedListing()
+	case "GetAccessRequestsV2":
+		return v.streamedListing()
+	case "SubmitAccessReview":
+		return v.reviews()
+	default:
+		return true
+	}
+}
