@@ -8,6 +8,7 @@ use futures::future::AbortHandle;
 
 use crate::bridge::Bridge as _;
 use crate::config::{self, Problem, Settings};
+use crate::decision::Claims;
 use crate::desk::Desk;
 use crate::mattermost::{LogLevel, Mattermost as _};
 use crate::recipients::Recipients;
@@ -52,6 +53,8 @@ pub struct App<W: World> {
     pub(crate) desk: Desk,
     /// Finds channels.
     pub(crate) recipients: Recipients,
+    /// Decisions that others are making.
+    pub(crate) claims: Claims,
     /// Counts the changes of settings and leadership; work of an earlier epoch stops before its next effect.
     pub(crate) epoch: Cell<u64>,
     session: RefCell<Option<AbortHandle>>,
@@ -71,6 +74,7 @@ impl<W: World> App<W> {
             way: RefCell::new(None),
             desk: Desk::default(),
             recipients: Recipients::default(),
+            claims: Claims::default(),
             epoch: Cell::new(0),
             session: RefCell::new(None),
         })

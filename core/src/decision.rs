@@ -1,6 +1,7 @@
 //! A click on Approve or Deny: checked, sent to Teleport, answered.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use crate::messages::{self, context};
 use crate::policy;
 use crate::session::{self, Way};
 use crate::teleport::{AccessRequest, Decision, State, Teleport as _, TeleportError};
-use crate::time::Time;
 use crate::world::World;
 
 /// A click as it arrives. Only the user id can be trusted.
@@ -55,7 +55,9 @@ pub enum Refused {
     #[error("Nothing was changed: Teleport has no such request any more. It has expired or was deleted.")]
     Gone,
     /// Somebody else is at it.
-    #[error("@{0} is deciding this request at this very moment. Look at the post in a few seconds.")]
+    #[error(
+        "@{0} is deciding this request at this very moment. Should it still be pending in half a minute, click again."
+    )]
     Busy(String),
     /// No way to Teleport.
     #[error("There is no connection to Teleport, so nothing was changed. {0}")]
@@ -73,19 +75,25 @@ pub enum Refused {
     Uncertain(String),
 }
 
-/// How long one decision may take. Longer than Teleport's deadline: an older claim is of somebody who is not there any more.
+/// How long one decision may take. Longer than Teleport's deadline: a claim that is older is of somebody who is not there
+/// any more.
 const CLAIM_LASTS: Duration = Duration::from_secs(30);
+/// When Mattermost clears away what nobody else did.
+const CLAIM_EXPIRES_SECONDS: i64 = 86_400;
 
-/// A note in the store that somebody is deciding a request, so that two clicks never both do.
+/// A note in the store that somebody is deciding a request, so that two clicks never both do. It holds no time: clocks of
+/// two nodes may differ. Whoever finds one times it by themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Claim {
     /// Who.
     username: String,
-    /// Since when.
-    at: Time,
     /// Tells two claims of the same person apart.
     nonce: u64,
 }
+
+/// Claims of others that were found standing, and whether they have stood for too long.
+#[derive(Debug, Default)]
+pub struct Claims(RefCell<HashMap<Vec<u8>, bool>>);
 
 fn claim_key(cluster: &str, id: &str) -> String {
     format!("claim:{cluster}:{id}")
@@ -158,30 +166,50 @@ async fn decide<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Ref
 }
 
 /// Takes the right to decide, which one click at a time has.
-async fn claim<W: World>(app: &App<W>, cluster: &str, id: &str, user: &User) -> Result<Vec<u8>, Refused> {
+async fn claim<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str, user: &User) -> Result<Vec<u8>, Refused> {
     let mattermost = app.world.mattermost();
     let key = claim_key(cluster, id);
-    let now = app.world.now();
     let old = mattermost.kv_get(&key).await.map_err(Refused::Mattermost)?;
-    if let Some(other) = old.as_deref().and_then(|bytes| serde_json::from_slice::<Claim>(bytes).ok())
-        && now.since(other.at) < CLAIM_LASTS
-        && other.at <= now.plus(CLAIM_LASTS)
+    if let Some(other) = &old
+        && !is_abandoned(app, other)
     {
-        return Err(Refused::Busy(other.username));
+        return Err(Refused::Busy(owner(other)));
     }
-    let claim = Claim { username: user.username.clone(), at: now, nonce: app.world.random() };
+    let claim = Claim { username: user.username.clone(), nonce: app.world.random() };
     let bytes =
         serde_json::to_vec(&claim).map_err(|error| Refused::Mattermost(HostError::Invalid(error.to_string())))?;
-    let swap = Swap { key: key.clone(), old, new: Some(bytes.clone()), expire_seconds: 300 };
+    let swap = Swap { key: key.clone(), old, new: Some(bytes.clone()), expire_seconds: CLAIM_EXPIRES_SECONDS };
     match mattermost.kv_swap(swap).await {
         Ok(true) => Ok(bytes),
         Ok(false) => {
             let winner = mattermost.kv_get(&key).await.ok().flatten();
-            let winner = winner.and_then(|bytes| serde_json::from_slice::<Claim>(&bytes).ok());
-            Err(Refused::Busy(winner.map_or_else(|| "somebody else".to_owned(), |claim| claim.username)))
+            Err(Refused::Busy(winner.map_or_else(|| "somebody else".to_owned(), |winner| owner(&winner))))
         }
         Err(error) => Err(Refused::Mattermost(error)),
     }
+}
+
+/// Whose claim it is.
+fn owner(claim: &[u8]) -> String {
+    serde_json::from_slice::<Claim>(claim).map_or_else(|_| "somebody else".to_owned(), |claim| claim.username)
+}
+
+/// Whether a claim that was found has stood, seen from here, longer than any decision takes. The first look starts the
+/// clock; a process that died in the middle of a decision leaves such a claim behind.
+fn is_abandoned<W: World>(app: &Rc<App<W>>, claim: &[u8]) -> bool {
+    let mut seen = app.claims.0.borrow_mut();
+    if let Some(abandoned) = seen.get(claim) {
+        return *abandoned;
+    }
+    seen.insert(claim.to_vec(), false);
+    let (later, claim) = (Rc::clone(app), claim.to_vec());
+    app.world.spawn(Box::pin(async move {
+        later.world.sleep(CLAIM_LASTS).await;
+        later.claims.0.borrow_mut().insert(claim.clone(), true);
+        later.world.sleep(CLAIM_LASTS * 20).await;
+        later.claims.0.borrow_mut().remove(&claim);
+    }));
+    false
 }
 
 /// Gives the right back. Should that fail, it ends by itself.

@@ -1,7 +1,5 @@
 //! What must hold, whatever happens.
 
-use std::collections::HashMap;
-
 use teleport_access_core::ledger::Record;
 use teleport_access_core::mattermost::Post;
 use teleport_access_core::messages::REQUEST_PROP;
@@ -12,15 +10,13 @@ use crate::script::{Script, requests};
 /// After every step.
 pub fn always(script: &Script) {
     let server = script.sim.teleport.borrow();
-    let mut decided: HashMap<&str, usize> = HashMap::new();
-    for applied in &server.applied {
+    let before = script.looked_at.replace(server.applied.len());
+    for (index, applied) in server.applied.iter().enumerate().skip(before) {
         let click = (applied.request_id.clone(), applied.state, applied.delegator.clone());
         if !script.allowed.contains(&click) {
             script.sim.violation(format!("decided without an allowed click: {applied:?}"));
         }
-        let times = decided.entry(&applied.request_id).or_default();
-        *times += 1;
-        if *times > 1 {
+        if server.applied.iter().take(index).any(|earlier| earlier.request_id == applied.request_id) {
             script.sim.violation(format!("decided twice through the plugin: {}", applied.request_id));
         }
     }

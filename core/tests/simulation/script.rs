@@ -42,6 +42,8 @@ pub struct Script {
     clicks: u64,
     /// Posts that a person deleted.
     pub deleted_by_hand: HashSet<String>,
+    /// How many of the decisions have been looked at.
+    pub looked_at: Cell<usize>,
 }
 
 impl Script {
@@ -68,6 +70,7 @@ impl Script {
             waiting: Rc::default(),
             clicks: 0,
             deleted_by_hand: HashSet::new(),
+            looked_at: Cell::new(0),
             sim,
         }
     }
