@@ -1,0 +1,139 @@
+package wasm
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+)
+
+// InterpretedNote is what the status says where WebAssembly has to be interpreted.
+const InterpretedNote = "This host does not let the plugin use executable memory, so the core runs interpreted: " +
+	"everything works, but slower. Allow it (SELinux execmem, systemd MemoryDenyWriteExecute=no) for full speed."
+
+// engine is the compiled core.
+type engine struct {
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+	// interpreted is true where executable memory is refused.
+	interpreted bool
+}
+
+// newEngine compiles the core.
+func newEngine(ctx context.Context, config Config) (*engine, error) {
+	code, err := os.ReadFile(config.Path)
+	if err != nil {
+		return nil, fmt.Errorf("the plugin's bundle is incomplete, upload it again: %w", err)
+	}
+	compile := !config.Interpret && canCompile(ctx)
+	if cache := openCache(config.CacheDirs); compile && cache != nil {
+		e, err := buildEngine(ctx, config, code, wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache))
+		if err == nil {
+			e.cache = cache
+			return e, nil
+		}
+		_ = cache.Close(ctx)
+		config.Log.LogWarn("The cache of the compiled core is of no use; compiling without it.", "error", err.Error())
+	}
+	if compile {
+		return buildEngine(ctx, config, code, wazero.NewRuntimeConfigCompiler())
+	}
+	e, err := buildEngine(ctx, config, code, wazero.NewRuntimeConfigInterpreter())
+	if err != nil {
+		return nil, err
+	}
+	e.interpreted = true
+	config.Log.LogWarn(InterpretedNote)
+	return e, nil
+}
+
+func buildEngine(ctx context.Context, config Config, code []byte, kind wazero.RuntimeConfig) (*engine, error) {
+	e := &engine{runtime: wazero.NewRuntimeWithConfig(ctx,
+		kind.WithCloseOnContextDone(true).WithMemoryLimitPages(config.MemoryPages))}
+	err := func() error {
+		if _, err := wasi_snapshot_preview1.Instantiate(ctx, e.runtime); err != nil {
+			return err
+		}
+		if err := exportWall(ctx, e.runtime); err != nil {
+			return err
+		}
+		var err error
+		e.compiled, err = e.runtime.CompileModule(ctx, code)
+		return err
+	}()
+	if err != nil {
+		_ = e.runtime.Close(ctx)
+		return nil, fmt.Errorf("the core cannot be compiled: %w", err)
+	}
+	return e, nil
+}
+
+// instantiate starts a new instance of the core; ctx bounds the time it may take.
+func (e *engine) instantiate(ctx context.Context, i *instance) (api.Module, error) {
+	return e.runtime.InstantiateModule(ctx, e.compiled, wazero.NewModuleConfig().
+		WithName("").
+		WithStartFunctions("_initialize").
+		WithSysWalltime().
+		WithSysNanotime().
+		WithRandSource(rand.Reader).
+		WithStdout(&lines{instance: i, write: i.config.Log.LogInfo}).
+		WithStderr(&lines{instance: i, write: i.config.Log.LogError}))
+}
+
+func (e *engine) close() {
+	ctx := context.Background()
+	_ = e.runtime.Close(ctx)
+	if e.cache != nil {
+		_ = e.cache.Close(ctx)
+	}
+}
+
+// canCompile tries whether code can be compiled and made executable. Hardened hosts refuse that: SELinux without
+// execmem, systemd's MemoryDenyWriteExecute, seccomp filters. wazero notices some of it by itself but tells nobody,
+// and it panics on the rest.
+func canCompile(ctx context.Context) (can bool) {
+	defer func() {
+		if recover() != nil {
+			can = false
+		}
+	}()
+	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())
+	defer func() { _ = runtime.Close(ctx) }()
+	// A module with one function that returns nothing.
+	_, err := runtime.CompileModule(ctx, []byte{
+		0, 'a', 's', 'm', 1, 0, 0, 0,
+		1, 4, 1, 0x60, 0, 0, // types: () -> ()
+		3, 2, 1, 0, // functions: one of that type
+		10, 4, 1, 2, 0, 0x0b, // code: end
+	})
+	return err == nil
+}
+
+// openCache opens the first of the directories that can be written; nil where there is none. The cache holds machine
+// code that will be run, so nobody else may write there.
+func openCache(directories []string) wazero.CompilationCache {
+	for _, directory := range directories {
+		if directory == "" {
+			continue
+		}
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			continue
+		}
+		probe, err := os.CreateTemp(directory, "probe-")
+		if err != nil {
+			continue
+		}
+		_ = probe.Close()
+		_ = os.Remove(probe.Name())
+		if cache, err := wazero.NewCompilationCacheWithDir(filepath.Clean(directory)); err == nil {
+			return cache
+		}
+	}
+	return nil
+}
