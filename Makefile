@@ -101,10 +101,21 @@ test-core: tools ## Tests the core by itself.
 	$(call say,Testing the core)
 	@cargo test --locked --workspace
 
+SIMULATION := cargo test --quiet --locked --profile simulate --package teleport-access-core --test simulation --
+
 .PHONY: simulate
-simulate: tools ## Runs the core in simulated worlds: SEEDS=n of them.
+simulate: tools ## Runs the core in SEEDS=n simulated worlds, each with other faults.
 	$(call say,Simulating $(SEEDS) worlds)
-	@cargo run --quiet --locked --profile simulate --package teleport-access-core --example simulate -- $(SEEDS)
+	@$(SIMULATION) $(SEEDS)
+
+.PHONY: replay
+replay: tools ## Runs the simulated world SEED=n again and prints what happens in it.
+	@$(SIMULATION) seed $(SEED)
+
+.PHONY: mutants
+mutants: tools ## Shows that the simulation catches bugs: breaks the core in many ways, one at a time.
+	$(call say,Breaking the core on purpose)
+	@node scripts/mutants.mjs $(MUTANT)
 
 .PHONY: test-shim
 test-shim: $(CORE) ## Tests the shim with the real core.

@@ -63,8 +63,14 @@ struct Case {
     failures: u32,
     /// What the last one was.
     trouble: Option<String>,
-    /// When Teleport may next be asked about an expiry that is overdue.
+    /// When Teleport was last asked about an expiry that is overdue.
     expiry_asked: Option<Time>,
+    /// Counts the waits for calls that may yet take effect; only the end of the last one counts.
+    wait: u64,
+    /// Whether there is such a wait.
+    waiting: bool,
+    /// Whether it is over.
+    waited: bool,
 }
 
 /// What was heard of a request.
@@ -148,7 +154,7 @@ pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) 
             }
             Ok(Some(stored)) => {
                 // What is half done is read again by the worker that takes it up.
-                let whole = stored.record.is_shown();
+                let whole = stored.record.is_shown() && !stored.record.look_again;
                 let stands_in = |channel: &Option<String>| {
                     let Some(channel) = channel else { return false };
                     stored.record.postings.iter().any(|posting| posting.channel_id == *channel)
@@ -242,7 +248,7 @@ pub(crate) fn decided<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str) {
     }
 }
 
-/// Takes up what has become due by time alone: requests that should have expired, and posts to be looked at once more.
+/// Takes up what has become due by time alone: requests that should have expired.
 pub(crate) fn tick<W: World>(app: &Rc<App<W>>) {
     let now = app.world.now();
     let overdue: Vec<String> = {
@@ -254,8 +260,6 @@ pub(crate) fn tick<W: World>(app: &Rc<App<W>>) {
             let expired = stored.record.request.expires.is_some_and(|expires| expires <= now);
             if stored.record.outcome == Outcome::Pending && expired && !asked_lately {
                 case.expiry_asked = Some(now);
-                overdue.push(id.clone());
-            } else if stored.record.look_again.is_some_and(|time| time <= now) {
                 overdue.push(id.clone());
             }
         }
@@ -416,13 +420,13 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
         record.revision += 1;
         record.settled_at = (outcome != Outcome::Pending).then(|| record.settled_at.unwrap_or(now));
     }
-    let look = record.look_again.is_some_and(|time| time <= now);
+    let look = (record.look_again || half_done) && waited(app, id, half_done);
     if look {
-        record.look_again = None;
-        record.postings.iter_mut().for_each(|posting| posting.shown = 0);
-    }
-    if half_done {
-        record.look_again = Some(now.plus(LANDING));
+        record.look_again = false;
+        // A post that somebody deleted may have a copy that stands.
+        record.postings.iter_mut().for_each(|posting| (posting.shown, posting.gone) = (0, false));
+    } else if half_done {
+        record.look_again = true;
     }
     changed |= look || half_done;
     let (fresh, unreachable) =
@@ -457,6 +461,41 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
     }
     keep(app, id, epoch, &stored);
     if failed.is_empty() { Ok(()) } else { Err(Failure::Posting(failed.join("; "))) }
+}
+
+/// Whether calls that were under way when nobody saw their answers have had their time. The first question starts the
+/// wait, and so does every `anew`. Counted in the process's own time: clocks jump.
+fn waited<W: World>(app: &Rc<App<W>>, id: &str, anew: bool) -> bool {
+    let wait = {
+        let mut cases = app.desk.cases.borrow_mut();
+        let Some(case) = cases.get_mut(id) else { return false };
+        if !anew && case.waited {
+            (case.waiting, case.waited) = (false, false);
+            return true;
+        }
+        if !anew && case.waiting {
+            return false;
+        }
+        (case.waiting, case.waited) = (true, false);
+        case.wait += 1;
+        case.wait
+    };
+    let (app, id, epoch) = (Rc::clone(app), id.to_owned(), app.epoch.get());
+    let world = Rc::clone(&app);
+    world.world.spawn(Box::pin(async move {
+        app.world.sleep(LANDING).await;
+        if app.epoch.get() != epoch {
+            return;
+        }
+        let over = app.desk.cases.borrow_mut().get_mut(&id).is_some_and(|case| {
+            case.waited = case.waiting && case.wait == wait;
+            case.waited
+        });
+        if over {
+            note(&app, &id, News::Ask);
+        }
+    }));
+    false
 }
 
 /// Keeps the record as it now stands in the store.
@@ -559,13 +598,13 @@ async fn show<W: World>(
     let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&plugin_id, cluster, record) };
     if known == Known::Maybe {
         let found = sole(app, cluster, record, posting).await?;
-        posting.post_id = posting.post_id.take().or(found);
+        posting.post_id = found.or(posting.post_id.take());
     }
     let Some(post_id) = posting.post_id.clone() else {
         if record.outcome != Outcome::Pending {
             // It was settled before it could be posted: there is nothing left to decide. But a post that somebody tried to
             // make may still appear, so it is written off only at the second look.
-            posting.gone = record.look_again.is_none();
+            posting.gone = !record.look_again;
             return Ok(());
         }
         // Mattermost drops a repeat of the same id, which covers an answer that got lost.

@@ -70,9 +70,9 @@ pub struct Record {
     /// When it was settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
-    /// When the posts are to be looked at once more: a call whose answer was never seen may take effect until then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub look_again: Option<Time>,
+    /// Whether the posts are to be looked at once more: a call whose answer was never seen may yet take effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub look_again: bool,
 }
 
 /// The layout that this code writes.
@@ -94,7 +94,7 @@ impl Record {
             revision: 1,
             postings: Vec::new(),
             settled_at: None,
-            look_again: None,
+            look_again: false,
         }
     }
 
@@ -109,7 +109,7 @@ impl Record {
     /// Whether there is nothing left to do, ever, unless Teleport changes its mind.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.outcome != Outcome::Pending && self.is_shown() && self.look_again.is_none()
+        self.outcome != Outcome::Pending && self.is_shown() && !self.look_again
     }
 }
 

@@ -1,0 +1,97 @@
+// Shows that the simulation's rules catch bugs: each mutant below is a way to break the core, made in a copy of the
+// sources and run until a world breaks a rule. mutants.mjs [NAME…] runs only those.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+// [name, file, what stands there, what is put there]
+const mutants = [
+  ['post without writing the intent first', 'desk.rs',
+    'if changed {\n        ledger::save(mattermost, &cluster, &mut stored).await?;', 'if changed && stored.record.revision > 1 {\n        ledger::save(mattermost, &cluster, &mut stored).await?;'],
+  ['post again without looking for a post', 'desk.rs',
+    '} else if look || posting.post_id.is_none() {\n            Known::Maybe', '} else if false {\n            Known::Maybe'],
+  ['never look a second time', 'desk.rs',
+    'let look = (record.look_again || half_done) && waited(app, id, half_done);', 'let look = false;'],
+  ['look a second time at once', 'desk.rs',
+    'const LANDING: Duration = Duration::from_secs(60);', 'const LANDING: Duration = Duration::from_secs(1);'],
+  ['write the ledger without comparing', 'ledger.rs',
+    'Ok(false) => return Err(LedgerError::Conflict),', 'Ok(false) => {}'],
+  ['take a lost answer for a failed write', 'decision.rs',
+    'Err(error) if error.is_uncertain() => Err(Refused::Uncertain(error.to_string())),', 'Err(error) if error.is_uncertain() => { release(app, &way.cluster, id, Vec::new()).await; Err(Refused::Teleport(explain(error))) }'],
+  ['list before the watch stands', 'session.rs',
+    'Some(Ok(Event::Init)) => break,', 'Some(Ok(_)) => break,'],
+  ['do not list on connecting', 'session.rs',
+    'desk::reconcile(app, requests);', 'drop(requests);'],
+  ['forget what vanished while away', 'desk.rs',
+    'for id in missing {\n        note(app, &id, News::Ask);', 'for id in missing.into_iter().take(0) {\n        note(app, &id, News::Ask);'],
+  ['believe late news', 'desk.rs',
+    'if stale || fewer { None } else { Some(request) }', 'if stale && fewer { None } else { Some(request) }'],
+  ['ignore the watch', 'desk.rs',
+    'Event::Put(request) => note(app, &request.id.clone(), News::Put(request)),', 'Event::Put(_) => {}'],
+  ['do not retry a failed post', 'desk.rs',
+    'case.failures = case.failures.saturating_add(1);', 'return;'],
+  ['decide without asking Teleport first', 'decision.rs',
+    'if request.state != State::Pending {', 'if false {'],
+  ['decide without a claim', 'decision.rs',
+    'Ok(false) => {\n            let winner', 'Ok(false) if bytes.is_empty() => {\n            let winner'],
+  ['break a claim at first sight', 'decision.rs',
+    'seen.insert(claim.to_vec(), false);', 'seen.insert(claim.to_vec(), true); return true;'],
+  ['let everybody decide', 'policy.rs',
+    'if !allowed {', 'if false {'],
+  ['let requesters decide their own', 'policy.rs',
+    'if is_requester(user, request) {', 'if false {'],
+  ['take the request from the click alone', 'decision.rs',
+    'policy::may_decide(&user, &settings.approvers, &stored.record.request)?;', ''],
+  ['let two workers have one request', 'desk.rs',
+    'busy.insert(id.clone());', ''],
+  ['go on after losing the lead', 'desk.rs',
+    'if app.epoch.get() == epoch && app.leader.get() { Ok(()) }', 'if true { Ok(()) }'],
+  ['keep finished records for ever', 'ledger.rs',
+    'if stored.record.is_finished() { RETENTION_SECONDS }', 'if false { RETENTION_SECONDS }'],
+  ['keep the buttons', 'messages.rs',
+    'actions: if record.outcome == Outcome::Pending {', 'actions: if true {'],
+];
+
+const seeds = 200_000;
+const wanted = process.argv.slice(2);
+const room = resolve('build', 'mutants');
+rmSync(join(room, 'core'), { recursive: true, force: true });
+mkdirSync(room, { recursive: true });
+for (const part of ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'proto', 'core']) {
+  cpSync(part, join(room, part), { recursive: true });
+}
+
+// Mutants that no world can tell from the original, each with the reason: they are shown, not counted.
+const harmless = {
+  'take the request from the click alone': 'the same rule is asked again with the request as Teleport has it',
+  'go on after losing the lead': 'compare-and-set in the ledger and the second look mend what two leaders do',
+};
+let escaped = 0;
+for (const [name, file, from, to] of mutants) {
+  if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
+  const path = join(room, 'core', 'src', file);
+  const source = readFileSync(join('core', 'src', file), 'utf8');
+  if (source.split(from).length !== 2) {
+    console.error(`mutant "${name}": its place in ${file} is not there, or not alone: mend scripts/mutants.mjs`);
+    process.exit(1);
+  }
+  writeFileSync(path, source.replace(from, () => to));
+  const run = spawnSync(
+    'cargo',
+    ['test', '--quiet', '--locked', '--profile', 'simulate', '--package', 'teleport-access-core', '--test', 'simulation', '--', String(seeds)],
+    { cwd: room, encoding: 'utf8', env: { ...process.env, RUSTFLAGS: '--cap-lints warn', CARGO_TARGET_DIR: join(room, 'target'), RUST_BACKTRACE: '0' } },
+  );
+  writeFileSync(path, source);
+  const caught = /seed (\d+) breaks a rule: (.*)/.exec(run.stdout);
+  if (caught) console.log(`caught by seed ${caught[1].padStart(6)}: ${name}  (${caught[2].slice(0, 90)})`);
+  else if (/could not compile/.test(run.stderr)) {
+    console.error(`mutant "${name}" does not compile:\n${run.stderr.slice(-1_500)}`);
+    process.exit(1);
+  } else if (harmless[name]) console.log(`survives, and may:    ${name}  (${harmless[name]})`);
+  else {
+    console.log(`NOT CAUGHT in ${seeds}: ${name}`);
+    escaped += 1;
+  }
+}
+console.log(escaped === 0 ? 'every bug was caught' : `${escaped} bugs were not caught`);
+process.exit(escaped === 0 ? 0 : 1);
