@@ -70,7 +70,7 @@ let escaped = 0;
 for (const [name, file, from, to] of mutants) {
   if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
   const path = join(room, 'core', 'src', file);
-  const source = readFileSync(join('core', 'src', file), 'utf8');
+  const source = readFileSync(path, 'utf8');
   if (source.split(from).length !== 2) {
     console.error(`mutant "${name}": its place in ${file} is not there, or not alone: mend scripts/mutants.mjs`);
     process.exit(1);

@@ -432,6 +432,20 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
     let (fresh, unreachable) =
         if outcome == Outcome::Pending { intend(app, record, now).await } else { Default::default() };
     changed |= !fresh.is_empty();
+    let news = messages::news(record);
+    for posting in &mut record.postings {
+        // At the second look all of it is looked for, lest it stands there twice.
+        let untold = news.iter().map(|news| &news.key).filter(|key| look || !posting.told.contains(key));
+        let telling: Vec<String> = untold.cloned().collect();
+        changed |= telling != posting.telling;
+        // What was about to be told before Teleport changed its mind may stand there.
+        let overtaken = std::mem::replace(&mut posting.telling, telling);
+        for key in overtaken {
+            if !posting.telling.contains(&key) && !posting.told.contains(&key) {
+                posting.told.push(key);
+            }
+        }
+    }
     check(app, epoch)?;
     if changed {
         ledger::save(mattermost, &cluster, &mut stored).await?;
@@ -451,7 +465,14 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
         } else {
             Known::All
         };
-        if let Err(error) = show(app, &cluster, &record, posting, known).await {
+        let mut done = show(app, &cluster, &record, posting, known).await;
+        if done.is_ok() {
+            done = tell(app, &cluster, &record, posting, look || half_done).await;
+        }
+        if done.is_ok() && look {
+            done = thin_out(app, &cluster, &record, posting).await;
+        }
+        if let Err(error) = done {
             failed.push(error.to_string());
         }
     }
@@ -559,7 +580,7 @@ async fn intend<W: World>(app: &App<W>, record: &mut Record, now: Time) -> (Hash
             Ok(channel_id) => {
                 if !record.postings.iter().any(|posting| posting.channel_id == channel_id) {
                     fresh.insert(channel_id.clone());
-                    record.postings.push(Posting { channel_id, intent_at: now, post_id: None, shown: 0, gone: false });
+                    record.postings.push(Posting::new(channel_id, now));
                 }
             }
             Err(error) => unreachable.push(error.to_string()),
@@ -590,6 +611,7 @@ async fn show<W: World>(
     posting: &mut Posting,
     known: Known,
 ) -> Result<(), HostError> {
+    // Where only the thread lags behind, the post is let be.
     if posting.gone || (posting.post_id.is_some() && posting.shown == record.revision) {
         return Ok(());
     }
@@ -597,7 +619,7 @@ async fn show<W: World>(
     let plugin_id = app.host.borrow().plugin_id.clone();
     let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&plugin_id, cluster, record) };
     if known == Known::Maybe {
-        let found = sole(app, cluster, record, posting).await?;
+        let found = sole(app, cluster, record, posting, None).await?;
         posting.post_id = found.or(posting.post_id.take());
     }
     let Some(post_id) = posting.post_id.clone() else {
@@ -627,13 +649,71 @@ async fn show<W: World>(
     Ok(())
 }
 
-/// Finds the post that stands for the request in a channel, made by this process or by one that did not live to write it
-/// down. Should there be several, one stays: the one that is written down, else the oldest.
+/// Puts the news that are to be told into the post's thread. `maybe`: they may stand there already.
+async fn tell<W: World>(
+    app: &App<W>,
+    cluster: &str,
+    record: &Record,
+    posting: &mut Posting,
+    maybe: bool,
+) -> Result<(), HostError> {
+    if posting.gone {
+        posting.telling.clear();
+        return Ok(());
+    }
+    let Some(root_id) = posting.post_id.clone() else { return Ok(()) };
+    for news in messages::news(record) {
+        if !posting.telling.contains(&news.key) {
+            continue;
+        }
+        let stands = maybe && sole(app, cluster, record, posting, Some(&news.key)).await?.is_some();
+        // What was told and is not there any more was deleted by somebody.
+        if !stands && !posting.told.contains(&news.key) {
+            let reply = messages::reply(cluster, record, &news);
+            let reply = Post { channel_id: posting.channel_id.clone(), root_id: root_id.clone(), ..reply };
+            let pending_id = format!("{}:{}:{}", record.request.id, posting.channel_id, news.key);
+            match app.world.mattermost().create_post(reply, pending_id).await {
+                Ok(_) => {}
+                Err(error @ HostError::Unavailable(_)) => return Err(error),
+                // The post may have been deleted since, and its thread with it.
+                Err(error) => match app.world.mattermost().get_post(&root_id).await {
+                    Ok(found) if found.delete_at == 0 => return Err(error),
+                    Ok(_) | Err(HostError::NotFound(_)) => {
+                        posting.gone = true;
+                        posting.telling.clear();
+                        return Ok(());
+                    }
+                    Err(unknown) => return Err(unknown),
+                },
+            }
+        }
+        posting.telling.retain(|key| *key != news.key);
+        if !posting.told.contains(&news.key) {
+            posting.told.push(news.key);
+        }
+    }
+    posting.telling.clear();
+    Ok(())
+}
+
+/// Takes away copies of news that are of the past, because Teleport changed its mind.
+async fn thin_out<W: World>(app: &App<W>, cluster: &str, record: &Record, posting: &Posting) -> Result<(), HostError> {
+    let news = messages::news(record);
+    for key in posting.told.iter().filter(|key| news.iter().all(|news| news.key != **key)) {
+        sole(app, cluster, record, posting, Some(key)).await?;
+    }
+    Ok(())
+}
+
+/// Finds the one post that stands for the request in a channel, or that tells certain news in its thread, made by this
+/// process or by one that did not live to write it down. Should there be several, one stays: the one that is written
+/// down, else the oldest.
 async fn sole<W: World>(
     app: &App<W>,
     cluster: &str,
     record: &Record,
     posting: &Posting,
+    news: Option<&str>,
 ) -> Result<Option<String>, HostError> {
     let mattermost = app.world.mattermost();
     let since = posting.intent_at.minus(CLOCK_SKEW);
@@ -644,9 +724,10 @@ async fn sole<W: World>(
         .filter(|post| {
             let prop = |name: &str| post.props.get(name).map(String::as_str);
             post.delete_at == 0
-                && post.root_id.is_empty()
                 && prop(messages::REQUEST_PROP) == Some(&record.request.id)
                 && prop(messages::CLUSTER_PROP) == Some(cluster)
+                && prop(messages::NEWS_PROP) == news
+                && (news.is_none() || posting.post_id.as_ref() == Some(&post.root_id))
         })
         .collect();
     found.sort_by_key(|post| (posting.post_id.as_ref() != Some(&post.id), post.create_at, post.id.clone()));

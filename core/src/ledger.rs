@@ -52,6 +52,26 @@ pub struct Posting {
     /// Somebody deleted it: it is let be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
+    /// Keys of the news that stand in its thread.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+    /// Keys of the news that are about to be put there; they may stand there already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub telling: Vec<String>,
+}
+
+impl Posting {
+    /// A posting that is resolved on, and nothing more.
+    #[must_use]
+    pub fn new(channel_id: String, now: Time) -> Self {
+        Self { channel_id, intent_at: now, post_id: None, shown: 0, gone: false, told: Vec::new(), telling: Vec::new() }
+    }
+
+    /// Whether it is as it should be at a revision of its record.
+    #[must_use]
+    pub fn is_shown(&self, revision: u32) -> bool {
+        self.gone || (self.post_id.is_some() && self.shown == revision && self.telling.is_empty())
+    }
 }
 
 /// What the ledger knows of a request.
@@ -101,9 +121,7 @@ impl Record {
     /// Whether every post shows what it should.
     #[must_use]
     pub fn is_shown(&self) -> bool {
-        self.postings
-            .iter()
-            .all(|posting| posting.gone || (posting.post_id.is_some() && posting.shown == self.revision))
+        self.postings.iter().all(|posting| posting.is_shown(self.revision))
     }
 
     /// Whether there is nothing left to do, ever, unless Teleport changes its mind.
@@ -208,13 +226,7 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_it_was_written() {
         let mut record = Record::new(AccessRequest { id: "id".into(), user: "ann".into(), ..Default::default() });
-        record.postings.push(Posting {
-            channel_id: "c".into(),
-            intent_at: Time(1),
-            post_id: None,
-            shown: 0,
-            gone: false,
-        });
+        record.postings.push(Posting::new("c".into(), Time(1)));
         let text = serde_json::to_string(&record).unwrap_or_default();
         assert_eq!(serde_json::from_str::<Record>(&text).ok(), Some(record));
     }
@@ -230,13 +242,7 @@ mod tests {
     #[test]
     fn a_record_is_finished_when_it_is_settled_and_every_post_says_so() {
         let mut record = Record::new(AccessRequest::default());
-        record.postings.push(Posting {
-            channel_id: "c".into(),
-            intent_at: Time(1),
-            post_id: Some("p".into()),
-            shown: 1,
-            gone: false,
-        });
+        record.postings.push(Posting { post_id: Some("p".into()), shown: 1, ..Posting::new("c".into(), Time(1)) });
         assert!(record.is_shown() && !record.is_finished());
         record.outcome = Outcome::Denied;
         assert!(record.is_finished());

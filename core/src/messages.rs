@@ -12,6 +12,8 @@ use crate::time::{Time, in_words};
 pub const REQUEST_PROP: &str = "teleport_access_request";
 /// The prop of a post that holds the name of its request's cluster.
 pub const CLUSTER_PROP: &str = "teleport_cluster";
+/// The prop of a post in a thread that holds the key of the news it tells.
+pub const NEWS_PROP: &str = "teleport_news";
 /// The resolve annotation with the username of whoever decided in Mattermost.
 pub const DECIDER_ANNOTATION: &str = "mattermost-user";
 
@@ -56,6 +58,69 @@ pub fn post(plugin_id: &str, cluster: &str, record: &Record) -> Post {
         ]),
         ..Default::default()
     }
+}
+
+/// Something that is told in the thread of a request's post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Tells it from all other news of the request.
+    pub key: String,
+    /// Markdown.
+    pub text: String,
+}
+
+/// What there is to tell of a request so far, in order: each review, and the decision.
+#[must_use]
+pub fn news(record: &Record) -> Vec<News> {
+    let request = &record.request;
+    let mut news: Vec<News> = request
+        .reviews
+        .iter()
+        .map(|review| {
+            let verdict = match review.state {
+                State::Approved => "✅",
+                State::Denied => "❌",
+                State::Promoted => "⤴️",
+                State::Pending => "💬",
+            };
+            let verb = match review.state {
+                State::Approved => "approved",
+                State::Denied => "denied",
+                State::Promoted => "promoted",
+                State::Pending => "commented",
+            };
+            News {
+                key: format!("review:{}", review.author),
+                text: with_quote(format!("{verdict} {} {verb}", code(&review.author)), &review.reason),
+            }
+        })
+        .collect();
+    if matches!(record.outcome, Outcome::Approved | Outcome::Denied | Outcome::Promoted) {
+        news.push(News {
+            key: format!("outcome:{:?}", record.outcome).to_lowercase(),
+            text: with_quote(format!("**{}**{}", status(record.outcome), by(request)), &request.resolve_reason),
+        });
+    }
+    news
+}
+
+/// The post that tells news in a thread, without its channel and root.
+#[must_use]
+pub fn reply(cluster: &str, record: &Record, news: &News) -> Post {
+    Post {
+        message: news.text.clone(),
+        props: HashMap::from([
+            (REQUEST_PROP.to_owned(), record.request.id.clone()),
+            (CLUSTER_PROP.to_owned(), cluster.to_owned()),
+            (NEWS_PROP.to_owned(), news.key.clone()),
+        ]),
+        ..Default::default()
+    }
+}
+
+fn with_quote(text: String, words: &str) -> String {
+    let quote = quoted(words);
+    if quote.is_empty() { text } else { format!("{text}\n{quote}") }
 }
 
 /// A word for the outcome, with its sign.
@@ -389,6 +454,26 @@ mod tests {
         let (post, attachment) = shown(&denied);
         assert_eq!(post.message, "`ann@example.com` was denied `dba` by `bob`");
         assert_eq!(field(&attachment, "Reviews").as_deref(), Some("✅ `eve`\n❌ `bob`: not @\u{200b}now"));
+    }
+
+    #[test]
+    fn the_thread_tells_each_review_and_the_decision() {
+        let mut record = record();
+        assert_eq!(news(&record), []);
+        let review =
+            |author: &str, state| Review { author: author.into(), state, reason: "fine".into(), created: None };
+        record.request.reviews = vec![review("bob", State::Approved), review("eve", State::Denied)];
+        record.request.state = State::Denied;
+        record.outcome = Outcome::Denied;
+        let told: Vec<_> = news(&record).into_iter().map(|news| (news.key, news.text)).collect();
+        assert_eq!(
+            told,
+            [
+                ("review:bob".to_owned(), "✅ `bob` approved\n> fine".to_owned()),
+                ("review:eve".to_owned(), "❌ `eve` denied\n> fine".to_owned()),
+                ("outcome:denied".to_owned(), "**❌ Denied** by `eve`".to_owned()),
+            ]
+        );
     }
 
     #[test]

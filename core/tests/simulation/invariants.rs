@@ -1,9 +1,11 @@
 //! What must hold, whatever happens.
 
+use std::collections::BTreeMap;
+
 use teleport_access_core::ledger::Record;
 use teleport_access_core::mattermost::Post;
-use teleport_access_core::messages::REQUEST_PROP;
-use teleport_access_core::teleport::State;
+use teleport_access_core::messages::{NEWS_PROP, REQUEST_PROP};
+use teleport_access_core::teleport::{AccessRequest, State};
 
 use crate::script::{Script, requests};
 
@@ -30,8 +32,9 @@ pub fn at_rest(script: &Script) {
     }
     let mattermost = sim.mattermost.borrow();
     for (id, (there, request)) in requests(sim) {
-        let all: Vec<&Post> =
-            mattermost.posts.values().filter(|post| post.props.get(REQUEST_PROP) == Some(&id)).collect();
+        let of_request = |post: &&Post| post.props.get(REQUEST_PROP) == Some(&id);
+        let (all, replies): (Vec<&Post>, Vec<&Post>) =
+            mattermost.posts.values().filter(of_request).partition(|post| post.root_id.is_empty());
         for channel in script.channels() {
             let in_channel: Vec<&&Post> = all.iter().filter(|post| post.channel_id == channel).collect();
             let live: Vec<&&&Post> = in_channel.iter().filter(|post| post.delete_at == 0).collect();
@@ -59,6 +62,7 @@ pub fn at_rest(script: &Script) {
                         post.id, request.state
                     ));
                 }
+                thread(script, post, &replies, there.then_some(&request));
                 let buttons = post.attachments.iter().any(|attachment| !attachment.actions.is_empty());
                 if buttons != status.contains("Pending") {
                     sim.violation(format!("{} says {status:?} and has buttons: {buttons}", post.id));
@@ -86,6 +90,36 @@ pub fn at_rest(script: &Script) {
             }
         } else {
             sim.violation(format!("{key} is no record"));
+        }
+    }
+}
+
+/// Each review and the decision stand in the post's thread exactly once.
+fn thread(script: &Script, root: &Post, replies: &[&Post], request: Option<&AccessRequest>) {
+    let mut stands: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_hand = Vec::new();
+    for reply in replies.iter().filter(|reply| reply.root_id == root.id) {
+        let key = reply.props.get(NEWS_PROP).map_or("", String::as_str);
+        *stands.entry(key).or_default() += usize::from(reply.delete_at == 0);
+        if script.deleted_by_hand.contains(&reply.id) {
+            by_hand.push(key);
+        }
+    }
+    let mut due: Vec<String> = Vec::new();
+    for request in request {
+        due.extend(request.reviews.iter().map(|review| format!("review:{}", review.author)));
+        if request.state != State::Pending {
+            due.push(format!("outcome:{:?}", request.state).to_lowercase());
+        }
+    }
+    for (key, count) in &stands {
+        if *count > 1 {
+            script.sim.violation(format!("{} tells {key} {count} times", root.id));
+        }
+    }
+    for key in due {
+        if stands.get(key.as_str()).copied().unwrap_or(0) == 0 && !by_hand.contains(&key.as_str()) {
+            script.sim.violation(format!("{} does not tell {key}", root.id));
         }
     }
 }

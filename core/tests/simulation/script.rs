@@ -234,7 +234,12 @@ impl Script {
                 teleport::file(&sim, format!("request-{filed}"), lives);
             }
             22..52 => self.click(),
-            52..58 => {
+            52..55 => {
+                if let Some(id) = any_request(&sim) {
+                    teleport::review(&sim, &id);
+                }
+            }
+            55..58 => {
                 if let Some(id) = any_request(&sim) {
                     let state = if sim.random(|rng| rng.bool()) { State::Approved } else { State::Denied };
                     teleport::decide(&sim, &id, state);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use teleport_access_core::teleport::{AccessRequest, Event, Failure, State, TeleportError};
+use teleport_access_core::teleport::{AccessRequest, Event, Failure, Review, State, TeleportError};
 use teleport_access_core::time::Time;
 
 use crate::servers::Watcher;
@@ -69,6 +69,23 @@ pub fn decide(sim: &Sim, id: &str, state: State) {
         changed
     };
     sim.note(|| format!("{id} is {state:?} by tctl"));
+    tell(sim, Event::Put(Box::new(changed)));
+}
+
+/// Adds a review that does not decide.
+pub fn review(sim: &Sim, id: &str) {
+    let changed = {
+        let mut server = sim.teleport.borrow_mut();
+        let Some(request) = server.requests.get_mut(id) else { return };
+        if request.state != State::Pending {
+            return;
+        }
+        let author = format!("reviewer-{}", request.reviews.len());
+        let state = State::Approved;
+        request.reviews.push(Review { author, state, reason: "fine".into(), created: Some(Time(sim.now())) });
+        request.clone()
+    };
+    sim.note(|| format!("{id} is reviewed"));
     tell(sim, Event::Put(Box::new(changed)));
 }
 
