@@ -62,19 +62,25 @@ func (c *Client) File(ctx context.Context, wish Wish) (string, error) {
 	if wish.User == "" {
 		wish.User = c.user
 	}
-	request, err := types.NewAccessRequest(uuid.NewString(), wish.User, wish.Roles...)
+	made, err := types.NewAccessRequest(uuid.NewString(), wish.User, wish.Roles...)
 	if err != nil {
 		return "", err
+	}
+	request, ok := made.(*types.AccessRequestV3)
+	if !ok {
+		return "", fmt.Errorf("%T is no access request", made)
 	}
 	request.SetRequestReason(wish.Reason)
 	if wish.Lasts != 0 {
 		request.SetExpiry(time.Now().Add(wish.Lasts).UTC())
+		// Servers before 18 look for it here.
+		request.Metadata.SetExpiry(request.Expiry())
 	}
-	made, err := c.auth.CreateAccessRequestV2(ctx, request.(*types.AccessRequestV3))
+	filed, err := c.auth.CreateAccessRequestV2(ctx, request)
 	if err != nil {
 		return "", fmt.Errorf("cannot file an access request: %w", err)
 	}
-	return made.GetName(), nil
+	return filed.GetName(), nil
 }
 
 // Get answers one request, nil where there is none.

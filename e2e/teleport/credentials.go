@@ -71,3 +71,12 @@ func Parts(identity string) (*Credentials, error) {
 	}
 	return &Credentials{Key: blocks[0], Certificate: blocks[1], Authorities: strings.Join(blocks[2:], ""), Identity: identity}, nil
 }
+
+// ParseCertificate parses the first certificate of a PEM text.
+func ParseCertificate(text string) (*x509.Certificate, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("there is no PEM block")
+	}
+	return x509.ParseCertificate(block.Bytes)
+}

@@ -1,6 +1,11 @@
 package double
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+)
 
 // version of the server that the double is one of.
 type version struct{ major, minor, patch int }
@@ -41,6 +46,19 @@ func (v version) refusesOwnState() bool { return v.since(14, 0) }
 
 // refusesPromotion: PROMOTED cannot be set with SetAccessRequestState. 13.3.8 stores whatever number comes.
 func (v version) refusesPromotion() bool { return v.since(14, 0) }
+
+// specExpiry: when a request itself expires stands in its spec; before, in its metadata.
+func (v version) specExpiry() bool { return v.since(18, 0) }
+
+// setExpiry says when the request itself expires, where servers of this version say it.
+func (v version) setExpiry(request *types.AccessRequestV3, at time.Time) {
+	request.Spec.ResourceExpiry = nil
+	if v.specExpiry() {
+		request.SetExpiry(at)
+	} else {
+		request.Metadata.SetExpiry(at)
+	}
+}
 
 // onBehalf: reviews for other users, with the permission to.
 func (v version) onBehalf() bool { return v.since(18, 11) }

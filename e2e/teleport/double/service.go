@@ -1,0 +1,274 @@
+package double
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gravitational/teleport/api/client/proto"
+	"github.com/gravitational/teleport/api/trail"
+	"github.com/gravitational/teleport/api/types"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
+)
+
+// maxReason is how many bytes a reason may have.
+const maxReason = 4096
+
+// service is the auth service. Methods that the double does not have answer UNIMPLEMENTED.
+type service struct {
+	proto.UnimplementedAuthServiceServer
+	double *Double
+}
+
+// newServer makes the gRPC server, in which faults and the version stand before every call.
+func (d *Double) newServer() *grpc.Server {
+	meet := func(ctx context.Context, full string) (before, after error) {
+		method := full[strings.LastIndexByte(full, '/')+1:]
+		if !d.version.has(method) {
+			return unknownMethod(method), nil
+		}
+		return d.Faults.meet(ctx, method)
+	}
+	return grpc.NewServer(
+		grpc.Creds(handshaken{}),
+		grpc.MaxRecvMsgSize(64<<20),
+		grpc.MaxSendMsgSize(256<<20),
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+			before, after := meet(ctx, info.FullMethod)
+			if before != nil {
+				return nil, before
+			}
+			answer, err := handle(ctx, request)
+			if err == nil && after != nil {
+				return nil, after
+			}
+			return answer, err
+		}),
+		grpc.StreamInterceptor(func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+			before, after := meet(stream.Context(), info.FullMethod)
+			if before != nil {
+				return before
+			}
+			if err := handle(server, stream); err != nil {
+				return err
+			}
+			return after
+		}),
+		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+			full, _ := grpc.MethodFromServerStream(stream)
+			if full == "/proto.AuthService/GetAccessRequests" && d.version.wholeListing() {
+				return d.getAccessRequests(stream)
+			}
+			return unknownMethod(full[strings.LastIndexByte(full, '/')+1:])
+		}),
+	)
+}
+
+func unknownMethod(method string) error {
+	return status.Errorf(codes.Unimplemented, "unknown method %s for service proto.AuthService", method)
+}
+
+// asStatus turns an error of Teleport's own types into what goes over the wire.
+func asStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	return trail.ToGRPC(err)
+}
+
+// Ping implements the service. It answers strangers too.
+func (s *service) Ping(context.Context, *proto.PingRequest) (*proto.PingResponse, error) {
+	return &proto.PingResponse{
+		ClusterName: s.double.Name(), ServerVersion: s.double.Version(), ProxyPublicAddr: s.double.ProxyAddress(),
+		ServerFeatures: &proto.Features{
+			Kubernetes: true, App: true, DB: true, Desktop: true,
+			AccessControls: s.double.options.Enterprise, AdvancedAccessWorkflows: s.double.options.Enterprise,
+		},
+	}, nil
+}
+
+// visible answers the requests that match the filter and that the caller may see. Missing rights make them fewer, not an error.
+func (s *service) visible(ctx context.Context, filter types.AccessRequestFilter) ([]*types.AccessRequestV3, error) {
+	caller, err := s.double.state.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := caller.may(types.VerbList, types.KindAccessRequest) == nil && caller.may(types.VerbRead, types.KindAccessRequest) == nil
+	reviewer, _ := s.double.state.user(caller.name)
+	var roles []*resource
+	if reviewer != nil {
+		roles = s.double.state.rolesNamed(reviewer.Spec.Roles)
+	}
+	filter.Requester = caller.name
+	return s.double.state.list(func(request *types.AccessRequestV3) bool {
+		if !filter.Match(request) {
+			return false
+		}
+		return all || (caller.name != "" && request.GetUser() == caller.name) || mayReview(caller.name, roles, request)
+	}), nil
+}
+
+// GetAccessRequestsV2 implements the service.
+func (s *service) GetAccessRequestsV2(filter *types.AccessRequestFilter, stream proto.AuthService_GetAccessRequestsV2Server) error {
+	requests, err := s.visible(stream.Context(), *filter)
+	if err != nil {
+		return err
+	}
+	for _, request := range requests {
+		if err := stream.Send(request); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// getAccessRequests is the unary listing of the oldest servers, of which today's types know nothing any more. Its answer
+// has the same only field as a page of the newest listing.
+func (d *Double) getAccessRequests(stream grpc.ServerStream) error {
+	before, after := d.Faults.meet(stream.Context(), "GetAccessRequests")
+	if before != nil {
+		return before
+	}
+	var filter types.AccessRequestFilter
+	if err := stream.RecvMsg(&filter); err != nil {
+		return err
+	}
+	requests, err := (&service{double: d}).visible(stream.Context(), filter)
+	if err != nil {
+		return err
+	}
+	if after != nil {
+		return after
+	}
+	return stream.SendMsg(&proto.ListAccessRequestsResponse{AccessRequests: requests})
+}
+
+// ListAccessRequests implements the service.
+func (s *service) ListAccessRequests(ctx context.Context, list *proto.ListAccessRequestsRequest) (*proto.ListAccessRequestsResponse, error) {
+	filter := types.AccessRequestFilter{}
+	if list.Filter != nil {
+		filter = *list.Filter
+	}
+	requests, err := s.visible(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	switch list.Sort {
+	case proto.AccessRequestSort_STATE:
+		slices.SortStableFunc(requests, func(one, other *types.AccessRequestV3) int {
+			return strings.Compare(one.GetState().String(), other.GetState().String())
+		})
+	case proto.AccessRequestSort_USER:
+		slices.SortStableFunc(requests, func(one, other *types.AccessRequestV3) int { return strings.Compare(one.GetUser(), other.GetUser()) })
+	case proto.AccessRequestSort_DEFAULT, proto.AccessRequestSort_CREATED:
+	}
+	if list.Descending {
+		slices.Reverse(requests)
+	}
+	if list.StartKey != "" {
+		start := slices.IndexFunc(requests, func(request *types.AccessRequestV3) bool { return request.GetName() == list.StartKey })
+		if start < 0 {
+			start = len(requests)
+		}
+		requests = requests[start:]
+	}
+	limit := int(list.Limit)
+	if limit <= 0 || limit > 1000 {
+		limit = 1000
+	}
+	answer := &proto.ListAccessRequestsResponse{AccessRequests: requests}
+	if len(requests) > limit {
+		answer.AccessRequests, answer.NextKey = requests[:limit], requests[limit].GetName()
+	}
+	return answer, nil
+}
+
+// SetAccessRequestState implements the service.
+func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.RequestStateSetter) (*emptypb.Empty, error) {
+	caller, err := s.double.state.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := caller.may(types.VerbUpdate, types.KindAccessRequest); err != nil {
+		return nil, err
+	}
+	if setter.State.IsPromoted() && s.double.version.refusesPromotion() {
+		return nil, status.Error(codes.InvalidArgument, "state promoted can be only set when promoting to access list")
+	}
+	update := types.AccessRequestUpdate{RequestID: setter.ID, State: setter.State, Reason: setter.Reason, Roles: setter.Roles}
+	if err := update.Check(); err != nil {
+		return nil, asStatus(err)
+	}
+	if len(setter.Reason) > maxReason {
+		return nil, status.Errorf(codes.InvalidArgument, "access request resolve reason is too long, max %d bytes", maxReason)
+	}
+	missing := status.Errorf(codes.NotFound, "cannot set state of access request %q (not found)", setter.ID)
+	_, err = s.double.state.change(setter.ID, missing, func(request *types.AccessRequestV3) (teleport.AuditEvent, error) {
+		if request.GetUser() == caller.name && s.double.version.refusesOwnState() {
+			return teleport.AuditEvent{}, status.Error(codes.PermissionDenied, "directly updating the state of your own access requests is not permitted")
+		}
+		if err := request.SetState(setter.State); err != nil {
+			return teleport.AuditEvent{}, asStatus(err)
+		}
+		request.SetResolveReason(setter.Reason)
+		request.SetResolveAnnotations(setter.Annotations)
+		if len(setter.Roles) > 0 {
+			for _, role := range setter.Roles {
+				if !slices.Contains(request.GetRoles(), role) {
+					return teleport.AuditEvent{}, status.Errorf(codes.InvalidArgument, "role %q not in original request, overrides must be a subset of original role list", role)
+				}
+			}
+			request.SetRoles(setter.Roles)
+		}
+		if setter.AssumeStartTime != nil && s.double.version.since(14, 0) {
+			request.SetAssumeStartTime(*setter.AssumeStartTime)
+		}
+		// An approved request lives as long as the access that it grants.
+		if setter.State.IsApproved() {
+			s.double.version.setExpiry(request, request.GetAccessExpiry())
+		}
+		return teleport.AuditEvent{Event: teleport.EventUpdate, UpdatedBy: caller.name, Delegator: setter.Delegator, Reason: setter.Reason}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.double.log("%s: %s by %s for %q", setter.ID, setter.State, caller.name, setter.Delegator)
+	return &emptypb.Empty{}, nil
+}
+
+// DeleteAccessRequest implements the service.
+func (s *service) DeleteAccessRequest(ctx context.Context, id *proto.RequestID) (*emptypb.Empty, error) {
+	caller, err := s.double.state.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := caller.may(types.VerbDelete, types.KindAccessRequest); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, s.double.state.remove(id.ID, caller.name)
+}
+
+// Promote turns a request into an access list membership, which on a real cluster only a review can do.
+func (d *Double) Promote(id, accessList string) error {
+	_, err := d.state.change(id, status.Error(codes.NotFound, "no such request"), func(request *types.AccessRequestV3) (teleport.AuditEvent, error) {
+		if err := request.SetState(types.RequestState_PROMOTED); err != nil {
+			return teleport.AuditEvent{}, err
+		}
+		request.SetPromotedAccessListName(accessList)
+		request.SetPromotedAccessListTitle(accessList)
+		return teleport.AuditEvent{Event: teleport.EventReview, ProposedState: "PROMOTED"}, nil
+	})
+	return err
+}
+
+// now is a time as Teleport keeps it.
+func now() time.Time { return time.Now().UTC() }
