@@ -65,7 +65,7 @@ pub(super) fn forget(id: u32) -> bool {
 
 /// A head arrives: a request of the host's, or the answer to one of ours.
 pub(super) fn begin(id: u32, bytes: Bytes) {
-    if id % 2 == 0 {
+    if id.is_multiple_of(2) {
         let Ok(head) = ResponseHead::decode(bytes) else { return cancel(id) };
         let waiting = with(|exchanges| exchanges.open.get_mut(&id).and_then(|exchange| exchange.head.take()));
         if let Some(waiting) = waiting {

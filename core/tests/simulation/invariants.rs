@@ -106,7 +106,7 @@ fn thread(script: &Script, root: &Post, replies: &[&Post], request: Option<&Acce
         }
     }
     let mut due: Vec<String> = Vec::new();
-    for request in request {
+    if let Some(request) = request {
         due.extend(request.reviews.iter().map(|review| format!("review:{}", review.author)));
         if request.state != State::Pending {
             due.push(format!("outcome:{:?}", request.state).to_lowercase());
