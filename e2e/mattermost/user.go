@@ -1,0 +1,96 @@
+package mattermost
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mattermost/mattermost/server/public/model"
+)
+
+// Password is every user's.
+const Password = "Correct-Horse-1"
+
+// User is somebody with an account and a session.
+type User struct {
+	// Client has the user's session.
+	Client *model.Client4
+	// ID of the account.
+	ID string
+	// Username, without @.
+	Username string
+	// Password to sign in with.
+	Password string
+	// Email address: the username at example.com.
+	Email string
+
+	server *Server
+	ears   *ears
+}
+
+// CreateUser makes an account and signs in.
+func (s *Server) CreateUser(ctx context.Context, username string) (*User, error) {
+	account := &model.User{Username: username, Email: username + "@example.com", Password: Password}
+	client := s.client
+	if s.Admin != nil {
+		client = s.Admin.Client
+	}
+	if _, _, err := client.CreateUser(ctx, account); err != nil {
+		return nil, fmt.Errorf("cannot make the user %s: %w", username, err)
+	}
+	return s.login(ctx, username, Password)
+}
+
+func (s *Server) login(ctx context.Context, username, password string) (*User, error) {
+	client := model.NewAPIv4Client(s.URL)
+	account, _, err := client.Login(ctx, username, password)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot sign in: %w", username, err)
+	}
+	user := &User{Client: client, ID: account.Id, Username: username, Password: password, Email: account.Email, server: s}
+	user.ears, err = listen(ctx, s.URL, client.AuthToken)
+	return user, err
+}
+
+// Do sends a request to the server with the user's session.
+func (u *User) Do(ctx context.Context, method, path, contentType string, body io.Reader) (int, string, error) {
+	return do(ctx, u.server.URL, u.Client.AuthToken, method, path, contentType, body)
+}
+
+// Hang up the websocket.
+func (u *User) Close() { u.ears.close() }
+
+// Click clicks a button of a post and answers what only the user sees then.
+func (u *User) Click(ctx context.Context, post *model.Post, button string) (string, error) {
+	for _, attachment := range post.Attachments() {
+		for _, action := range attachment.Actions {
+			if action.Name == button {
+				return u.ClickAction(ctx, post.Id, action.Id)
+			}
+		}
+	}
+	return "", fmt.Errorf("the post has no button %s", button)
+}
+
+// ClickAction clicks a button by its action's id, whether the post still shows it or not.
+func (u *User) ClickAction(ctx context.Context, postID, actionID string) (string, error) {
+	u.ears.forget()
+	if _, err := u.Client.DoPostAction(ctx, postID, actionID); err != nil {
+		return "", err
+	}
+	return u.ears.next(ctx)
+}
+
+// Command runs a slash command in a channel and answers what only the user sees then.
+func (u *User) Command(ctx context.Context, channelID, line string) (string, error) {
+	u.ears.forget()
+	answer, _, err := u.Client.ExecuteCommand(ctx, channelID, line)
+	if err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(answer.Text) != "" {
+		return answer.Text, nil
+	}
+	return u.ears.next(ctx)
+}
