@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-// [name, file, what stands there, what is put there]
+// [name, file, what stands there, what is put there, and so on]
 const mutants = [
   ['post without writing the intent first', 'desk.rs',
     'if changed {\n        ledger::save(mattermost, &cluster, &mut stored).await?;', 'if changed && stored.record.revision > 1 {\n        ledger::save(mattermost, &cluster, &mut stored).await?;'],
@@ -19,7 +19,8 @@ const mutants = [
   ['take a lost answer for a failed write', 'decision.rs',
     'Err(error) if error.is_uncertain() => Err(Refused::Uncertain(error.to_string())),', 'Err(error) if error.is_uncertain() => { release(app, &way.cluster, id, Vec::new()).await; Err(Refused::Teleport(explain(error))) }'],
   ['list before the watch stands', 'session.rs',
-    'Some(Ok(Event::Init)) => break,', 'Some(Ok(_)) => break,'],
+    'let mut events = way.teleport.watch().await.map_err(explain_here)?;', 'let listed = way.teleport.list().await.map_err(explain_here)?;\n    let mut events = way.teleport.watch().await.map_err(explain_here)?;',
+    'let requests = way.teleport.list().await.map_err(explain_here)?;', 'let requests = listed;'],
   ['do not list on connecting', 'session.rs',
     'desk::reconcile(app, requests);', 'drop(requests);'],
   ['forget what vanished while away', 'desk.rs',
@@ -67,15 +68,19 @@ const harmless = {
   'go on after losing the lead': 'compare-and-set in the ledger and the second look mend what two leaders do',
 };
 let escaped = 0;
-for (const [name, file, from, to] of mutants) {
+for (const [name, file, ...changes] of mutants) {
   if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
   const path = join(room, 'core', 'src', file);
   const source = readFileSync(path, 'utf8');
-  if (source.split(from).length !== 2) {
-    console.error(`mutant "${name}": its place in ${file} is not there, or not alone: mend scripts/mutants.mjs`);
-    process.exit(1);
+  let broken = source;
+  for (let at = 0; at < changes.length; at += 2) {
+    if (broken.split(changes[at]).length !== 2) {
+      console.error(`mutant "${name}": its place in ${file} is not there, or not alone: mend scripts/mutants.mjs`);
+      process.exit(1);
+    }
+    broken = broken.replace(changes[at], () => changes[at + 1]);
   }
-  writeFileSync(path, source.replace(from, () => to));
+  writeFileSync(path, broken);
   const run = spawnSync(
     'cargo',
     ['test', '--quiet', '--locked', '--profile', 'simulate', '--package', 'teleport-access-core', '--test', 'simulation', '--', String(seeds)],

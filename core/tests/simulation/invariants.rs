@@ -24,6 +24,20 @@ pub fn always(script: &Script) {
     }
 }
 
+/// Requests that were filed in a calm world stand in their channels soon.
+pub fn prompt(script: &Script) {
+    let mattermost = script.sim.mattermost.borrow();
+    for number in 0..4 {
+        let id = format!("prompt-{number}");
+        for channel in script.channels() {
+            let stands = |post: &&Post| post.props.get(REQUEST_PROP) == Some(&id) && post.channel_id == channel;
+            if !mattermost.posts.values().any(|post| stands(&post)) {
+                script.sim.violation(format!("{id} is not posted to {channel} in time"));
+            }
+        }
+    }
+}
+
 /// When nothing has gone wrong for a long while.
 pub fn at_rest(script: &Script) {
     let sim = &script.sim;

@@ -21,6 +21,9 @@ use crate::teleport;
 /// (5 minutes) and the longest wait after a failure (5 minutes).
 const TROUBLED: i64 = 120_000;
 const REST: i64 = 900_000;
+/// When everything is connected again, and how long news may take then: the longest wait before a connection is made.
+const CALM: i64 = 100_000;
+const PROMPT: i64 = 70_000;
 
 /// One plugin process.
 struct Node {
@@ -337,6 +340,19 @@ pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
         script.skews[node].set(0);
         script.start(node);
     }
+    // In a calm world nothing waits for the next listing, not even what is filed while a watch is opened again.
+    script.run_until(DAWN + TROUBLED + CALM);
+    let lives = 3_600_000;
+    teleport::file(&sim, "prompt-0".to_owned(), lives);
+    script.run_until(DAWN + TROUBLED + CALM + 5_000);
+    teleport::cut(&sim, None);
+    for number in 1..4 {
+        let later = Rc::clone(&sim);
+        let wait = sim.random(|rng| rng.i64(0..1_500));
+        sim.later(wait, move || teleport::file(&later, format!("prompt-{number}"), lives));
+    }
+    script.run_until(DAWN + TROUBLED + CALM + PROMPT);
+    invariants::prompt(&script);
     script.run_until(DAWN + TROUBLED + REST);
     invariants::at_rest(&script);
     let trace = sim.trace.as_ref().map(|trace| trace.borrow().clone()).unwrap_or_default();
