@@ -21,6 +21,15 @@ type Logger interface {
 	LogError(message string, keyValuePairs ...any)
 }
 
+// Core is one instance of the core.
+type Core interface {
+	// RoundTrip sends a request into this instance, see Actor.RoundTrip. Where it is no more, the answer is the gRPC-web
+	// status UNAVAILABLE.
+	http.RoundTripper
+	// Restart gives this instance up, with all that it does, and has a new one made. Where it is no more, it does nothing.
+	Restart()
+}
+
 // Config is what an Actor needs. Path, Serve and Log must be set, all else has a default.
 type Config struct {
 	// Path of core.wasm.
@@ -33,7 +42,7 @@ type Config struct {
 	Serve func(destination string) http.Handler
 	// Started is called with every new instance of the core before anybody else may use it, and with what the host
 	// wants said in the status.
-	Started func(ctx context.Context, core http.RoundTripper, notes []string)
+	Started func(core Core, notes []string)
 	// Log takes what is to be known about the core.
 	Log Logger
 
@@ -72,14 +81,14 @@ func (c Config) withDefaults() Config {
 		c.ExchangeLimit = 4096
 	}
 	if c.Started == nil {
-		c.Started = func(context.Context, http.RoundTripper, []string) {}
+		c.Started = func(Core, []string) {}
 	}
 	return c
 }
 
 var (
-	// errStopped says that the plugin is being stopped.
-	errStopped = errors.New("the plugin is being stopped")
+	// errStopped says that the core was stopped, on purpose.
+	errStopped = errors.New("the core was stopped")
 	// errBusy says that there are too many exchanges.
 	errBusy = errors.New("the plugin has too much to do at once")
 	// errStarting says that there is no core yet, or none any more.
@@ -223,7 +232,7 @@ func (a *Actor) live(engine *engine) error {
 	if engine.interpreted {
 		notes = append(notes, InterpretedNote)
 	}
-	a.config.Started(i.ctx, i, notes)
+	a.config.Started(i, notes)
 	select {
 	case <-i.dead:
 	default:

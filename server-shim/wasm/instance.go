@@ -106,7 +106,8 @@ func newInstance(ctx context.Context, engine *engine, config Config) (*instance,
 // run owns the instance until it fails or its context ends, and ends all exchanges then.
 func (i *instance) run() {
 	err := i.loop()
-	if i.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if i.ctx.Err() != nil {
+		// Whatever the call in progress said of it.
 		err = errStopped
 	}
 	i.cause = err
@@ -127,6 +128,11 @@ func (i *instance) notice(write func(string, ...any), message string, keyValuePa
 	case i.notices <- func() { write(message, keyValuePairs...) }:
 	default:
 	}
+}
+
+// Restart gives the instance up.
+func (i *instance) Restart() {
+	i.cancel()
 }
 
 func (i *instance) loop() error {

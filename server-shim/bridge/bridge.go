@@ -1,0 +1,107 @@
+// Package bridge is the way to Teleport: it serves proto/bridge/bridge.proto, and carries the core's gRPC-web to an
+// endpoint that speaks gRPC over HTTP/2 with mutual TLS, or gRPC-web itself. It does not look into messages.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"connectrpc.com/connect"
+
+	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge/bridgeconnect"
+)
+
+// Logger takes what goes wrong inside the bridge itself.
+type Logger interface {
+	LogError(message string, keyValuePairs ...any)
+}
+
+// Bridge knows the endpoints of clusters.
+type Bridge struct {
+	log Logger
+
+	mu        sync.Mutex
+	endpoints map[string]*endpoint
+	closed    bool
+}
+
+var _ bridgeconnect.BridgeHandler = (*Bridge)(nil)
+
+// New makes a bridge that leads nowhere yet.
+func New(log Logger) *Bridge {
+	return &Bridge{log: log, endpoints: map[string]*endpoint{}}
+}
+
+// Handler is the path that the Bridge service answers under, and the handler.
+func (b *Bridge) Handler() (string, http.Handler) {
+	return bridgeconnect.NewBridgeHandler(b, connect.WithRecover(
+		func(_ context.Context, spec connect.Spec, _ http.Header, problem any) error {
+			b.log.LogError("A call of the core's failed.", "method", spec.Procedure, "panic", fmt.Sprint(problem))
+			return connect.NewError(connect.CodeInternal, errors.New("the plugin failed to answer"))
+		}))
+}
+
+// Close closes all connections; their calls fail.
+func (b *Bridge) Close() {
+	b.mu.Lock()
+	endpoints := b.endpoints
+	b.endpoints, b.closed = map[string]*endpoint{}, true
+	b.mu.Unlock()
+	for _, endpoint := range endpoints {
+		endpoint.close()
+	}
+}
+
+// SetEndpoint says how to reach a cluster from now on.
+func (b *Bridge) SetEndpoint(
+	_ context.Context, request *connect.Request[pb.SetEndpointRequest],
+) (*connect.Response[pb.SetEndpointResponse], error) {
+	endpoint, err := newEndpoint(request.Msg)
+	if err != nil {
+		return nil, connect.NewError(connect.CodeInvalidArgument, err)
+	}
+	b.mu.Lock()
+	before := b.endpoints[request.Msg.GetCluster()]
+	closed := b.closed
+	if !closed {
+		b.endpoints[request.Msg.GetCluster()] = endpoint
+	}
+	b.mu.Unlock()
+	if closed {
+		endpoint.close()
+		return nil, connect.NewError(connect.CodeUnavailable, errors.New("the plugin is being stopped"))
+	}
+	if before != nil {
+		before.close()
+	}
+	return connect.NewResponse(&pb.SetEndpointResponse{}), nil
+}
+
+// InspectCredentials reads credentials.
+func (b *Bridge) InspectCredentials(
+	_ context.Context, request *connect.Request[pb.Credentials],
+) (*connect.Response[pb.InspectCredentialsResponse], error) {
+	return connect.NewResponse(inspect(request.Msg)), nil
+}
+
+// ReadFile reads a file.
+func (b *Bridge) ReadFile(
+	_ context.Context, request *connect.Request[pb.ReadFileRequest],
+) (*connect.Response[pb.ReadFileResponse], error) {
+	content, err := readFile(request.Msg.GetPath())
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.ReadFileResponse{Content: content}), nil
+}
+
+// endpoint is the one for a cluster, or nil.
+func (b *Bridge) endpoint(cluster string) *endpoint {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.endpoints[cluster]
+}

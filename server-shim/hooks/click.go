@@ -1,0 +1,43 @@
+package hooks
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/model"
+
+	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
+)
+
+// click answers a click on a message button.
+func (p *Plugin) click(w http.ResponseWriter, request *http.Request, body []byte) {
+	var clicked model.PostActionIntegrationRequest
+	if !decode(w, body, &clicked) {
+		return
+	}
+	values := map[string]string{}
+	for name, value := range clicked.Context {
+		if text, ok := value.(string); ok {
+			values[name] = text
+		}
+	}
+	// Not the request's context: a decision that was begun is not given up because the clicker leaves.
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	answer, err := client(p.actor).Click(ctx, connect.NewRequest(&pb.ClickRequest{
+		UserId:    userID(request),
+		PostId:    clicked.PostId,
+		ChannelId: clicked.ChannelId,
+		TriggerId: clicked.TriggerId,
+		Context:   values,
+	}))
+	// What is shown is Markdown already: Slack's own would be looked for, and found, in what people wrote.
+	shown := model.PostActionIntegrationResponse{SkipSlackParsing: true}
+	if err != nil {
+		shown.EphemeralText = p.apology("click", err)
+	} else {
+		shown.EphemeralText = answer.Msg.GetEphemeralText()
+	}
+	respond(w, http.StatusOK, shown)
+}

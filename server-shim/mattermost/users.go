@@ -1,0 +1,67 @@
+package mattermost
+
+import (
+	"context"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/model"
+
+	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/mattermost"
+)
+
+// GetUser returns an account.
+func (s *Service) GetUser(
+	_ context.Context, request *connect.Request[pb.GetUserRequest],
+) (*connect.Response[pb.User], error) {
+	var user *model.User
+	var appErr *model.AppError
+	switch by := request.Msg.GetBy().(type) {
+	case *pb.GetUserRequest_Id:
+		user, appErr = s.api.GetUser(by.Id)
+	case *pb.GetUserRequest_Username:
+		user, appErr = s.api.GetUserByUsername(by.Username)
+	case *pb.GetUserRequest_Email:
+		user, appErr = s.api.GetUserByEmail(by.Email)
+	default:
+		return nil, invalid("say which user: id, username or email")
+	}
+	if err := answered(user, appErr); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.User{
+		Id:            user.Id,
+		Username:      user.Username,
+		Email:         user.Email,
+		EmailVerified: user.EmailVerified,
+		IsBot:         user.IsBot,
+		IsGuest:       user.IsGuest(),
+		IsSystemAdmin: user.IsSystemAdmin(),
+		DeleteAt:      user.DeleteAt,
+		MfaActive:     user.MfaActive,
+		AuthService:   user.AuthService,
+		Locale:        user.Locale,
+	}), nil
+}
+
+// GetGroupMember says whether a user is in a group.
+func (s *Service) GetGroupMember(
+	_ context.Context, request *connect.Request[pb.GetGroupMemberRequest],
+) (*connect.Response[pb.GroupMember], error) {
+	group, appErr := s.api.GetGroupByName(request.Msg.GetGroupName())
+	if err := answered(group, appErr); err != nil {
+		return nil, err
+	}
+	if group.DeleteAt != 0 {
+		return nil, check(model.NewAppError("GetGroupMember", "group deleted", nil, "", http.StatusNotFound))
+	}
+	groups, appErr := s.api.GetGroupsForUser(request.Msg.GetUserId())
+	if err := check(appErr); err != nil {
+		return nil, err
+	}
+	answer := &pb.GroupMember{}
+	for _, of := range groups {
+		answer.IsMember = answer.IsMember || of.Id == group.Id
+	}
+	return connect.NewResponse(answer), nil
+}
