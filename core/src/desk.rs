@@ -42,14 +42,42 @@ pub struct Desk {
     cases: RefCell<BTreeMap<String, Case>>,
     /// What the requests came to that are finished: Teleport may still change its mind.
     settled: RefCell<BTreeMap<String, Outcome>>,
-    /// Ids that are due, in order.
-    due: RefCell<VecDeque<String>>,
+    /// Ids that are due, each once, in order.
+    due: RefCell<Queue>,
     /// Ids in a worker's hands, whatever the epoch: no two workers ever have the same one.
     busy: RefCell<HashSet<String>>,
     workers: Cell<usize>,
     /// The cluster whose requests these are; empty until the desk is opened.
     cluster: RefCell<String>,
     epoch: Cell<u64>,
+}
+
+/// A queue in which everything stands once.
+#[derive(Debug, Default)]
+struct Queue {
+    order: VecDeque<String>,
+    standing: HashSet<String>,
+}
+
+impl Queue {
+    fn push(&mut self, id: String) {
+        if self.standing.insert(id.clone()) {
+            self.order.push_back(id);
+        }
+    }
+
+    /// Takes the first that `fits`.
+    fn take(&mut self, fits: impl Fn(&String) -> bool) -> Option<String> {
+        let place = self.order.iter().position(fits)?;
+        let id = self.order.remove(place)?;
+        self.standing.remove(&id);
+        Some(id)
+    }
+
+    fn clear(&mut self) {
+        self.order.clear();
+        self.standing.clear();
+    }
 }
 
 /// A request on the desk.
@@ -282,12 +310,7 @@ fn note<W: World>(app: &Rc<App<W>>, id: &str, news: News) {
 }
 
 fn make_due<W: World>(app: &Rc<App<W>>, id: String) {
-    {
-        let mut due = app.desk.due.borrow_mut();
-        if !due.contains(&id) {
-            due.push_back(id);
-        }
-    }
+    app.desk.due.borrow_mut().push(id);
     if app.desk.workers.get() < WORKERS {
         app.desk.workers.set(app.desk.workers.get() + 1);
         let app = Rc::clone(app);
@@ -313,10 +336,8 @@ async fn work<W: World>(app: Rc<App<W>>) {
 
 /// The next request that is due and in nobody's hands.
 fn take<W: World>(app: &Rc<App<W>>) -> Option<String> {
-    let mut due = app.desk.due.borrow_mut();
     let mut busy = app.desk.busy.borrow_mut();
-    let free = due.iter().position(|id| !busy.contains(id))?;
-    let id = due.remove(free)?;
+    let id = app.desk.due.borrow_mut().take(|id| !busy.contains(id))?;
     busy.insert(id.clone());
     Some(id)
 }

@@ -1,6 +1,6 @@
 //! What must hold, whatever happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use teleport_access_core::ledger::Record;
 use teleport_access_core::mattermost::Post;
@@ -45,10 +45,13 @@ pub fn at_rest(script: &Script) {
         sim.violation(format!("{} clicks were never answered", script.unanswered()));
     }
     let mattermost = sim.mattermost.borrow();
+    let mut posts: HashMap<&str, Vec<&Post>> = HashMap::new();
+    for post in mattermost.posts.values() {
+        posts.entry(post.props.get(REQUEST_PROP).map_or("", String::as_str)).or_default().push(post);
+    }
     for (id, (there, request)) in requests(sim) {
-        let of_request = |post: &&Post| post.props.get(REQUEST_PROP) == Some(&id);
-        let (all, replies): (Vec<&Post>, Vec<&Post>) =
-            mattermost.posts.values().filter(of_request).partition(|post| post.root_id.is_empty());
+        let of_request = posts.get(id.as_str()).cloned().unwrap_or_default();
+        let (all, replies): (Vec<&Post>, Vec<&Post>) = of_request.into_iter().partition(|post| post.root_id.is_empty());
         for channel in script.channels() {
             let in_channel: Vec<&&Post> = all.iter().filter(|post| post.channel_id == channel).collect();
             let live: Vec<&&&Post> = in_channel.iter().filter(|post| post.delete_at == 0).collect();

@@ -13,6 +13,7 @@
 
 mod invariants;
 mod ports;
+mod scenes;
 mod script;
 mod servers;
 mod sim;
@@ -45,6 +46,15 @@ fn replay(seed: u64) -> ExitCode {
 
 fn run(seeds: u64) -> ExitCode {
     let start = Instant::now();
+    for (name, scene) in scenes::SCENES {
+        let broken = scene();
+        println!("scene: {name} ... {}", if broken.is_empty() { "ok" } else { "FAILED" });
+        if let Some(first) = broken.first() {
+            println!("  {first}");
+            println!("0 passed, 1 failed");
+            return ExitCode::FAILURE;
+        }
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (next, failed) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
     let kept = KEPT.len() as u64;
@@ -76,7 +86,8 @@ fn run(seeds: u64) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let worlds = seeds + kept;
+    let passed = worlds + scenes::SCENES.len() as u64;
     println!("{worlds} worlds in {seconds:.1} s, {:.0} a second", worlds as f64 / seconds);
-    println!("{worlds} passed, 0 failed");
+    println!("{passed} passed, 0 failed");
     ExitCode::SUCCESS
 }

@@ -50,7 +50,7 @@ pub struct Script {
 }
 
 impl Script {
-    fn new(seed: u64, traced: bool) -> Self {
+    pub fn new(seed: u64, traced: bool) -> Self {
         let sim = Sim::new(seed, traced);
         for (id, admin) in [("alice", false), ("bob", false), ("mallory", false), ("requester", true)] {
             let user = User {
@@ -86,7 +86,7 @@ impl Script {
             .collect()
     }
 
-    fn start(&mut self, node: usize) {
+    pub fn start(&mut self, node: usize) {
         if self.nodes[node].is_some() {
             return;
         }
@@ -138,7 +138,7 @@ impl Script {
         }
     }
 
-    fn crash(&mut self, node: usize) {
+    pub fn crash(&mut self, node: usize) {
         if self.nodes[node].take().is_none() {
             return;
         }
@@ -210,7 +210,7 @@ impl Script {
     }
 
     /// Lets everything go on that can, up to a moment.
-    fn run_until(&mut self, until: i64) {
+    pub fn run_until(&mut self, until: i64) {
         loop {
             for node in self.nodes.iter_mut().flatten() {
                 node.pool.run_until_stalled();

@@ -38,6 +38,8 @@ pub struct Sim {
     pub faults: Cell<Faults>,
     pub mattermost: RefCell<MattermostServer>,
     pub teleport: RefCell<TeleportServer>,
+    /// How often each call was made.
+    pub calls: RefCell<BTreeMap<&'static str, usize>>,
     /// What must never happen, but did.
     pub violations: RefCell<Vec<String>>,
     /// What happened, for whoever replays a seed.
@@ -61,6 +63,7 @@ impl Sim {
             faults: Cell::new(Faults::NONE),
             mattermost: RefCell::default(),
             teleport: RefCell::default(),
+            calls: RefCell::default(),
             violations: RefCell::default(),
             trace: traced.then(RefCell::default),
         })
@@ -122,6 +125,7 @@ impl Sim {
         refused: impl Fn(&str) -> E + 'static,
         effect: impl FnOnce(&Sim) -> Result<T, E> + 'static,
     ) -> impl Future<Output = Result<T, E>> + 'static {
+        *self.calls.borrow_mut().entry(what).or_default() += 1;
         let (answer, arrives) = oneshot::channel();
         let faults = self.faults.get();
         let (dice, there, back) = self.random(|rng| (rng.u32(0..1_000), rng.i64(0..8), rng.i64(0..8)));
