@@ -21,6 +21,10 @@ pub mod key {
     pub const RECIPIENTS: &str = "Recipients";
     /// Who may decide.
     pub const APPROVERS: &str = "Approvers";
+    /// Whether only accounts with multi-factor authentication may decide.
+    pub const REQUIRE_MFA: &str = "RequireMFA";
+    /// Whether guests may decide.
+    pub const ALLOW_GUESTS: &str = "AllowGuests";
 }
 
 /// Something wrong with a setting: which, and what to do, for an admin to read.
@@ -120,6 +124,48 @@ impl fmt::Display for Recipient {
     }
 }
 
+/// Somebody who may decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Approver {
+    /// The user of this name, in lower case.
+    Username(String),
+    /// Members of the Mattermost group of this name.
+    Group(String),
+    /// Members of the channel that the request stands in.
+    ChannelMembers,
+    /// Admins of that channel.
+    ChannelAdmins,
+    /// Admins of that channel's team.
+    TeamAdmins,
+    /// System admins.
+    SystemAdmins,
+    /// A word that means nobody: a list that was meant to name somebody must not fall back to a wider circle.
+    Nobody(String),
+}
+
+impl fmt::Display for Approver {
+    /// Writes it the way it is given in the settings.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Username(name) | Self::Nobody(name) => formatter.write_str(name),
+            Self::Group(name) => write!(formatter, "group:{name}"),
+            Self::ChannelMembers => formatter.write_str("channel-members"),
+            Self::ChannelAdmins => formatter.write_str("channel-admins"),
+            Self::TeamAdmins => formatter.write_str("team-admins"),
+            Self::SystemAdmins => formatter.write_str("system-admins"),
+        }
+    }
+}
+
+/// Who may decide requests for certain roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// A role's name, or a pattern with `*` and `?`.
+    pub roles: String,
+    /// Any of these.
+    pub who: Vec<Approver>,
+}
+
 /// What an admin has set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
@@ -129,8 +175,12 @@ pub struct Settings {
     pub credentials: Option<CredentialSource>,
     /// Where requests are posted.
     pub recipients: Vec<Recipient>,
-    /// Usernames of those who may decide, in lower case; empty: system admins only.
-    pub approvers: Vec<String>,
+    /// Who may decide; empty: system admins only.
+    pub approvers: Vec<Rule>,
+    /// Whether only accounts with multi-factor authentication may decide.
+    pub require_mfa: bool,
+    /// Whether guests may decide.
+    pub allow_guests: bool,
 }
 
 /// Reads the settings as Mattermost keeps them: a JSON object whose keys may have lost their capitals. What is missing or
@@ -163,12 +213,23 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA].map(|key| source(text(key)));
     let recipients = text(key::RECIPIENTS);
     let approvers = text(key::APPROVERS);
+    let mut flag = |key: &'static str| match values.get(&key.to_lowercase()) {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::String(text)) if ["true", "false", ""].contains(&text.as_str()) => text == "true",
+        Some(_) => {
+            problems.push(Problem::new(key, "This setting must be true or false. Save the settings page again."));
+            // The stricter way.
+            key == key::REQUIRE_MFA
+        }
+    };
+    let (require_mfa, allow_guests) = (flag(key::REQUIRE_MFA), flag(key::ALLOW_GUESTS));
 
     let address = parse_address(&address).map_err(|problem| problems.push(problem)).ok();
     let credentials = credential_source(sources).map_err(|problem| problems.push(problem)).ok();
     let recipients = parse_recipients(&recipients, &mut problems);
     let approvers = parse_approvers(&approvers, &mut problems);
-    (Settings { address, credentials, recipients, approvers }, problems)
+    (Settings { address, credentials, recipients, approvers, require_mfa, allow_guests }, problems)
 }
 
 fn source(text: String) -> Option<Source> {
@@ -321,22 +382,64 @@ fn parse_recipient(part: &str) -> Option<Recipient> {
     is_id.then(|| Recipient::ChannelId(part.to_owned()))
 }
 
-fn parse_approvers(text: &str, problems: &mut Vec<Problem>) -> Vec<String> {
-    let mut approvers = Vec::new();
-    for part in parts(text) {
-        let name = part.trim_start_matches('@').to_lowercase();
-        if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter)) {
+/// Reads lines of `role = who, who`; a line without `=` is about all roles.
+fn parse_approvers(text: &str, problems: &mut Vec<Problem>) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (roles, who) = match line.split_once('=') {
+            Some((roles, who)) => (roles.trim(), who),
+            None => ("*", line),
+        };
+        if roles.is_empty() {
             problems.push(Problem::new(
                 key::APPROVERS,
-                format!("{part:?} is no username. Give Mattermost usernames, such as alice, separated by commas; nobody else may decide meanwhile."),
+                format!("{line:?} names no role. Write `role = alice, bob`, or `* = alice, bob` for all roles."),
             ));
-            // A list that was meant to name somebody must not fall back to the system admins.
-            approvers.push(part.to_lowercase());
-        } else if !approvers.contains(&name) {
-            approvers.push(name);
+            continue;
+        }
+        let mut who: Vec<Approver> = parts(who).map(|part| parse_approver(part, problems)).collect();
+        if who.is_empty() {
+            problems.push(Problem::new(
+                key::APPROVERS,
+                format!(
+                    "{line:?} names nobody, so nobody may decide requests for {roles}. Write `{roles} = alice, bob`."
+                ),
+            ));
+        }
+        match rules.iter_mut().find(|rule| rule.roles == roles) {
+            Some(rule) => rule.who.append(&mut who),
+            None => rules.push(Rule { roles: roles.to_owned(), who }),
         }
     }
-    approvers
+    rules
+}
+
+fn parse_approver(part: &str, problems: &mut Vec<Problem>) -> Approver {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
+    };
+    let lower = part.to_lowercase();
+    let group = lower.strip_prefix("group:").map(|name| name.trim_start_matches('@'));
+    let username = lower.trim_start_matches('@');
+    match lower.as_str() {
+        "channel-members" => Approver::ChannelMembers,
+        "channel-admins" => Approver::ChannelAdmins,
+        "team-admins" => Approver::TeamAdmins,
+        "system-admins" => Approver::SystemAdmins,
+        _ => match group {
+            Some(name) if is_name(name) => Approver::Group(name.to_owned()),
+            None if is_name(username) => Approver::Username(username.to_owned()),
+            _ => {
+                problems.push(Problem::new(
+                    key::APPROVERS,
+                    format!(
+                        "{part:?} is nobody. Write a username, group:name, channel-members, channel-admins, team-admins or system-admins."
+                    ),
+                ));
+                Approver::Nobody(lower)
+            }
+        },
+    }
 }
 
 #[cfg(test)]
@@ -372,7 +475,8 @@ mod tests {
         assert_eq!(settings.address, Some(Address::Teleport("tp:3025".into())));
         assert_eq!(settings.credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
         assert_eq!(settings.recipients, [Recipient::Channel { team: "ops".into(), channel: "access".into() }]);
-        assert_eq!(settings.approvers, ["alice", "bob"]);
+        let who = vec![Approver::Username("alice".into()), Approver::Username("bob".into())];
+        assert_eq!(settings.approvers, [Rule { roles: "*".into(), who }]);
     }
 
     #[test]
@@ -474,12 +578,55 @@ mod tests {
     }
 
     #[test]
-    fn an_approver_that_is_no_username_does_not_open_the_door_to_the_admins() {
+    fn an_approver_that_is_nobody_does_not_open_the_door_to_the_admins() {
         let (settings, problems) = parse_text(r#"{"Approvers":"!!!"}"#);
-        assert_eq!(settings.approvers, ["!!!"]);
+        assert_eq!(settings.approvers, [Rule { roles: "*".into(), who: vec![Approver::Nobody("!!!".into())] }]);
         assert!(settings_with_a_problem(&problems).contains(&key::APPROVERS));
         let (settings, problems) = parse_text(r#"{"Approvers":["alice"]}"#);
-        assert_eq!(settings.approvers, Vec::<String>::new());
+        assert_eq!(settings.approvers, []);
         assert!(settings_with_a_problem(&problems).contains(&key::APPROVERS));
+    }
+
+    #[test]
+    fn rules_are_lines_of_a_role_and_who() {
+        let mut problems = Vec::new();
+        let rules = parse_approvers(
+            "# production\nprod-* = @Alice, group:SRE channel-admins\n\ndba = team-admins\ndba = bob; system-admins\nchannel-members",
+            &mut problems,
+        );
+        let shown: Vec<String> = rules
+            .iter()
+            .map(|rule| {
+                format!("{} = {}", rule.roles, rule.who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "prod-* = alice, group:sre, channel-admins",
+                "dba = team-admins, bob, system-admins",
+                "* = channel-members"
+            ]
+        );
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn a_rule_that_names_nobody_lets_nobody_decide_and_says_so() {
+        let mut problems = Vec::new();
+        let rules = parse_approvers("dba =\n= alice\nops = group:", &mut problems);
+        assert_eq!(rules.len(), 2);
+        assert!(rules.iter().all(|rule| rule.who.iter().all(|who| matches!(who, Approver::Nobody(_)))));
+        assert_eq!(problems.len(), 3);
+    }
+
+    #[test]
+    fn a_flag_that_is_none_counts_as_the_stricter_way() {
+        let (settings, problems) = parse_text(r#"{"RequireMFA":"maybe","AllowGuests":3}"#);
+        assert!(settings.require_mfa && !settings.allow_guests);
+        let named = settings_with_a_problem(&problems);
+        assert!(named.contains(&key::REQUIRE_MFA) && named.contains(&key::ALLOW_GUESTS));
+        let (settings, _) = parse_text(r#"{"requiremfa":true,"allowguests":"true"}"#);
+        assert!(settings.require_mfa && settings.allow_guests);
     }
 }

@@ -134,16 +134,13 @@ async fn decide<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Ref
         ledger::LedgerError::Host(error) => Refused::Mattermost(error),
         other => Refused::NotConnected(other.to_string()),
     })?;
-    let stands_there = |stored: &ledger::Stored| {
-        stored
-            .record
-            .postings
-            .iter()
-            .any(|posting| posting.post_id.as_deref().is_none_or(|post_id| post_id == click.post_id))
-    };
-    let stored = stored.filter(stands_there).ok_or(Refused::OtherPost)?;
+    let stored = stored.ok_or(Refused::OtherPost)?;
+    // A post that is not written down yet may be the one that is being made.
+    let its = |post_id: Option<&str>| post_id.is_none_or(|post_id| post_id == click.post_id);
+    let posting = stored.record.postings.iter().find(|posting| its(posting.post_id.as_deref()));
+    let channel_id = posting.ok_or(Refused::OtherPost)?.channel_id.clone();
     let settings = app.settings();
-    policy::may_decide(&user, &settings.approvers, &stored.record.request)?;
+    policy::may_decide(mattermost, &settings, &user, &channel_id, &stored.record.request).await?;
 
     let Some(way) = app.way().await else {
         let trouble = match &*app.link.borrow() {
@@ -156,7 +153,7 @@ async fn decide<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Ref
         return Err(Refused::OtherCluster(cluster.clone()));
     }
     let claim = claim(app, cluster, id, &user).await?;
-    let result = submit(app, &way, id, state, &user, &settings.approvers).await;
+    let result = submit(app, &way, id, state, &user, &channel_id).await;
     if !matches!(result, Err(Refused::Uncertain(_))) {
         release(app, cluster, id, claim).await;
     }
@@ -225,7 +222,7 @@ async fn submit<W: World>(
     id: &str,
     state: State,
     user: &User,
-    approvers: &[String],
+    channel_id: &str,
 ) -> Result<String, Refused> {
     let settings = app.settings();
     let explain = |error: TeleportError| match &settings.address {
@@ -240,7 +237,7 @@ async fn submit<W: World>(
     if request.state != State::Pending {
         return Err(Refused::AlreadySettled(settled(&request)));
     }
-    policy::may_decide(user, approvers, &request)?;
+    policy::may_decide(app.world.mattermost(), &settings, user, channel_id, &request).await?;
     let decision = Decision {
         request_id: id.to_owned(),
         state,

@@ -1,6 +1,10 @@
 //! Who may decide.
 
-use crate::mattermost::User;
+use wildmatch::WildMatch;
+
+use crate::config::{Approver, Rule, Settings};
+use crate::mattermost::{ChannelBy, HostError, Mattermost, User};
+use crate::messages::code;
 use crate::teleport::AccessRequest;
 
 /// Why somebody may not decide.
@@ -9,42 +13,114 @@ pub enum Refusal {
     /// The account is a bot, or is deactivated.
     #[error("this account cannot decide access requests: only active accounts of people can")]
     NotAPerson,
-    /// Not among the approvers, or, where none are named, not a system admin.
-    #[error("you are not allowed to decide access requests{}", hint(*.named))]
+    /// The account is a guest's.
+    #[error("guests cannot decide access requests")]
+    Guest,
+    /// The account has no multi-factor authentication.
+    #[error("deciding takes multi-factor authentication: set it up in your Mattermost profile, under Security")]
+    NoMfa,
+    /// Not among those who may decide requests for this role.
+    #[error("you are not among the approvers of {}. A system admin can add you in the plugin's settings", code(.role))]
     NotAnApprover {
-        /// Whether approvers are named in the settings.
-        named: bool,
+        /// The first role that stands against it.
+        role: String,
+    },
+    /// No rule is about the role, so only system admins may.
+    #[error("no approvers are named for {} in the plugin's settings, so only system admins may decide", code(.role))]
+    OnlySystemAdmins {
+        /// The first role that stands against it.
+        role: String,
     },
     /// One's own request.
     #[error("this looks like your own request, and nobody decides their own")]
     OwnRequest,
+    /// Mattermost could not tell.
+    #[error("Mattermost could not be asked whether you may ({0}). Click again in a moment")]
+    Unknown(#[from] HostError),
 }
 
-fn hint(named: bool) -> &'static str {
-    if named {
-        ": ask a system admin to add you to the plugin's approvers"
-    } else {
-        ": no approvers are named in the plugin's settings, so only system admins may"
-    }
-}
-
-/// Whether `user` may decide `request`, where `approvers` are the usernames in the settings.
+/// Whether `user` may decide `request`, whose post stands in the channel `channel_id`.
 ///
 /// # Errors
 /// The first reason against it.
-pub fn may_decide(user: &User, approvers: &[String], request: &AccessRequest) -> Result<(), Refusal> {
+pub async fn may_decide<M: Mattermost>(
+    mattermost: &M,
+    settings: &Settings,
+    user: &User,
+    channel_id: &str,
+    request: &AccessRequest,
+) -> Result<(), Refusal> {
     if user.is_bot || user.delete_at != 0 {
         return Err(Refusal::NotAPerson);
     }
-    let allowed =
-        if approvers.is_empty() { user.is_system_admin } else { approvers.contains(&user.username.to_lowercase()) };
-    if !allowed {
-        return Err(Refusal::NotAnApprover { named: !approvers.is_empty() });
+    if user.is_guest && !settings.allow_guests {
+        return Err(Refusal::Guest);
+    }
+    if settings.require_mfa && !user.mfa_active {
+        return Err(Refusal::NoMfa);
     }
     if is_requester(user, request) {
         return Err(Refusal::OwnRequest);
     }
+    // A request that names no role is still for something.
+    let unnamed = [String::new()];
+    let roles = if request.roles.is_empty() { unnamed.as_slice() } else { request.roles.as_slice() };
+    for role in roles {
+        let rules = rules_for(&settings.approvers, role);
+        if rules.is_empty() {
+            if !user.is_system_admin {
+                return Err(Refusal::OnlySystemAdmins { role: role.clone() });
+            }
+            continue;
+        }
+        let mut allowed = false;
+        for approver in rules.iter().flat_map(|rule| &rule.who) {
+            if is(mattermost, approver, user, channel_id).await? {
+                allowed = true;
+                break;
+            }
+        }
+        if !allowed {
+            return Err(Refusal::NotAnApprover { role: role.clone() });
+        }
+    }
     Ok(())
+}
+
+/// The rules that are about a role: those that name it; else those whose pattern fits; else those about all roles.
+fn rules_for<'a>(rules: &'a [Rule], role: &str) -> Vec<&'a Rule> {
+    let tiers: [&dyn Fn(&Rule) -> bool; 3] =
+        [&|rule| rule.roles == role, &|rule| rule.roles != "*" && WildMatch::new(&rule.roles).matches(role), &|rule| {
+            rule.roles == "*"
+        }];
+    let found = tiers.iter().map(|tier| rules.iter().filter(|rule| tier(rule)).collect::<Vec<_>>());
+    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
+}
+
+/// Whether the user is meant.
+async fn is<M: Mattermost>(
+    mattermost: &M,
+    approver: &Approver,
+    user: &User,
+    channel_id: &str,
+) -> Result<bool, HostError> {
+    match approver {
+        Approver::Username(name) => Ok(user.username.to_lowercase() == *name),
+        Approver::SystemAdmins => Ok(user.is_system_admin),
+        Approver::Nobody(_) => Ok(false),
+        Approver::Group(name) => match mattermost.is_group_member(name, &user.id).await {
+            // A group that is not there has no members.
+            Err(HostError::NotFound(_)) => Ok(false),
+            answer => answer,
+        },
+        Approver::ChannelMembers => Ok(mattermost.channel_membership(channel_id, &user.id).await?.member),
+        Approver::ChannelAdmins => Ok(mattermost.channel_membership(channel_id, &user.id).await?.admin),
+        Approver::TeamAdmins => {
+            let channel = mattermost.get_channel(ChannelBy::Id(channel_id.to_owned())).await?;
+            // A direct channel belongs to no team.
+            Ok(!channel.team_id.is_empty() && mattermost.team_membership(&channel.team_id, &user.id).await?.admin)
+        }
+    }
 }
 
 /// Whether the account could be the requester's: its username or e-mail address is the Teleport user's name. An address
@@ -52,49 +128,4 @@ pub fn may_decide(user: &User, approvers: &[String], request: &AccessRequest) ->
 fn is_requester(user: &User, request: &AccessRequest) -> bool {
     let requester = request.user.to_lowercase();
     requester == user.username.to_lowercase() || requester == user.email.to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(username: &str) -> User {
-        User { username: username.into(), email: format!("{username}@example.com"), ..Default::default() }
-    }
-
-    fn request() -> AccessRequest {
-        AccessRequest { user: "Ann@Example.com".into(), ..Default::default() }
-    }
-
-    #[test]
-    fn with_approvers_named_only_they_may() {
-        let approvers = ["bob".to_owned(), "ann".to_owned()];
-        assert_eq!(may_decide(&user("bob"), &approvers, &request()), Ok(()));
-        assert_eq!(may_decide(&user("Bob"), &approvers, &request()), Ok(()));
-        let admin = User { is_system_admin: true, ..user("root") };
-        assert_eq!(may_decide(&admin, &approvers, &request()), Err(Refusal::NotAnApprover { named: true }));
-    }
-
-    #[test]
-    fn with_nobody_named_only_system_admins_may() {
-        assert_eq!(may_decide(&user("bob"), &[], &request()), Err(Refusal::NotAnApprover { named: false }));
-        assert_eq!(may_decide(&User { is_system_admin: true, ..user("root") }, &[], &request()), Ok(()));
-    }
-
-    #[test]
-    fn nobody_decides_their_own_request() {
-        let approvers = ["ann".to_owned()];
-        assert_eq!(may_decide(&user("ann"), &approvers, &request()), Err(Refusal::OwnRequest));
-        let named = AccessRequest { user: "ann".into(), ..Default::default() };
-        let other_address = User { email: "x@example.com".into(), ..user("Ann") };
-        assert_eq!(may_decide(&other_address, &approvers, &named), Err(Refusal::OwnRequest));
-    }
-
-    #[test]
-    fn bots_and_deactivated_accounts_may_not() {
-        let approvers = ["bob".to_owned()];
-        for account in [User { is_bot: true, ..user("bob") }, User { delete_at: 1, ..user("bob") }] {
-            assert_eq!(may_decide(&account, &approvers, &request()), Err(Refusal::NotAPerson));
-        }
-    }
 }

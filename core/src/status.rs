@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use crate::app::App;
-use crate::config::Address;
+use crate::config::{Address, Approver};
+use crate::mattermost::{HostError, Mattermost as _, UserBy};
 pub use crate::proto::panel::{Check, Outcome};
 use crate::session::{Link, Place};
 use crate::world::World;
@@ -21,7 +22,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
     checks.extend(links(app));
     checks.push(recipients(app).await);
     checks.push(posts(app));
-    checks.push(approvers(app));
+    checks.push(approvers(app).await);
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
 }
@@ -131,14 +132,28 @@ fn posts<W: World>(app: &App<W>) -> Check {
     check("Posts", Outcome::Failed, lines.join("\n"))
 }
 
-fn approvers<W: World>(app: &App<W>) -> Check {
+/// Who may decide, and whether there are such people.
+async fn approvers<W: World>(app: &App<W>) -> Check {
     let settings = app.settings();
-    let who = if settings.approvers.is_empty() {
-        "Mattermost system admins, as none are named".to_owned()
-    } else {
-        settings.approvers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
-    check("Approvers", Outcome::Ok, who)
+    if settings.approvers.is_empty() {
+        return check("Approvers", Outcome::Ok, "Mattermost system admins, as none are named");
+    }
+    let mut strangers = Vec::new();
+    let mut lines = Vec::new();
+    for rule in &settings.approvers {
+        let who: Vec<String> = rule.who.iter().map(|who| format!("`{who}`")).collect();
+        lines.push(format!("`{}`: {}", rule.roles, if who.is_empty() { "nobody".to_owned() } else { who.join(", ") }));
+        for approver in &rule.who {
+            let Approver::Username(name) = approver else { continue };
+            let user = app.world.mattermost().get_user(UserBy::Username(name.clone())).await;
+            if matches!(user, Err(HostError::NotFound(_))) {
+                strangers.push(format!("there is no user `{name}`"));
+            }
+        }
+    }
+    let outcome = if strangers.is_empty() { Outcome::Ok } else { Outcome::Warning };
+    lines.extend(strangers);
+    check("Approvers", outcome, lines.join("\n"))
 }
 
 /// The checks as markdown.

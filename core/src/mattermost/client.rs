@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{IntoRequest, Request};
 use tonic_web::GrpcWebClientService;
 
-use super::{Channel, ChannelBy, HostError, LogLevel, Mattermost, Post, Swap, User, UserBy};
+use super::{Channel, ChannelBy, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy};
 use crate::proto::mattermost as wire;
 use crate::proto::mattermost::mattermost_client::MattermostClient;
 use crate::wall::{self, WallChannel};
@@ -66,6 +66,23 @@ impl Mattermost for WallMattermost {
 
     async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
         Ok(self.client.clone().get_channel(timed(wire::GetChannelRequest { by: Some(by) })).await?.into_inner())
+    }
+
+    async fn channel_membership(&self, channel_id: &str, user_id: &str) -> Result<Membership, HostError> {
+        let request = wire::GetChannelMemberRequest { channel_id: channel_id.to_owned(), user_id: user_id.to_owned() };
+        let answer = self.client.clone().get_channel_member(timed(request)).await?.into_inner();
+        Ok(Membership { member: answer.is_member, admin: answer.is_admin })
+    }
+
+    async fn team_membership(&self, team_id: &str, user_id: &str) -> Result<Membership, HostError> {
+        let request = wire::GetTeamMemberRequest { team_id: team_id.to_owned(), user_id: user_id.to_owned() };
+        let answer = self.client.clone().get_team_member(timed(request)).await?.into_inner();
+        Ok(Membership { member: answer.is_member, admin: answer.is_admin })
+    }
+
+    async fn is_group_member(&self, group: &str, user_id: &str) -> Result<bool, HostError> {
+        let request = wire::GetGroupMemberRequest { group_name: group.to_owned(), user_id: user_id.to_owned() };
+        Ok(self.client.clone().get_group_member(timed(request)).await?.into_inner().is_member)
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -44,6 +44,15 @@ impl From<tonic::Status> for HostError {
     }
 }
 
+/// How somebody stands in a channel or team.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// A member at all.
+    pub member: bool,
+    /// Its admin.
+    pub admin: bool,
+}
+
 /// A conditional write to the key-value store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
@@ -79,6 +88,19 @@ pub trait Mattermost: 'static {
 
     /// A channel.
     fn get_channel(&self, by: ChannelBy) -> impl Future<Output = Result<Channel, HostError>>;
+
+    /// A user's standing in a channel.
+    fn channel_membership(
+        &self,
+        channel_id: &str,
+        user_id: &str,
+    ) -> impl Future<Output = Result<Membership, HostError>>;
+
+    /// A user's standing in a team.
+    fn team_membership(&self, team_id: &str, user_id: &str) -> impl Future<Output = Result<Membership, HostError>>;
+
+    /// Whether a user is in the group of this name (without @).
+    fn is_group_member(&self, group: &str, user_id: &str) -> impl Future<Output = Result<bool, HostError>>;
 
     /// Reads a value of the key-value store.
     fn kv_get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, HostError>>;

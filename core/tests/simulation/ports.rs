@@ -10,7 +10,9 @@ use futures::executor::LocalSpawner;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::task::LocalSpawnExt;
 use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint};
-use teleport_access_core::mattermost::{Channel, ChannelBy, HostError, LogLevel, Mattermost, Post, Swap, User, UserBy};
+use teleport_access_core::mattermost::{
+    Channel, ChannelBy, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy,
+};
 use teleport_access_core::teleport::{
     AccessRequest, Decision, Event, Failure, ServerInfo, State, Teleport, TeleportError,
 };
@@ -179,7 +181,32 @@ impl Mattermost for SimMattermost {
                 ChannelBy::Name(name) => format!("channel-{}", name.channel),
                 ChannelBy::DirectUserId(user) => format!("direct-{user}"),
             };
-            Ok(Channel { id, ..Default::default() })
+            let team_id = if id.starts_with("direct-") { String::new() } else { "team".to_owned() };
+            Ok(Channel { id, team_id, ..Default::default() })
+        })
+        .await
+    }
+
+    async fn channel_membership(&self, channel_id: &str, user_id: &str) -> Result<Membership, HostError> {
+        let key = (channel_id.to_owned(), user_id.to_owned());
+        self.call("channel_membership", move |sim| {
+            Ok(sim.mattermost.borrow().memberships.get(&key).copied().unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn team_membership(&self, team_id: &str, user_id: &str) -> Result<Membership, HostError> {
+        self.channel_membership(team_id, user_id).await
+    }
+
+    async fn is_group_member(&self, group: &str, user_id: &str) -> Result<bool, HostError> {
+        let key = (format!("group:{group}"), user_id.to_owned());
+        self.call("is_group_member", move |sim| {
+            let server = sim.mattermost.borrow();
+            if !server.memberships.keys().any(|(group, _)| *group == key.0) {
+                return Err(HostError::NotFound("no such group".to_owned()));
+            }
+            Ok(server.memberships.contains_key(&key))
         })
         .await
     }

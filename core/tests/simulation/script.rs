@@ -8,7 +8,7 @@ use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 use teleport_access_core::app::{App, Host};
 use teleport_access_core::decision::{self, Click};
-use teleport_access_core::mattermost::User;
+use teleport_access_core::mattermost::{Membership, User};
 use teleport_access_core::messages::{CLUSTER_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::State;
 
@@ -62,6 +62,12 @@ impl Script {
             };
             sim.mattermost.borrow_mut().users.insert(id.into(), user);
         }
+        for user in ["alice", "bob"] {
+            for channel in ["channel-one", "direct-bob"] {
+                let member = Membership { member: true, admin: false };
+                sim.mattermost.borrow_mut().memberships.insert((channel.into(), user.into()), member);
+            }
+        }
         let nodes = sim.random(|rng| if rng.u8(0..3) == 0 { 2 } else { 1 });
         let recipients = if sim.random(|rng| rng.bool()) { vec!["ops/one"] } else { vec!["ops/one", "@bob"] };
         Self {
@@ -106,7 +112,7 @@ impl Script {
             "identity": concat!("-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
                 "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
             "recipients": self.recipients.join(","),
-            "approvers": "alice,bob,requester",
+            "approvers": "channel-members, requester",
         });
         app.configure(Host { plugin_id: "the.plugin".into(), ..Host::default() }, settings.to_string().as_bytes());
         self.nodes[node] = Some(Node { pool, app });
