@@ -141,15 +141,19 @@ func (a *Actor) Close() {
 // RoundTrip sends a request into the core, see net/http's RoundTripper. It waits a while for a core that is being made;
 // where there is none even then, the answer is the gRPC-web status UNAVAILABLE.
 func (a *Actor) RoundTrip(request *http.Request) (*http.Response, error) {
-	i, err := a.wait(request.Context())
-	if err != nil {
-		closeBody(request)
-		if request.Context().Err() != nil {
-			return nil, request.Context().Err()
+	for {
+		i, err := a.wait(request.Context())
+		if err != nil {
+			closeBody(request)
+			if request.Context().Err() != nil {
+				return nil, request.Context().Err()
+			}
+			return unavailable(err).Response(request), nil
 		}
-		return unavailable(err).Response(request), nil
+		if response, err := i.exchange(request); !errors.Is(err, errNotTaken) {
+			return response, err
+		}
 	}
-	return i.RoundTrip(request)
 }
 
 // wait returns the current instance, once there is one.
@@ -160,7 +164,7 @@ func (a *Actor) wait(ctx context.Context) (*instance, error) {
 		a.mu.Lock()
 		current, change := a.current, a.change
 		a.mu.Unlock()
-		if current != nil {
+		if current != nil && !current.isDead() {
 			return current, nil
 		}
 		select {

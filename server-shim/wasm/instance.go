@@ -130,6 +130,16 @@ func (i *instance) notice(write func(string, ...any), message string, keyValuePa
 	}
 }
 
+// isDead says whether the owner has stopped.
+func (i *instance) isDead() bool {
+	select {
+	case <-i.dead:
+		return true
+	default:
+		return false
+	}
+}
+
 // Restart gives the instance up.
 func (i *instance) Restart() {
 	i.cancel()

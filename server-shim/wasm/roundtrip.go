@@ -20,6 +20,19 @@ import (
 // of the answer, whose body streams likewise. The end of the request's context, or closing the answer's body before its
 // end, cancels the exchange. Where this instance of the core is lost, the answer is the gRPC-web status UNAVAILABLE.
 func (i *instance) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := i.exchange(request)
+	if errors.Is(err, errNotTaken) {
+		closeBody(request)
+		return i.lost(request, &LostError{Cause: i.cause}), nil
+	}
+	return response, err
+}
+
+// errNotTaken says that an instance was lost before it took a request: nothing of it was read or done.
+var errNotTaken = errors.New("the core was lost before")
+
+// exchange is RoundTrip, but for the error errNotTaken.
+func (i *instance) exchange(request *http.Request) (*http.Response, error) {
 	head, err := proto.Marshal(&wall.RequestHead{
 		Method:  request.Method,
 		Path:    request.URL.EscapedPath(),
@@ -32,12 +45,12 @@ func (i *instance) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
 	ex := newExchange(i, ctx)
 	if !ex.send(deliverOpen, head) {
-		closeBody(request)
 		ex.cancel(errDone)
 		if ctx.Err() != nil {
+			closeBody(request)
 			return nil, ctx.Err()
 		}
-		return i.lost(request, &LostError{Cause: i.cause}), nil
+		return nil, errNotTaken
 	}
 	stop := context.AfterFunc(ctx, func() { ex.abort(ctx.Err()) })
 	go ex.upload(request.Body)
