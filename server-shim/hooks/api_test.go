@@ -1,0 +1,239 @@
+package hooks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mattermost/mattermost/server/public/model"
+	"github.com/mattermost/mattermost/server/public/plugin/plugintest"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/coretest"
+)
+
+// soon is how long a test waits for what should happen at once.
+const soon = 30 * time.Second
+
+const (
+	admin  = "adminadminadminadminadmina"
+	member = "membermembermembermemberme"
+	botID  = "botbotbotbotbotbotbotbotbo"
+)
+
+// server stands for a Mattermost server, as far as the shim and the core ask it. What is not here panics.
+type server struct {
+	plugintest.API
+	bundle string
+
+	mu       sync.Mutex
+	settings map[string]any
+	values   map[string][]byte
+	lines    []string
+	commands []*model.Command
+	picture  []byte
+	pictures int
+	// people are accounts that are not bots, by username.
+	people map[string]string
+	users  map[string]*model.User
+	// kvFails makes the key-value store fail.
+	kvFails bool
+	// getUser is called within GetUser.
+	getUser func()
+}
+
+func newServer(t testing.TB) *server {
+	t.Helper()
+	return &server{
+		bundle:   bundle(t),
+		settings: map[string]any{},
+		values:   map[string][]byte{},
+		people:   map[string]string{},
+		users: map[string]*model.User{
+			admin:  {Id: admin, Username: "admin", Roles: "system_user system_admin"},
+			member: {Id: member, Username: "member", Roles: "system_user"},
+			botID:  {Id: botID, Username: "teleport", IsBot: true},
+		},
+	}
+}
+
+// bundle is the plugin as Mattermost unpacks it.
+func bundle(t testing.TB) string {
+	t.Helper()
+	directory := t.TempDir()
+	top := filepath.Join(filepath.Dir(coretest.Path(t)), "..")
+	for from, to := range map[string]string{
+		filepath.Join(top, "plugin.json"):        "plugin.json",
+		coretest.Path(t):                         "core/core.wasm",
+		filepath.Join(top, "assets", "icon.svg"): "assets/icon.svg",
+		filepath.Join(top, "assets", "bot.png"):  "assets/bot.png",
+	} {
+		content, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(directory, to)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return directory
+}
+
+func (s *server) log(level, message string, pairs []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, level+" "+message+" "+fmt.Sprintln(pairs...))
+}
+
+// logged are the lines of the log that hold a text.
+func (s *server) logged(part string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.lines), func(line string) bool { return !strings.Contains(line, part) })
+}
+
+func (s *server) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+func (s *server) LogDebug(message string, pairs ...any) { s.log("debug", message, pairs) }
+func (s *server) LogInfo(message string, pairs ...any)  { s.log("info", message, pairs) }
+func (s *server) LogWarn(message string, pairs ...any)  { s.log("warn", message, pairs) }
+func (s *server) LogError(message string, pairs ...any) { s.log("error", message, pairs) }
+
+func (s *server) GetBundlePath() (string, error) { return s.bundle, nil }
+func (s *server) GetServerVersion() string       { return "11.4.0" }
+func (s *server) GetConfig() *model.Config {
+	config := &model.Config{}
+	config.SetDefaults()
+	config.ServiceSettings.SiteURL = model.NewPointer("https://chat.example")
+	return config
+}
+
+func (s *server) GetPluginConfig() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.settings)
+}
+
+func (s *server) RegisterCommand(command *model.Command) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commands = append(s.commands, command)
+	return command.AutocompleteData.IsValid()
+}
+
+func (s *server) EnsureBotUser(bot *model.Bot) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id, taken := s.people[bot.Username]; taken {
+		return id, nil
+	}
+	s.users[botID].Username = bot.Username
+	return botID, nil
+}
+
+func (s *server) SetProfileImage(_ string, picture []byte) *model.AppError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.picture = picture
+	s.pictures++
+	return nil
+}
+
+func (s *server) GetUser(id string) (*model.User, *model.AppError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.getUser != nil {
+		s.getUser()
+	}
+	user, ok := s.users[id]
+	if !ok {
+		return nil, model.NewAppError("GetUser", "no such user", nil, "", http.StatusNotFound)
+	}
+	return user, nil
+}
+
+func (s *server) GetChannel(string) (*model.Channel, *model.AppError) {
+	return nil, model.NewAppError("GetChannel", "no such channel", nil, "", http.StatusNotFound)
+}
+
+func (s *server) KVGet(key string) ([]byte, *model.AppError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kvFails {
+		return nil, model.NewAppError("KVGet", "broken", nil, "", http.StatusInternalServerError)
+	}
+	return s.values[key], nil
+}
+
+func (s *server) KVSetWithOptions(key string, value []byte, options model.PluginKVSetOptions) (bool, *model.AppError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kvFails {
+		return false, model.NewAppError("KVSet", "broken", nil, "", http.StatusInternalServerError)
+	}
+	if options.Atomic && !bytes.Equal(s.values[key], options.OldValue) {
+		return false, nil
+	}
+	if value == nil {
+		delete(s.values, key)
+	} else {
+		s.values[key] = value
+	}
+	return true, nil
+}
+
+func (s *server) KVList(page, perPage int) ([]string, *model.AppError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := slices.Sorted(maps.Keys(s.values))
+	from := min(page*perPage, len(keys))
+	return keys[from:min(from+perPage, len(keys))], nil
+}
+
+// activate runs the plugin on the server for the time of the test.
+func activate(t testing.TB, s *server) *Plugin {
+	t.Helper()
+	p := New("test-build")
+	p.SetAPI(s)
+	// As Mattermost does.
+	if err := p.OnConfigurationChange(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.OnActivate(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.OnDeactivate(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func eventually(t testing.TB, what string, true func() bool) {
+	t.Helper()
+	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if true() {
+			return
+		}
+	}
+	t.Fatalf("it never happened that %s", what)
+}
+
+var errBroken = errors.New("broken")

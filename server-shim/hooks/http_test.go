@@ -1,0 +1,211 @@
+package hooks
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/model"
+	"github.com/mattermost/mattermost/server/public/plugin"
+
+	panelpb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel/panelconnect"
+)
+
+// once counts the pieces of an answer: Mattermost keeps only the last one.
+type once struct {
+	*httptest.ResponseRecorder
+	writes int
+}
+
+func (w *once) Write(data []byte) (int, error) {
+	w.writes++
+	return w.ResponseRecorder.Write(data)
+}
+
+func request(t testing.TB, p *Plugin, method, path, body, user string) *once {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if user != "" {
+		r.Header.Set("Mattermost-User-Id", user)
+	}
+	w := &once{ResponseRecorder: httptest.NewRecorder()}
+	p.ServeHTTP(&plugin.Context{}, w, r)
+	if w.writes != 1 {
+		t.Errorf("%s %s was answered in %d pieces", method, path, w.writes)
+	}
+	return w
+}
+
+func TestBadRequestsAreAnsweredWithAClearMessage(t *testing.T) {
+	p := activate(t, newServer(t))
+	large := `{"context":{"a":"` + strings.Repeat("a", 10<<20) + `"}}`
+	for name, test := range map[string]struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		"an unknown path":        {"POST", "/nowhere", "{}", 404, "nothing here"},
+		"the root":               {"GET", "/", "", 404, "nothing here"},
+		"a path with dots":       {"POST", "/panel.Panel", "{}", 404, "nothing here"},
+		"a click by GET":         {"GET", "/click", "", 405, "POST"},
+		"a dialog by DELETE":     {"DELETE", "/dialog", "", 405, "POST"},
+		"a panel call by GET":    {"GET", "/panel.Panel/Status", "", 405, "POST"},
+		"an empty click":         {"POST", "/click", "", 400, "not the JSON"},
+		"garbage as a click":     {"POST", "/click", "\x00\xff garbage", 400, "not the JSON"},
+		"half a click":           {"POST", "/click", `{"post_id":"a"`, 400, "not the JSON"},
+		"a list as a click":      {"POST", "/click", "[]", 400, "not the JSON"},
+		"null as a click":        {"POST", "/click", "null", 400, "not an object"},
+		"a number as a post id":  {"POST", "/click", `{"post_id":1}`, 400, "not the JSON"},
+		"more after a click":     {"POST", "/click", `{}{}`, 400, "not the JSON"},
+		"a large click":          {"POST", "/click", large, 413, "1 MiB"},
+		"an empty dialog":        {"POST", "/dialog", "", 400, "not the JSON"},
+		"garbage as a dialog":    {"POST", "/dialog", "<html>", 400, "not the JSON"},
+		"a large dialog":         {"POST", "/dialog", large, 413, "1 MiB"},
+		"JSON to the panel":      {"POST", "/panel.Panel/Status", "{}", 415, "gRPC-web"},
+		"a large call of panels": {"POST", "/panel.Panel/Status", large, 413, "1 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := request(t, p, test.method, test.path, test.body, admin)
+			var said struct{ Error string }
+			if err := json.Unmarshal(response.Body.Bytes(), &said); err != nil {
+				t.Errorf("the answer is not JSON: %q", response.Body)
+			}
+			if response.Code != test.status || !strings.Contains(said.Error, test.says) {
+				t.Errorf("the answer is %d %q", response.Code, said.Error)
+			}
+		})
+	}
+	if text := run(t, p, member, "/teleport help"); !strings.Contains(text, "status") {
+		t.Errorf("after all that, help says %q", text)
+	}
+}
+
+func TestABodyThatBreaksOffIsRefused(t *testing.T) {
+	p := activate(t, newServer(t))
+	r := httptest.NewRequest("POST", "/click", io.MultiReader(strings.NewReader("{"), broken{}))
+	w := httptest.NewRecorder()
+	p.ServeHTTP(&plugin.Context{}, w, r)
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "before it was complete") {
+		t.Errorf("the answer is %d %s", w.Code, w.Body)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errBroken }
+
+func TestOnlyMattermostsHeaderSaysWhoClicked(t *testing.T) {
+	p := activate(t, newServer(t))
+	click := func(user string) string {
+		body := `{"user_id":"` + admin + `","post_id":"post","context":{"n":1,"request":"r","decision":"approve"}}`
+		response := request(t, p, "POST", "/click", body, user)
+		var answer model.PostActionIntegrationResponse
+		if err := json.Unmarshal(response.Body.Bytes(), &answer); err != nil || response.Code != 200 {
+			t.Fatalf("%d %s", response.Code, response.Body)
+		}
+		if answer.Update != nil || !answer.SkipSlackParsing {
+			t.Errorf("the answer is %+v", answer)
+		}
+		return answer.EphemeralText
+	}
+	nobody, somebody := click(""), click(admin)
+	if nobody == "" || somebody == "" || nobody == somebody {
+		t.Errorf("nobody's click is answered with %q, an admin's with %q", nobody, somebody)
+	}
+	// Twice the header is as good as none.
+	r := httptest.NewRequest("POST", "/click", strings.NewReader("{}"))
+	r.Header.Add("Mattermost-User-Id", member)
+	r.Header.Add("Mattermost-User-Id", admin)
+	if id := userID(r); id != "" {
+		t.Errorf("it was %q", id)
+	}
+}
+
+func TestADialogIsAnsweredByTheCore(t *testing.T) {
+	p := activate(t, newServer(t))
+	body := `{"callback_id":"c","state":"s","submission":{"text":"t","flag":true,"number":1.5,"nothing":null}}`
+	response := request(t, p, "POST", "/dialog", body, member)
+	var answer model.SubmitDialogResponse
+	if err := json.Unmarshal(response.Body.Bytes(), &answer); err != nil || response.Code != 200 || answer.Error == "" {
+		t.Errorf("%d %s", response.Code, response.Body)
+	}
+}
+
+// browser is a client of the panel with somebody's session.
+func browser(t testing.TB, p *Plugin, user string) panelconnect.PanelClient {
+	t.Helper()
+	mattermost := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Mattermost-User-Id")
+		if user != "" {
+			r.Header.Set("Mattermost-User-Id", user)
+		}
+		p.ServeHTTP(&plugin.Context{}, w, r)
+	}))
+	t.Cleanup(mattermost.Close)
+	return panelconnect.NewPanelClient(mattermost.Client(), mattermost.URL, connect.WithGRPCWeb())
+}
+
+func TestTheBrowserReachesTheCoreAsWhomMattermostSaysItIs(t *testing.T) {
+	p := activate(t, newServer(t))
+	status := func(user string) (*connect.Response[panelpb.StatusResponse], error) {
+		asked := connect.NewRequest(&panelpb.StatusRequest{})
+		asked.Header().Set("mattermost-user-id", admin)
+		asked.Header().Set("authorization", "Bearer secret")
+		return browser(t, p, user).Status(context.Background(), asked)
+	}
+	if _, err := status(""); connect.CodeOf(err) != connect.CodeUnauthenticated {
+		t.Errorf("without a session: %v", err)
+	}
+	if _, err := status(member); connect.CodeOf(err) != connect.CodePermissionDenied {
+		t.Errorf("a member: %v", err)
+	}
+	answer, err := status(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(answer.Msg.GetVersion(), "test-build") || len(answer.Msg.GetChecks()) == 0 {
+		t.Errorf("an admin: %v", answer.Msg)
+	}
+}
+
+func TestAPanicEndsOnlyTheRequestItHappensIn(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
+	run(t, p, member, "/teleport help")
+	actor := p.actor
+	p.actor = nil
+	if response := request(t, p, "POST", "/click", "{}", admin); response.Code != 500 ||
+		!strings.Contains(response.Body.String(), "Something went wrong") {
+		t.Errorf("%d %s", response.Code, response.Body)
+	}
+	if text := run(t, p, member, "/teleport help"); text != textFailed {
+		t.Errorf("the command says %q", text)
+	}
+	p.actor = actor
+	if len(s.logged("panic")) != 2 {
+		t.Errorf("the log says %v", s.logged(""))
+	}
+	if text := run(t, p, member, "/teleport help"); !strings.Contains(text, "status") {
+		t.Errorf("afterwards help says %q", text)
+	}
+}
+
+func TestAPanicOfThePluginAPIIsAnErrorToTheCore(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
+	run(t, p, member, "/teleport help")
+	s.set(func() { s.getUser = func() { panic("on purpose") } })
+	if text := run(t, p, admin, "/teleport status"); !strings.Contains(text, "could not be asked") {
+		t.Errorf("the status says %q", text)
+	}
+	s.set(func() { s.getUser = nil })
+	if len(s.logged("on purpose")) == 0 {
+		t.Errorf("the log says %v", s.logged(""))
+	}
+}
