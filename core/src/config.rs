@@ -25,6 +25,10 @@ pub mod key {
     pub const REQUIRE_MFA: &str = "RequireMFA";
     /// Whether guests may decide.
     pub const ALLOW_GUESTS: &str = "AllowGuests";
+    /// Which decisions are asked for a reason.
+    pub const ASK_REASON: &str = "AskReason";
+    /// Whether a reason must be given where it is asked for.
+    pub const REQUIRE_REASON: &str = "RequireReason";
 }
 
 /// Something wrong with a setting: which, and what to do, for an admin to read.
@@ -166,6 +170,18 @@ pub struct Rule {
     pub who: Vec<Approver>,
 }
 
+/// Which decisions are asked for a reason, in a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AskReason {
+    /// None: a click decides.
+    Never,
+    /// Denials.
+    #[default]
+    Deny,
+    /// Both.
+    Both,
+}
+
 /// What an admin has set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
@@ -181,6 +197,10 @@ pub struct Settings {
     pub require_mfa: bool,
     /// Whether guests may decide.
     pub allow_guests: bool,
+    /// Which decisions are asked for a reason.
+    pub ask_reason: AskReason,
+    /// Whether a reason must be given where it is asked for.
+    pub require_reason: bool,
 }
 
 /// Reads the settings as Mattermost keeps them: a JSON object whose keys may have lost their capitals. What is missing or
@@ -213,6 +233,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA].map(|key| source(text(key)));
     let recipients = text(key::RECIPIENTS);
     let approvers = text(key::APPROVERS);
+    let ask_reason = text(key::ASK_REASON);
     let mut flag = |key: &'static str| match values.get(&key.to_lowercase()) {
         None | Some(Value::Null) => false,
         Some(Value::Bool(flag)) => *flag,
@@ -224,12 +245,24 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         }
     };
     let (require_mfa, allow_guests) = (flag(key::REQUIRE_MFA), flag(key::ALLOW_GUESTS));
+    let require_reason = flag(key::REQUIRE_REASON);
+    let ask_reason = match ask_reason.as_str() {
+        "never" => AskReason::Never,
+        "" | "deny" => AskReason::Deny,
+        "both" => AskReason::Both,
+        other => {
+            problems.push(Problem::new(key::ASK_REASON, format!("{other:?} is no choice. Take never, deny or both.")));
+            AskReason::Both
+        }
+    };
 
     let address = parse_address(&address).map_err(|problem| problems.push(problem)).ok();
     let credentials = credential_source(sources).map_err(|problem| problems.push(problem)).ok();
     let recipients = parse_recipients(&recipients, &mut problems);
     let approvers = parse_approvers(&approvers, &mut problems);
-    (Settings { address, credentials, recipients, approvers, require_mfa, allow_guests }, problems)
+    let settings =
+        Settings { address, credentials, recipients, approvers, require_mfa, allow_guests, ask_reason, require_reason };
+    (settings, problems)
 }
 
 fn source(text: String) -> Option<Source> {
@@ -618,6 +651,18 @@ mod tests {
         assert_eq!(rules.len(), 2);
         assert!(rules.iter().all(|rule| rule.who.iter().all(|who| matches!(who, Approver::Nobody(_)))));
         assert_eq!(problems.len(), 3);
+    }
+
+    #[test]
+    fn denials_are_asked_for_a_reason_unless_set_otherwise() {
+        for (json, asked) in [
+            ("{}", AskReason::Deny),
+            (r#"{"AskReason":"never"}"#, AskReason::Never),
+            (r#"{"askreason":"both"}"#, AskReason::Both),
+            (r#"{"AskReason":"sometimes"}"#, AskReason::Both),
+        ] {
+            assert_eq!(parse_text(json).0.ask_reason, asked, "{json}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A click on Approve or Deny: checked, sent to Teleport, answered.
+//! A click on Approve or Deny: checked, asked for a reason where that is wanted, sent to Teleport, answered.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::config::AskReason;
 use crate::desk;
 use crate::ledger;
-use crate::mattermost::{HostError, LogLevel, Mattermost, Swap, User, UserBy};
+use crate::mattermost::{Dialog, DialogElement, HostError, LogLevel, Mattermost, Swap, User, UserBy};
 use crate::messages::{self, context};
 use crate::policy;
 use crate::session::{self, Way};
@@ -26,6 +27,61 @@ pub struct Click {
     pub post_id: String,
     /// The button's context, as claimed.
     pub context: BTreeMap<String, String>,
+    /// For opening a dialog, as claimed.
+    pub trigger_id: String,
+}
+
+/// A dialog as it is submitted. Only the user id can be trusted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// Whose session submitted; empty where there was none.
+    pub user_id: String,
+    /// What the dialog was opened with, as claimed.
+    pub state: String,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// The elements' values.
+    pub values: BTreeMap<String, String>,
+}
+
+/// What a submitted dialog shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Above the dialog, which stays open; empty closes it.
+    pub error: String,
+    /// By element.
+    pub errors: BTreeMap<String, String>,
+}
+
+/// What somebody wants to be decided, whether or not they may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Wish {
+    /// Who; vouched for by Mattermost.
+    user_id: String,
+    /// The post that they saw, as claimed.
+    post_id: String,
+    /// The cluster, as claimed.
+    cluster: String,
+    /// The request, as claimed.
+    request_id: String,
+    /// Approved or denied.
+    state: State,
+}
+
+/// Somebody who may decide, and all that it takes.
+struct Admitted<W: World> {
+    user: User,
+    channel_id: String,
+    way: Rc<Way<W>>,
+}
+
+/// What is decided besides the verdict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Details {
+    /// The decider's words.
+    reason: String,
+    /// The roles that are granted, where fewer than asked for.
+    roles: Vec<String>,
 }
 
 /// Why a click decided nothing, for the clicker to read.
@@ -68,6 +124,12 @@ pub enum Refused {
     /// Teleport said no.
     #[error("Teleport did not accept the decision, so nothing was changed. {0}")]
     Teleport(String),
+    /// The dialog could not be opened.
+    #[error("The dialog could not be opened, so nothing was changed: {0}. Click again.")]
+    NoDialog(HostError),
+    /// The dialog is of another person, too old, used up, or was never opened.
+    #[error("This dialog is not valid any more, so nothing was changed. Click the button in the post again.")]
+    OldDialog,
     /// Nobody knows whether it took effect.
     #[error(
         "Teleport did not answer, so it is not certain whether your decision took effect. The post will show it. Should the request still be pending in half a minute, click again. ({0})"
@@ -99,48 +161,97 @@ fn claim_key(cluster: &str, id: &str) -> String {
     format!("claim:{cluster}:{id}")
 }
 
+/// How long an open dialog may wait.
+const DIALOG_EXPIRES_SECONDS: i64 = 900;
+/// Longest reason in bytes, as Mattermost's dialogs take it; Teleport takes 4,096.
+const MAX_REASON: usize = 3_000;
+/// Most roles that a dialog offers to choose from.
+const MAX_CHOICES: usize = 8;
+/// Names of the dialog's elements.
+const REASON: &str = "reason";
+const ROLE: &str = "role";
+
+fn dialog_key(nonce: &str) -> String {
+    format!("dialog:{nonce}")
+}
+
 /// Handles a click; answers what only the clicker reads.
 pub async fn click<W: World>(app: &Rc<App<W>>, click: Click) -> String {
-    match decide(app, &click).await {
+    match take_click(app, &click).await {
         Ok(text) => text,
         Err(refused) => {
             let request = click.context.get(context::REQUEST).map_or("", String::as_str);
-            app.log(
-                LogLevel::Info,
-                "A click decided nothing.",
-                &[("user_id", &click.user_id), ("request", request), ("cause", &refused.to_string())],
-            );
+            log_refused(app, &click.user_id, request, &refused);
             refused.to_string()
         }
     }
 }
 
-async fn decide<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Refused> {
+/// Handles a submitted dialog.
+pub async fn submit_dialog<W: World>(app: &Rc<App<W>>, submission: Submission) -> Answer {
+    match take_submission(app, &submission).await {
+        Ok(answer) => answer,
+        Err(refused) => {
+            log_refused(app, &submission.user_id, "", &refused);
+            Answer { error: refused.to_string(), ..Default::default() }
+        }
+    }
+}
+
+fn log_refused<W: World>(app: &App<W>, user_id: &str, request: &str, refused: &Refused) {
+    let cause = refused.to_string();
+    app.log(
+        LogLevel::Info,
+        "A click decided nothing.",
+        &[("user_id", user_id), ("request", request), ("cause", &cause)],
+    );
+}
+
+async fn take_click<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Refused> {
     if click.user_id.is_empty() {
         return Err(Refused::NoSession);
     }
     let claimed = |name: &str| click.context.get(name).filter(|value| !value.is_empty() && value.len() <= 64);
-    let id = claimed(context::REQUEST).ok_or(Refused::NotAButton)?;
-    let cluster = claimed(context::CLUSTER).ok_or(Refused::NotAButton)?;
-    let state = match claimed(context::VERDICT).map(String::as_str) {
-        Some(context::APPROVE) => State::Approved,
-        Some(context::DENY) => State::Denied,
-        _ => return Err(Refused::NotAButton),
+    let wish = Wish {
+        user_id: click.user_id.clone(),
+        post_id: click.post_id.clone(),
+        cluster: claimed(context::CLUSTER).ok_or(Refused::NotAButton)?.clone(),
+        request_id: claimed(context::REQUEST).ok_or(Refused::NotAButton)?.clone(),
+        state: match claimed(context::VERDICT).map(String::as_str) {
+            Some(context::APPROVE) => State::Approved,
+            Some(context::DENY) => State::Denied,
+            _ => return Err(Refused::NotAButton),
+        },
     };
+    let admitted = admit(app, &wish).await?;
+    let settings = app.settings();
+    let ask = match settings.ask_reason {
+        AskReason::Never => false,
+        AskReason::Deny => wish.state == State::Denied,
+        AskReason::Both => true,
+    };
+    if ask {
+        open_dialog(app, &wish, &admitted, &click.trigger_id).await?;
+        return Ok(String::new());
+    }
+    carry_out(app, &wish, &admitted, Details::default()).await
+}
+
+/// Whether the one who wishes may decide, as far as is known without Teleport.
+async fn admit<W: World>(app: &Rc<App<W>>, wish: &Wish) -> Result<Admitted<W>, Refused> {
     let mattermost = app.world.mattermost();
-    let user = mattermost.get_user(UserBy::Id(click.user_id.clone())).await.map_err(Refused::Mattermost)?;
+    let user = mattermost.get_user(UserBy::Id(wish.user_id.clone())).await.map_err(Refused::Mattermost)?;
     // The first look is at what is known here, so that those who may not decide learn nothing from Teleport's answers.
-    let stored = ledger::load(mattermost, cluster, id).await.map_err(|error| match error {
+    let stored = ledger::load(mattermost, &wish.cluster, &wish.request_id).await.map_err(|error| match error {
         ledger::LedgerError::Host(error) => Refused::Mattermost(error),
         other => Refused::NotConnected(other.to_string()),
     })?;
     let stored = stored.ok_or(Refused::OtherPost)?;
     // A post that is not written down yet may be the one that is being made.
-    let its = |post_id: Option<&str>| post_id.is_none_or(|post_id| post_id == click.post_id);
+    let its = |post_id: Option<&str>| post_id.is_none_or(|post_id| post_id == wish.post_id);
     let posting = stored.record.postings.iter().find(|posting| its(posting.post_id.as_deref()));
     let channel_id = posting.ok_or(Refused::OtherPost)?.channel_id.clone();
-    let settings = app.settings();
-    policy::may_decide(mattermost, &settings, &user, &channel_id, &stored.record.request).await?;
+    policy::may_decide(mattermost, &app.settings(), &user, &channel_id, &stored.record.request).await?;
 
     let Some(way) = app.way().await else {
         let trouble = match &*app.link.borrow() {
@@ -149,16 +260,160 @@ async fn decide<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Ref
         };
         return Err(Refused::NotConnected(trouble));
     };
-    if way.cluster != *cluster {
-        return Err(Refused::OtherCluster(cluster.clone()));
+    if way.cluster != wish.cluster {
+        return Err(Refused::OtherCluster(wish.cluster.clone()));
     }
-    let claim = claim(app, cluster, id, &user).await?;
-    let result = submit(app, &way, id, state, &user, &channel_id).await;
+    Ok(Admitted { user, channel_id, way })
+}
+
+/// Asks the clicker for a reason.
+async fn open_dialog<W: World>(
+    app: &Rc<App<W>>,
+    wish: &Wish,
+    admitted: &Admitted<W>,
+    trigger_id: &str,
+) -> Result<(), Refused> {
+    // Nobody should write a reason in vain.
+    let request = pending(app, wish, admitted).await?;
+    let nonce = format!("{:016x}{:016x}", app.world.random(), app.world.random());
+    let state = serde_json::to_vec(wish).map_err(|error| Refused::NoDialog(HostError::Invalid(error.to_string())))?;
+    let mattermost = app.world.mattermost();
+    let swap = Swap { key: dialog_key(&nonce), old: None, new: Some(state), expire_seconds: DIALOG_EXPIRES_SECONDS };
+    mattermost.kv_swap(swap).await.map_err(Refused::NoDialog)?;
+    let settings = app.settings();
+    let approve = wish.state == State::Approved;
+    let mut elements = vec![DialogElement {
+        name: REASON.to_owned(),
+        display_name: "Reason".to_owned(),
+        r#type: "textarea".to_owned(),
+        help_text: "Teleport keeps it with the request, and the post shows it.".to_owned(),
+        optional: !settings.require_reason,
+        max_length: i32::try_from(MAX_REASON).unwrap_or(i32::MAX),
+        ..Default::default()
+    }];
+    if approve && (2..=MAX_CHOICES).contains(&request.roles.len()) {
+        elements.extend(request.roles.iter().enumerate().map(|(index, role)| DialogElement {
+            name: format!("{ROLE}{index}"),
+            display_name: messages::clip(role, 23),
+            r#type: "bool".to_owned(),
+            default: "true".to_owned(),
+            placeholder: messages::clip(&format!("Grant {role}"), 140),
+            optional: true,
+            ..Default::default()
+        }));
+    }
+    let verb = if approve { "Approve" } else { "Deny" };
+    let dialog = Dialog {
+        callback_id: "decide".to_owned(),
+        title: format!("{verb} access request"),
+        introduction_text: messages::summary(&request),
+        elements,
+        submit_label: verb.to_owned(),
+        state: nonce,
+    };
+    let url = format!("/plugins/{}/dialog", app.host.borrow().plugin_id);
+    mattermost.open_dialog(trigger_id, url, dialog).await.map_err(Refused::NoDialog)
+}
+
+async fn take_submission<W: World>(app: &Rc<App<W>>, submission: &Submission) -> Result<Answer, Refused> {
+    if submission.user_id.is_empty() {
+        return Err(Refused::NoSession);
+    }
+    let nonce = &submission.state;
+    if nonce.len() != 32 || !nonce.chars().all(|letter| letter.is_ascii_hexdigit()) {
+        return Err(Refused::OldDialog);
+    }
+    let mattermost = app.world.mattermost();
+    let key = dialog_key(nonce);
+    let stored = mattermost.kv_get(&key).await.map_err(Refused::Mattermost)?.ok_or(Refused::OldDialog)?;
+    let wish: Wish = serde_json::from_slice(&stored).map_err(|_| Refused::OldDialog)?;
+    if wish.user_id != submission.user_id {
+        return Err(Refused::OldDialog);
+    }
+    let use_up = Swap { key, old: Some(stored), new: None, expire_seconds: 0 };
+    if submission.cancelled {
+        let _ = mattermost.kv_swap(use_up).await;
+        return Ok(Answer::default());
+    }
+    let settings = app.settings();
+    let reason = submission.values.get(REASON).map_or("", |reason| reason.trim());
+    let wrong = |element: &str, text: &str| {
+        Ok(Answer { errors: BTreeMap::from([(element.to_owned(), text.to_owned())]), ..Default::default() })
+    };
+    if reason.is_empty() && settings.require_reason {
+        return wrong(REASON, "A reason is required.");
+    }
+    if reason.len() > MAX_REASON {
+        return wrong(REASON, "This is too long: at most 3,000 bytes.");
+    }
+    // Everything is checked again: what was true when the dialog opened may not be any more.
+    let admitted = admit(app, &wish).await?;
+    let request = pending(app, &wish, &admitted).await?;
+    let mut details = Details { reason: reason.to_owned(), roles: Vec::new() };
+    if wish.state == State::Approved && (2..=MAX_CHOICES).contains(&request.roles.len()) {
+        let refused =
+            |index: usize| submission.values.get(&format!("{ROLE}{index}")).is_some_and(|value| value == "false");
+        let granted = request.roles.iter().enumerate().filter(|(index, _)| !refused(*index));
+        details.roles = granted.map(|(_, role)| role.clone()).collect();
+        if details.roles.is_empty() {
+            return wrong(&format!("{ROLE}0"), "Grant at least one role, or deny the request.");
+        }
+        if details.roles.len() == request.roles.len() {
+            details.roles.clear();
+        }
+    }
+    // A dialog decides once. Who comes second finds it used up.
+    if !mattermost.kv_swap(use_up).await.map_err(Refused::Mattermost)? {
+        return Err(Refused::OldDialog);
+    }
+    let text = match carry_out(app, &wish, &admitted, details).await {
+        Ok(text) => text,
+        Err(refused) => {
+            log_refused(app, &wish.user_id, &wish.request_id, &refused);
+            refused.to_string()
+        }
+    };
+    // The dialog is used up whatever came of it, so it closes, and the person reads in the channel what happened.
+    let shown = mattermost.send_ephemeral(&wish.user_id, &admitted.channel_id, text.clone()).await;
+    Ok(if shown.is_ok() { Answer::default() } else { Answer { error: text, ..Default::default() } })
+}
+
+/// The request as Teleport has it, if it is still pending and the person may decide it.
+async fn pending<W: World>(app: &App<W>, wish: &Wish, admitted: &Admitted<W>) -> Result<AccessRequest, Refused> {
+    let request = match admitted.way.teleport.get(&wish.request_id).await {
+        Ok(Some(request)) => request,
+        Ok(None) => return Err(Refused::Gone),
+        Err(error) => return Err(Refused::NotConnected(explain(app, error))),
+    };
+    if request.state != State::Pending {
+        return Err(Refused::AlreadySettled(settled(&request)));
+    }
+    let settings = app.settings();
+    policy::may_decide(app.world.mattermost(), &settings, &admitted.user, &admitted.channel_id, &request).await?;
+    Ok(request)
+}
+
+fn explain<W: World>(app: &App<W>, error: TeleportError) -> String {
+    match &app.settings().address {
+        Some(address) => session::explain(address, error).message,
+        None => error.to_string(),
+    }
+}
+
+/// Decides, once.
+async fn carry_out<W: World>(
+    app: &Rc<App<W>>,
+    wish: &Wish,
+    admitted: &Admitted<W>,
+    details: Details,
+) -> Result<String, Refused> {
+    let claim = claim(app, &wish.cluster, &wish.request_id, &admitted.user).await?;
+    let result = submit(app, wish, admitted, details).await;
     if !matches!(result, Err(Refused::Uncertain(_))) {
-        release(app, cluster, id, claim).await;
+        release(app, &wish.cluster, &wish.request_id, claim).await;
     }
     // Whatever came of it, the posts had better say what Teleport says.
-    desk::decided(app, cluster, id);
+    desk::decided(app, &wish.cluster, &wish.request_id);
     result
 }
 
@@ -218,35 +473,23 @@ async fn release<W: World>(app: &App<W>, cluster: &str, id: &str, claim: Vec<u8>
 /// Checks once more with what Teleport says now, and decides.
 async fn submit<W: World>(
     app: &App<W>,
-    way: &Way<W>,
-    id: &str,
-    state: State,
-    user: &User,
-    channel_id: &str,
+    wish: &Wish,
+    admitted: &Admitted<W>,
+    details: Details,
 ) -> Result<String, Refused> {
-    let settings = app.settings();
-    let explain = |error: TeleportError| match &settings.address {
-        Some(address) => session::explain(address, error).message,
-        None => error.to_string(),
-    };
-    let request = match way.teleport.get(id).await {
-        Ok(Some(request)) => request,
-        Ok(None) => return Err(Refused::Gone),
-        Err(error) => return Err(Refused::NotConnected(explain(error))),
-    };
-    if request.state != State::Pending {
-        return Err(Refused::AlreadySettled(settled(&request)));
-    }
-    policy::may_decide(app.world.mattermost(), &settings, user, channel_id, &request).await?;
+    let request = pending(app, wish, admitted).await?;
+    let (id, state, user) = (&wish.request_id, wish.state, &admitted.user);
+    let granted = if details.roles.is_empty() { request.roles.clone() } else { details.roles.clone() };
     let decision = Decision {
-        request_id: id.to_owned(),
+        request_id: id.clone(),
         state,
         delegator: format!("mattermost:{}", user.email),
-        reason: String::new(),
+        reason: details.reason,
         annotations: BTreeMap::from([(messages::DECIDER_ANNOTATION.to_owned(), vec![user.username.clone()])]),
+        roles: details.roles,
     };
     let verdict = if state == State::Approved { "approved" } else { "denied" };
-    match way.teleport.decide(decision).await {
+    match admitted.way.teleport.decide(decision).await {
         Ok(()) => {
             app.log(
                 LogLevel::Info,
@@ -259,19 +502,16 @@ async fn submit<W: World>(
                     ("requester", &request.user),
                 ],
             );
-            Ok(format!(
-                "You {verdict} the request of {} for {}.",
-                messages::code(&request.user),
-                messages::wish(&request)
-            ))
+            let what = messages::wish(&AccessRequest { roles: granted, ..request.clone() });
+            Ok(format!("You {verdict} the request of {} for {what}.", messages::code(&request.user)))
         }
-        Err(TeleportError::AlreadyDecided(_)) => Err(match way.teleport.get(id).await {
+        Err(TeleportError::AlreadyDecided(_)) => Err(match admitted.way.teleport.get(id).await {
             Ok(Some(request)) => Refused::AlreadySettled(settled(&request)),
             _ => Refused::AlreadySettled("decided".to_owned()),
         }),
         Err(TeleportError::NotFound(_)) => Err(Refused::Gone),
         Err(error) if error.is_uncertain() => Err(Refused::Uncertain(error.to_string())),
-        Err(error) => Err(Refused::Teleport(explain(error))),
+        Err(error) => Err(Refused::Teleport(explain(app, error))),
     }
 }
 

@@ -123,6 +123,21 @@ fn with_quote(text: String, words: &str) -> String {
     if quote.is_empty() { text } else { format!("{text}\n{quote}") }
 }
 
+/// What a dialog says of a request, so that nobody decides blindly. Markdown.
+#[must_use]
+pub fn summary(request: &AccessRequest) -> String {
+    let mut text = format!("{} requests {}", code(&request.user), wish(request));
+    let mut add = |title: &str, value: String| {
+        if !value.is_empty() {
+            let _ = write!(text, "\n\n**{title}**\n{value}");
+        }
+    };
+    add("Resources", resources(request));
+    add("Reason", quoted(&request.reason));
+    add("Access until", access_until(request));
+    text
+}
+
 /// A word for the outcome, with its sign.
 fn status(outcome: Outcome) -> &'static str {
     match outcome {
@@ -358,7 +373,8 @@ fn is_hidden(letter: char) -> bool {
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-fn clip(text: &str, most: usize) -> String {
+/// A text cut where it is too long.
+pub(crate) fn clip(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most).chain(['…']).collect() }
 }
 

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use crate::app::{App, Host};
 use crate::bridge::WallBridge;
 use crate::command;
-use crate::decision::{self, Click};
+use crate::decision::{self, Click, Submission};
 use crate::mattermost::WallMattermost;
 use crate::proto::panel::panel_server::{Panel, PanelServer};
 use crate::proto::panel::{StatusRequest, StatusResponse};
@@ -155,15 +155,29 @@ impl Plugin for Desk {
                 user_id: request.user_id,
                 post_id: request.post_id,
                 context: request.context.into_iter().collect(),
+                trigger_id: request.trigger_id,
             };
             Ok(ClickResponse { ephemeral_text: decision::click(&core, click).await })
         })
         .await
     }
 
-    async fn submit_dialog(&self, _: Request<SubmitDialogRequest>) -> Result<Response<SubmitDialogResponse>, Status> {
-        // No dialog is ever opened, so whatever arrives here was made up.
-        Ok(Response::new(SubmitDialogResponse { error: "There is no such dialog.".to_owned(), ..Default::default() }))
+    async fn submit_dialog(
+        &self,
+        request: Request<SubmitDialogRequest>,
+    ) -> Result<Response<SubmitDialogResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(|core| async move {
+            let submission = Submission {
+                user_id: request.user_id,
+                state: request.state,
+                cancelled: request.cancelled,
+                values: request.submission.into_iter().collect(),
+            };
+            let answer = decision::submit_dialog(&core, submission).await;
+            Ok(SubmitDialogResponse { error: answer.error, errors: answer.errors.into_iter().collect() })
+        })
+        .await
     }
 
     async fn command(&self, request: Request<CommandRequest>) -> Result<Response<CommandResponse>, Status> {

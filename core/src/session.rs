@@ -277,6 +277,7 @@ async fn check_rights<T: Teleport>(way: &Way<impl World<Teleport = T>>) -> Resul
         delegator: "mattermost".to_owned(),
         reason: "checking permissions".to_owned(),
         annotations: std::collections::BTreeMap::new(),
+        roles: Vec::new(),
     };
     match way.teleport.decide(decision).await {
         Err(error @ (TeleportError::Denied(_) | TeleportError::Unreachable { .. } | TeleportError::Unavailable(_))) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::{IntoRequest, Request};
 use tonic_web::GrpcWebClientService;
 
-use super::{Channel, ChannelBy, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy};
+use super::{Channel, ChannelBy, Dialog, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy};
 use crate::proto::mattermost as wire;
 use crate::proto::mattermost::mattermost_client::MattermostClient;
 use crate::wall::{self, WallChannel};
@@ -58,6 +58,19 @@ impl Mattermost for WallMattermost {
     async fn list_bot_posts(&self, channel_id: &str, since: i64) -> Result<Vec<Post>, HostError> {
         let request = wire::ListBotPostsRequest { channel_id: channel_id.to_owned(), since };
         Ok(self.client.clone().list_bot_posts(timed(request)).await?.into_inner().posts)
+    }
+
+    async fn send_ephemeral(&self, user_id: &str, channel_id: &str, text: String) -> Result<(), HostError> {
+        let post = Post { channel_id: channel_id.to_owned(), message: text, ..Default::default() };
+        let request = wire::SendEphemeralPostRequest { user_id: user_id.to_owned(), post: Some(post) };
+        self.client.clone().send_ephemeral_post(timed(request)).await?;
+        Ok(())
+    }
+
+    async fn open_dialog(&self, trigger_id: &str, url: String, dialog: Dialog) -> Result<(), HostError> {
+        let request = wire::OpenDialogRequest { trigger_id: trigger_id.to_owned(), url, dialog: Some(dialog) };
+        self.client.clone().open_dialog(timed(request)).await?;
+        Ok(())
     }
 
     async fn get_user(&self, by: UserBy) -> Result<User, HostError> {

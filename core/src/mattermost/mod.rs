@@ -9,8 +9,8 @@ use std::future::Future;
 pub(crate) use client::WallMattermost;
 
 pub use crate::proto::mattermost::{
-    Action, Attachment, AttachmentField, Channel, LogLevel, Post, User, get_channel_request::By as ChannelBy,
-    get_user_request::By as UserBy,
+    Action, Attachment, AttachmentField, Channel, Dialog, DialogElement, DialogOption, LogLevel, Post, User,
+    get_channel_request::By as ChannelBy, get_user_request::By as UserBy,
 };
 
 /// A failed call of the host: of Mattermost's Plugin API, or of the shim's own services.
@@ -82,6 +82,18 @@ pub trait Mattermost: 'static {
 
     /// The bot's posts in a channel that were created at `since` (milliseconds) or later.
     fn list_bot_posts(&self, channel_id: &str, since: i64) -> impl Future<Output = Result<Vec<Post>, HostError>>;
+
+    /// Shows a text to one user only, in a channel.
+    fn send_ephemeral(
+        &self,
+        user_id: &str,
+        channel_id: &str,
+        text: String,
+    ) -> impl Future<Output = Result<(), HostError>>;
+
+    /// Opens a dialog at the user whose click gave the trigger id; its submission goes to `url`.
+    fn open_dialog(&self, trigger_id: &str, url: String, dialog: Dialog)
+    -> impl Future<Output = Result<(), HostError>>;
 
     /// A user.
     fn get_user(&self, by: UserBy) -> impl Future<Output = Result<User, HostError>>;

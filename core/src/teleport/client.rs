@@ -174,6 +174,7 @@ impl Teleport for WallTeleport {
             delegator: decision.delegator,
             reason: decision.reason,
             annotations: Some(wrappers::LabelValues { values }),
+            roles: decision.roles,
             ..Default::default()
         };
         self.client.clone().set_access_request_state(timed(setter)).await?;

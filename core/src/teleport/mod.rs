@@ -50,6 +50,8 @@ pub struct Decision {
     pub reason: String,
     /// Kept with the request.
     pub annotations: BTreeMap<String, Vec<String>>,
+    /// The roles that are granted, where fewer than asked for; else empty.
+    pub roles: Vec<String>,
 }
 
 /// The calls of Teleport's auth service that the core makes.

@@ -88,7 +88,7 @@ pub fn at_rest(script: &Script) {
         }
     }
     for (key, (value, expires)) in &mattermost.kv {
-        if key.starts_with("claim:") {
+        if key.starts_with("claim:") || key.starts_with("dialog:") {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
             }

@@ -11,7 +11,7 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use futures::task::LocalSpawnExt;
 use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint};
 use teleport_access_core::mattermost::{
-    Channel, ChannelBy, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy,
+    Channel, ChannelBy, Dialog, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy,
 };
 use teleport_access_core::teleport::{
     AccessRequest, Decision, Event, Failure, ServerInfo, State, Teleport, TeleportError,
@@ -157,6 +157,24 @@ impl Mattermost for SimMattermost {
             let server = sim.mattermost.borrow();
             let there = |post: &&Post| post.channel_id == channel_id && post.create_at >= since && post.delete_at == 0;
             Ok(server.posts.values().filter(there).cloned().collect())
+        })
+        .await
+    }
+
+    async fn send_ephemeral(&self, _: &str, _: &str, text: String) -> Result<(), HostError> {
+        self.call("send_ephemeral", move |sim| {
+            sim.note(|| format!("somebody reads: {text}"));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn open_dialog(&self, trigger_id: &str, _: String, dialog: Dialog) -> Result<(), HostError> {
+        let user = trigger_id.to_owned();
+        self.call("open_dialog", move |sim| {
+            sim.note(|| format!("{user} sees the dialog {}", dialog.title));
+            sim.mattermost.borrow_mut().dialogs.push((user, dialog));
+            Ok(())
         })
         .await
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 use teleport_access_core::app::{App, Host};
-use teleport_access_core::decision::{self, Click};
+use teleport_access_core::decision::{self, Click, Submission};
 use teleport_access_core::mattermost::{Membership, User};
 use teleport_access_core::messages::{CLUSTER_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::State;
@@ -38,6 +38,7 @@ pub struct Script {
     skews: Vec<Rc<Cell<i64>>>,
     leader: Rc<Cell<Option<usize>>>,
     recipients: Vec<&'static str>,
+    ask_reason: &'static str,
     /// Clicks that may decide: request id, verdict, delegator.
     pub allowed: HashSet<(String, State, String)>,
     /// Clicks that wait for an answer, and the node that has them.
@@ -70,7 +71,9 @@ impl Script {
         }
         let nodes = sim.random(|rng| if rng.u8(0..3) == 0 { 2 } else { 1 });
         let recipients = if sim.random(|rng| rng.bool()) { vec!["ops/one"] } else { vec!["ops/one", "@bob"] };
+        let ask_reason = sim.random(|rng| ["never", "deny", "both"][rng.usize(0..3)]);
         Self {
+            ask_reason,
             nodes: (0..nodes).map(|_| None).collect(),
             skews: (0..nodes).map(|_| Rc::new(Cell::new(0))).collect(),
             leader: Rc::default(),
@@ -113,6 +116,7 @@ impl Script {
                 "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
             "recipients": self.recipients.join(","),
             "approvers": "channel-members, requester",
+            "askreason": self.ask_reason,
         });
         app.configure(Host { plugin_id: "the.plugin".into(), ..Host::default() }, settings.to_string().as_bytes());
         self.nodes[node] = Some(Node { pool, app });
@@ -183,6 +187,7 @@ impl Script {
         let verdict = if approve { "approve" } else { "deny" };
         let click = Click {
             user_id: user.to_owned(),
+            trigger_id: user.to_owned(),
             post_id: post.id.clone(),
             context: BTreeMap::from([
                 ("request".to_owned(), request.clone()),
@@ -203,14 +208,54 @@ impl Script {
             let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
             waiting.borrow_mut().insert(number, node);
             self.sim.note(|| format!("{user} clicks {verdict} for {request} on node {node}"));
+            let asked = self.asks(approve);
             let (app, click, user) = (Rc::clone(&at.app), click.clone(), user.to_owned());
             let _ = at.pool.spawner().spawn_local(async move {
                 let answer = decision::click(&app, click).await;
                 waiting.borrow_mut().remove(&number);
                 sim.note(|| format!("{user} reads: {answer}"));
-                if answer.trim().is_empty() {
+                // Who is asked for a reason reads nothing yet.
+                if answer.trim().is_empty() && !asked {
                     sim.violation("a click was answered with nothing".to_owned());
                 }
+            });
+        }
+    }
+
+    fn asks(&self, approve: bool) -> bool {
+        self.ask_reason == "both" || (self.ask_reason == "deny" && !approve)
+    }
+
+    /// Somebody submits a dialog: their own, somebody else's, one again, or one that never was.
+    fn submit(&mut self) {
+        let sim = Rc::clone(&self.sim);
+        let dialog = {
+            let server = sim.mattermost.borrow();
+            let count = server.dialogs.len();
+            (count > 0).then(|| server.dialogs[sim.random(|rng| rng.usize(0..count))].clone())
+        };
+        let Some((opened_at, dialog)) = dialog else { return };
+        let (by, cancelled, made_up) = sim.random(|rng| (rng.u8(0..4), rng.u8(0..8) == 0, rng.u8(0..10) == 0));
+        let user = if by == 0 { "mallory".to_owned() } else { opened_at };
+        let state = if made_up { "0123456789abcdef0123456789abcdef".to_owned() } else { dialog.state };
+        let submission = Submission {
+            user_id: user.clone(),
+            state,
+            cancelled,
+            values: BTreeMap::from([("reason".to_owned(), "because".to_owned())]),
+        };
+        for _ in 0..sim.random(|rng| rng.usize(1..3)) {
+            let node = sim.random(|rng| rng.usize(0..self.nodes.len()));
+            let Some(at) = &self.nodes[node] else { continue };
+            self.clicks += 1;
+            let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
+            waiting.borrow_mut().insert(number, node);
+            sim.note(|| format!("{user} submits {:?} on node {node}, cancelled: {cancelled}", dialog.title));
+            let (app, submission) = (Rc::clone(&at.app), submission.clone());
+            let _ = at.pool.spawner().spawn_local(async move {
+                let answer = decision::submit_dialog(&app, submission).await;
+                waiting.borrow_mut().remove(&number);
+                sim.note(|| format!("the dialog answers {answer:?}"));
             });
         }
     }
@@ -242,7 +287,8 @@ impl Script {
                 let lives = sim.random(|rng| if rng.u8(0..4) == 0 { rng.i64(5_000..120_000) } else { 3_600_000 });
                 teleport::file(&sim, format!("request-{filed}"), lives);
             }
-            22..52 => self.click(),
+            22..44 => self.click(),
+            44..52 => self.submit(),
             52..55 => {
                 if let Some(id) = any_request(&sim) {
                     teleport::review(&sim, &id);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures::channel::mpsc;
-use teleport_access_core::mattermost::{Membership, Post, User};
+use teleport_access_core::mattermost::{Dialog, Membership, Post, User};
 use teleport_access_core::teleport::{AccessRequest, Event, State, TeleportError};
 
 /// Mattermost.
@@ -16,6 +16,8 @@ pub struct MattermostServer {
     pub pending_ids: HashMap<(usize, String), (String, i64)>,
     pub archived: bool,
     pub users: HashMap<String, User>,
+    /// Dialogs that were opened, and at whom.
+    pub dialogs: Vec<(String, Dialog)>,
     /// By channel, team or `group:name`, and user.
     pub memberships: HashMap<(String, String), Membership>,
     next: u64,
