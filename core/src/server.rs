@@ -167,7 +167,7 @@ impl Plugin for Desk {
         request: Request<SubmitDialogRequest>,
     ) -> Result<Response<SubmitDialogResponse>, Status> {
         let request = request.into_inner();
-        self.ask(|core| async move {
+        self.ask(move |core| async move {
             let submission = Submission {
                 user_id: request.user_id,
                 state: request.state,
