@@ -222,6 +222,8 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     let values: BTreeMap<String, Value> = values.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
     let mut text = |key: &'static str| match values.get(&key.to_lowercase()) {
         None | Some(Value::Null) => String::new(),
+        // Asterisks are what Mattermost shows in place of a secret; stored, they stand for one that was never set.
+        Some(Value::String(text)) if text.chars().all(|letter| letter == '*') => String::new(),
         Some(Value::String(text)) => text.trim().to_owned(),
         Some(_) => {
             problems.push(Problem::new(key, "This setting must be a text. Save the settings page again."));
@@ -510,6 +512,12 @@ mod tests {
         assert_eq!(settings.recipients, [Recipient::Channel { team: "ops".into(), channel: "access".into() }]);
         let who = vec![Approver::Username("alice".into()), Approver::Username("bob".into())];
         assert_eq!(settings.approvers, [Rule { roles: "*".into(), who }]);
+    }
+
+    #[test]
+    fn a_masked_secret_that_was_never_set_is_no_secret() {
+        let (settings, _) = parse_text(r#"{"Identity":"/etc/identity","ClientKey":"********************************"}"#);
+        assert_eq!(settings.credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
     }
 
     #[test]

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -124,10 +125,14 @@ func (s *server) GetConfig() *model.Config {
 	return config
 }
 
-func (s *server) GetPluginConfig() map[string]any {
+func (s *server) LoadPluginConfiguration(dest any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.settings)
+	encoded, err := json.Marshal(s.settings)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(encoded, dest)
 }
 
 func (s *server) RegisterCommand(command *model.Command) error {

@@ -66,8 +66,9 @@ func (c *core) tellSettings() {
 		return
 	}
 	p := c.plugin
-	settings, err := json.Marshal(p.API.GetPluginConfig())
-	if err != nil {
+	// Not GetPluginConfig: that one hides secrets behind asterisks.
+	var settings json.RawMessage
+	if err := p.API.LoadPluginConfiguration(&settings); err != nil {
 		p.API.LogError("The settings cannot be read.", "error", err.Error())
 		return
 	}
