@@ -11,11 +11,22 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 )
 
-// ears hear a user's ephemeral posts on the websocket. Should the connection be lost, it is made again.
+// reactionTimeout bounds the wait for a reaction. Teleport may take ten seconds to answer, and a click two calls.
+const reactionTimeout = 30 * time.Second
+
+// Reaction is what only one user gets to see after a click or a command: a message, or a dialog.
+type Reaction struct {
+	// Text of the message; empty where a dialog opens.
+	Text string
+	// Dialog that opens; nil where there is none.
+	Dialog *model.OpenDialogRequest
+}
+
+// ears hear on the websocket what only the user gets to see. Should the connection be lost, it is made again.
 type ears struct {
 	url, token string
 	mu         sync.Mutex
-	heard      []string
+	heard      []Reaction
 	signal     chan struct{}
 	done       chan struct{}
 	once       sync.Once
@@ -76,16 +87,22 @@ func (e *ears) take(client *model.WebSocketClient, hello *chan<- struct{}) {
 				text, _ := event.GetData()["post"].(string)
 				var post model.Post
 				if json.Unmarshal([]byte(text), &post) == nil {
-					e.hear(post.Message)
+					e.hear(Reaction{Text: post.Message})
+				}
+			case model.WebsocketEventOpenDialog:
+				text, _ := event.GetData()["dialog"].(string)
+				var dialog model.OpenDialogRequest
+				if json.Unmarshal([]byte(text), &dialog) == nil {
+					e.hear(Reaction{Dialog: &dialog})
 				}
 			}
 		}
 	}
 }
 
-func (e *ears) hear(message string) {
+func (e *ears) hear(reaction Reaction) {
 	e.mu.Lock()
-	e.heard = append(e.heard, message)
+	e.heard = append(e.heard, reaction)
 	e.mu.Unlock()
 	select {
 	case e.signal <- struct{}{}:
@@ -100,21 +117,23 @@ func (e *ears) forget() {
 	e.mu.Unlock()
 }
 
-// next answers the first message since forget, and waits for it if need be.
-func (e *ears) next(ctx context.Context) (string, error) {
+// next answers the first reaction since forget, and waits for it if need be.
+func (e *ears) next(ctx context.Context) (Reaction, error) {
+	ctx, cancel := context.WithTimeout(ctx, reactionTimeout)
+	defer cancel()
 	for {
 		e.mu.Lock()
 		if len(e.heard) > 0 {
-			message := e.heard[0]
+			reaction := e.heard[0]
 			e.heard = e.heard[1:]
 			e.mu.Unlock()
-			return message, nil
+			return reaction, nil
 		}
 		e.mu.Unlock()
 		select {
 		case <-e.signal:
 		case <-ctx.Done():
-			return "", fmt.Errorf("no message came that only the user sees: %w", ctx.Err())
+			return Reaction{}, fmt.Errorf("neither a message nor a dialog came: %w", ctx.Err())
 		}
 	}
 }

@@ -61,8 +61,8 @@ func (u *User) Do(ctx context.Context, method, path, contentType string, body io
 // Hang up the websocket.
 func (u *User) Close() { u.ears.close() }
 
-// Click clicks a button of a post and answers what only the user sees then.
-func (u *User) Click(ctx context.Context, post *model.Post, button string) (string, error) {
+// Click clicks a button of a post and answers what the user gets to see then.
+func (u *User) Click(ctx context.Context, post *model.Post, button string) (Reaction, error) {
 	for _, attachment := range post.Attachments() {
 		for _, action := range attachment.Actions {
 			if action.Name == button {
@@ -70,16 +70,55 @@ func (u *User) Click(ctx context.Context, post *model.Post, button string) (stri
 			}
 		}
 	}
-	return "", fmt.Errorf("the post has no button %s", button)
+	return Reaction{}, fmt.Errorf("the post has no button %s", button)
 }
 
 // ClickAction clicks a button by its action's id, whether the post still shows it or not.
-func (u *User) ClickAction(ctx context.Context, postID, actionID string) (string, error) {
+func (u *User) ClickAction(ctx context.Context, postID, actionID string) (Reaction, error) {
 	u.ears.forget()
 	if _, err := u.Client.DoPostAction(ctx, postID, actionID); err != nil {
-		return "", err
+		return Reaction{}, err
 	}
 	return u.ears.next(ctx)
+}
+
+// Submit fills in a dialog and submits it. The answer holds what is wrong with it, if anything is: then the dialog would
+// stay open.
+func (u *User) Submit(ctx context.Context, channelID string, dialog *model.OpenDialogRequest, values map[string]any) (*model.SubmitDialogResponse, error) {
+	u.ears.forget()
+	answer, _, err := u.Client.SubmitInteractiveDialog(ctx, model.SubmitDialogRequest{
+		URL: dialog.URL, CallbackId: dialog.Dialog.CallbackId, State: dialog.Dialog.State, ChannelId: channelID, Submission: values,
+	})
+	return answer, err
+}
+
+// Next waits for the next thing that the user gets to see.
+func (u *User) Next(ctx context.Context) (Reaction, error) { return u.ears.next(ctx) }
+
+// Decide clicks a button, gives a reason where a dialog asks for one, and answers what the user is told in the end.
+func (u *User) Decide(ctx context.Context, post *model.Post, button, reason string) (string, error) {
+	reaction, err := u.Click(ctx, post, button)
+	if err != nil || reaction.Dialog == nil {
+		return reaction.Text, err
+	}
+	values := map[string]any{}
+	for _, element := range reaction.Dialog.Dialog.Elements {
+		switch element.Type {
+		case "bool":
+			values[element.Name] = element.Default == "true"
+		default:
+			values[element.Name] = reason
+		}
+	}
+	answer, err := u.Submit(ctx, post.ChannelId, reaction.Dialog, values)
+	if err != nil {
+		return "", err
+	}
+	if answer != nil && (answer.Error != "" || len(answer.Errors) > 0) {
+		return "", fmt.Errorf("the dialog stays open: %s %v", answer.Error, answer.Errors)
+	}
+	reaction, err = u.ears.next(ctx)
+	return reaction.Text, err
 }
 
 // Command runs a slash command in a channel and answers what only the user sees then.
@@ -92,5 +131,6 @@ func (u *User) Command(ctx context.Context, channelID, line string) (string, err
 	if strings.TrimSpace(answer.Text) != "" {
 		return answer.Text, nil
 	}
-	return u.ears.next(ctx)
+	reaction, err := u.ears.next(ctx)
+	return reaction.Text, err
 }

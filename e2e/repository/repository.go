@@ -32,6 +32,15 @@ func Root() (string, error) {
 type Manifest struct {
 	ID      string `json:"id"`
 	Version string `json:"version"`
+	Schema  struct {
+		Settings []Setting `json:"settings"`
+	} `json:"settings_schema"`
+}
+
+// Setting is one of the plugin's settings.
+type Setting struct {
+	Key     string `json:"key"`
+	Default any    `json:"default"`
 }
 
 // ReadManifest reads plugin.json.

@@ -42,6 +42,7 @@ type Stage struct {
 	// Requester has the same e-mail address as the Teleport user who asks for access.
 	Requester *mattermost.User
 
+	manifest *repository.Manifest
 	database *postgres.Cluster
 }
 
@@ -55,7 +56,7 @@ func Set(ctx context.Context, say func(format string, values ...any)) (stage *St
 	if err != nil {
 		return nil, err
 	}
-	stage = &Stage{PluginID: manifest.ID}
+	stage = &Stage{PluginID: manifest.ID, manifest: manifest}
 	defer func() {
 		if err != nil {
 			stage.Close()
@@ -113,21 +114,21 @@ func (s *Stage) Channel(ctx context.Context, name string) (channel *model.Channe
 	return channel, s.Team.Name + "/" + name, err
 }
 
-// Settings are the plugin's settings, by the keys of plugin.json. What is not given is empty.
+// Settings are the plugin's settings, by the keys of plugin.json. What is not given has the default from there.
 type Settings map[string]any
-
-// settingKeys are the plugin's settings.
-var settingKeys = []string{"TeleportAddress", "Identity", "ClientCertificate", "ClientKey", "ClusterCA", "Recipients", "Approvers"}
 
 // Configure sets all of the plugin's settings.
 func (s *Stage) Configure(ctx context.Context, settings Settings) error {
 	all := Settings{}
-	for _, key := range settingKeys {
-		all[key] = ""
+	for _, setting := range s.manifest.Schema.Settings {
+		all[setting.Key] = setting.Default
+		if setting.Default == nil {
+			all[setting.Key] = ""
+		}
 	}
 	for key, value := range settings {
 		if _, known := all[key]; !known {
-			return fmt.Errorf("there is no setting %s", key)
+			return fmt.Errorf("there is no setting %s in plugin.json", key)
 		}
 		all[key] = value
 	}

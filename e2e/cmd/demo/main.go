@@ -154,7 +154,7 @@ func decide(ctx context.Context, tell *narrator, set *stage.Stage, cluster telep
 	show(stage.Text(post))
 
 	tell.step("%s, who may not decide, clicks %s", set.Bystander.Username, stage.Approve)
-	answer, err := set.Bystander.Click(ctx, post, stage.Approve)
+	answer, err := set.Bystander.Decide(ctx, post, stage.Approve, "")
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func decide(ctx context.Context, tell *narrator, set *stage.Stage, cluster telep
 	}
 
 	tell.step("%s, who may, clicks %s", set.Approver.Username, stage.Approve)
-	if answer, err = set.Approver.Click(ctx, post, stage.Approve); err != nil {
+	if answer, err = set.Approver.Decide(ctx, post, stage.Approve, "Go ahead"); err != nil {
 		return err
 	}
 	show(answer)

@@ -237,3 +237,6 @@ func (handshaken) Info() credentials.ProtocolInfo {
 func (h handshaken) Clone() credentials.TransportCredentials { return h }
 
 func (handshaken) OverrideServerName(string) error { return nil }
+
+// ServerTLS is the auth server's TLS configuration, for tests that put something else in its place.
+func (d *Double) ServerTLS() *tls.Config { return d.authTLS(nil) }

@@ -1,0 +1,123 @@
+package suite
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/mattermost/mattermost/server/public/model"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
+)
+
+// clickBody is what Mattermost would send for a click on the request's button, as if by the approver.
+func clickBody(s *scene, post *model.Post, requestID, verdict string) []byte {
+	s.Helper()
+	body, err := json.Marshal(model.PostActionIntegrationRequest{
+		UserId: set.Approver.ID, UserName: set.Approver.Username, ChannelId: post.ChannelId, PostId: post.Id, TeamId: set.Team.Id,
+		TriggerId: "forged", Type: "button", Context: map[string]any{"request": requestID, "cluster": s.cluster.Name(), "verdict": verdict},
+	})
+	s.must(err)
+	return body
+}
+
+// forge posts a body to the plugin's click route with somebody's session, or without one.
+func (s *scene) forge(user *mattermost.User, body []byte) (int, string) {
+	s.Helper()
+	send := set.Mattermost.Do
+	if user != nil {
+		send = user.Do
+	}
+	status, answer, err := send(s.ctx, http.MethodPost, "/plugins/"+set.PluginID+"/click", "application/json", bytes.NewReader(body))
+	s.must(err)
+	return status, answer
+}
+
+func TestAForgedClickOfSomebodyWhoMayNotDecideChangesNothing(t *testing.T) {
+	onBoth(t, func(s *scene) {
+		s.connect(s.settings().With("AskReason", "never"))
+		id := s.file("because")
+		post := s.post(id)
+		for _, verdict := range []string{"approve", "deny"} {
+			_, answer := s.forge(set.Bystander, clickBody(s, post, id, verdict))
+			s.holds(answer, "cannot decide")
+			_, answer = s.forge(nil, clickBody(s, post, id, verdict))
+			s.holds(answer, "sign in")
+		}
+		s.untouched(id)
+	})
+}
+
+func TestAUserIDInAHeaderIsNotBelieved(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		s.connect(s.settings().With("AskReason", "never"))
+		id := s.file("because")
+		post := s.post(id)
+		request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, set.Mattermost.URL+"/plugins/"+set.PluginID+"/click", bytes.NewReader(clickBody(s, post, id, "approve")))
+		s.must(err)
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Mattermost-User-Id", set.Approver.ID)
+		request.Header.Set("mattermost-user-id", set.Approver.ID)
+		response, err := http.DefaultClient.Do(request)
+		s.must(err)
+		s.must(response.Body.Close())
+		s.untouched(id)
+	})
+}
+
+func TestAClickThatDoesNotFitTheRequestChangesNothing(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		s.connect(s.settings().With("AskReason", "never"))
+		id, other := s.file("because"), s.file("another")
+		post, otherPost := s.post(id), s.post(other)
+		for name, body := range map[string][]byte{
+			"another request's post": clickBody(s, otherPost, id, "approve"),
+			"no such request":        clickBody(s, post, "00000000-0000-4000-8000-000000000000", "approve"),
+			"no such verdict":        clickBody(s, post, id, "promote"),
+			"empty context":          []byte(`{"post_id":"` + post.Id + `","context":{}}`),
+			"no context":             []byte(`{"post_id":"` + post.Id + `"}`),
+			"numbers for texts":      []byte(`{"post_id":"` + post.Id + `","context":{"request":1,"cluster":2,"verdict":3}}`),
+		} {
+			status, answer := s.forge(set.Approver, body)
+			s.Logf("%s: %d %s", name, status, answer)
+			if status >= 500 {
+				s.Errorf("%s: got status %d", name, status)
+			}
+		}
+		s.untouched(id)
+		s.untouched(other)
+	})
+}
+
+func TestADialogIsOnlyTakenFromWhomItWasOpenedFor(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		s.connect(s.settings().With("Approvers", "bob, carol"))
+		id := s.file("because")
+		post := s.post(id)
+		reaction, err := set.Approver.Click(s.ctx, post, stage.Deny)
+		s.must(err)
+		if reaction.Dialog == nil {
+			s.Fatalf("no dialog opens, but: %s", reaction.Text)
+		}
+		stolen, err := set.Bystander.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "stolen"})
+		s.must(err)
+		s.holds(stolen.Error, "not valid")
+		made := *reaction.Dialog
+		made.Dialog.State = "0123456789abcdef0123456789abcdef"
+		forged, err := set.Approver.Submit(s.ctx, post.ChannelId, &made, map[string]any{"reason": "made up"})
+		s.must(err)
+		s.holds(forged.Error, "not valid")
+		s.untouched(id)
+		_, err = set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "mine"})
+		s.must(err)
+		s.settled(id, "mine")
+		again, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "again"})
+		s.must(err)
+		s.holds(again.Error, "not valid")
+		if len(s.decisions(id)) != 1 {
+			s.Errorf("got decisions %+v, want one", s.decisions(id))
+		}
+	})
+}

@@ -1,0 +1,168 @@
+package suite
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattermost/mattermost/server/public/model"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/child"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport/double"
+)
+
+// trouble is a wrong setting, and what the status has to say about it.
+type trouble struct {
+	name     string
+	settings stage.Settings
+	// line is the part of the status where the words must stand.
+	line  string
+	words []string
+}
+
+// says configures the plugin wrongly and waits for the status to say so. The plugin must stay up.
+func (s *scene) says(wrong trouble) {
+	s.Helper()
+	s.must(set.Configure(s.ctx, wrong.settings))
+	status, err := set.WaitForStatus(s.ctx, s.channel.Id, func(status string) bool {
+		part := strings.ToLower(stage.Line(status, wrong.line))
+		for _, word := range wrong.words {
+			if !strings.Contains(part, strings.ToLower(word)) {
+				return false
+			}
+		}
+		return strings.Contains(part, "❌")
+	})
+	if err != nil {
+		s.Errorf("%s: want %q under %s: %v", wrong.name, wrong.words, wrong.line, err)
+		return
+	}
+	s.Logf("%s: %s", wrong.name, strings.TrimSpace(stage.Line(status, wrong.line)))
+	state, complaint, err := set.Mattermost.PluginState(s.ctx, set.PluginID)
+	s.must(err)
+	if state != model.PluginStateRunning {
+		s.Errorf("%s: the plugin is in state %d: %s", wrong.name, state, complaint)
+	}
+}
+
+// process is the id of the plugin's only process.
+func (s *scene) process() int {
+	s.Helper()
+	processes, err := set.Mattermost.PluginProcesses(set.PluginID)
+	s.must(err)
+	if len(processes) != 1 {
+		s.Fatalf("the plugin has processes %v, want one", processes)
+	}
+	return processes[0]
+}
+
+func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
+	onBoth(t, func(s *scene) {
+		before := s.process()
+		good := s.settings()
+		foreign := newDouble(s.T, double.Options{Cluster: s.cluster.Name()})
+		other, err := foreign.Sign(s.ctx, teleport.PluginUser, credentialsLast)
+		s.must(err)
+		stranger, err := s.cluster.Sign(s.ctx, teleport.Stranger, credentialsLast)
+		s.must(err)
+		nobody, err := child.FreeAddress()
+		s.must(err)
+		expired, err := foreign.Sign(s.ctx, teleport.PluginUser, -time.Hour)
+		s.must(err)
+		missing := filepath.Join(s.TempDir(), "identity")
+		identity := stage.Identity(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient)
+		for _, wrong := range []trouble{
+			{"nothing set", stage.Settings{}, "Settings", []string{"TeleportAddress"}},
+			{"no address", good.With("TeleportAddress", ""), "Settings", []string{"TeleportAddress", "address"}},
+			{"an address that is none", good.With("TeleportAddress", "not an address"), "Settings", []string{"TeleportAddress"}},
+			{"nobody listens", good.With("TeleportAddress", nobody), "Teleport", []string{nobody, "listens"}},
+			{"no such host", good.With("TeleportAddress", "teleport.invalid:443"), "Teleport", []string{"no host"}},
+			{"another cluster's authority", good.With("ClusterCA", other.Authorities), "Teleport", []string{"another authority"}},
+			{"another cluster's certificate", good.With("ClientCertificate", other.Certificate).With("ClientKey", other.Key), "Credentials", []string{"refuses", "certificate"}},
+			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), "Credentials", []string{"expired", "sign"}},
+			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
+			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
+			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"identity"}},
+			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
+			{"an identity file that is not there", identity.With("Identity", missing), "Credentials", []string{missing}},
+			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
+			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), "Recipients", []string{"no-such-channel"}},
+			{"a team that is not there", good.With("Recipients", "nowhere/requests"), "Recipients", []string{"nowhere"}},
+			{"no recipients", good.With("Recipients", ""), "Recipients", []string{"none"}},
+			{"a user who may do nothing with requests", stage.Triple(s.cluster.AuthAddress(), stranger).With("Recipients", s.recipient), "Permissions", []string{"access_request", "list, read, update"}},
+		} {
+			s.says(wrong)
+		}
+		if after := s.process(); after != before {
+			s.Errorf("the plugin's process was %d and is %d: it did not stay up", before, after)
+		}
+		// And it works again as soon as the settings are right.
+		s.connect(good)
+		s.post(s.file("after all that"))
+	})
+}
+
+func TestServersThatAreNotTeleportAreRecognised(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>hello</html>")) })
+		plain := httptest.NewServer(page)
+		defer plain.Close()
+		secure := httptest.NewTLSServer(page)
+		defer secure.Close()
+		// A server that takes connections and says nothing.
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		s.must(err)
+		defer silent.Close()
+		go func() {
+			for {
+				conn, err := silent.Accept()
+				if err != nil {
+					return
+				}
+				s.Cleanup(func() { _ = conn.Close() })
+			}
+		}()
+		good := s.settings()
+		s.says(trouble{"a web page without TLS", good.With("TeleportAddress", plain.Listener.Addr().String()), "Teleport", []string{"does not speak TLS"}})
+		s.says(trouble{"a web page with TLS", good.With("TeleportAddress", secure.Listener.Addr().String()), "Teleport", []string{"authority"}})
+		s.says(trouble{"a server that says nothing", good.With("TeleportAddress", silent.Addr().String()), "Teleport", []string{"does not answer"}})
+
+		// Mutual TLS of the right cluster, and yet a web page behind it: a proxy that is set up wrongly.
+		pretender := httptest.NewUnstartedServer(page)
+		config := fast.ServerTLS()
+		pretender.TLS = config
+		pretender.EnableHTTP2 = true
+		pretender.StartTLS()
+		defer pretender.Close()
+		s.says(trouble{"a web page in the auth server's place", good.With("TeleportAddress", pretender.Listener.Addr().String()), "Teleport", []string{"not as Teleport"}})
+		config = config.Clone()
+		config.NextProtos = []string{"http/1.1"}
+		old, err := tls.Listen("tcp", "127.0.0.1:0", config)
+		s.must(err)
+		defer old.Close()
+		go func() { _ = http.Serve(old, page) }()
+		s.says(trouble{"a server without HTTP/2 in its place", good.With("TeleportAddress", old.Addr().String()), "Teleport", []string{"not Teleport's API"}})
+	})
+}
+
+func TestOnlySystemAdminsSeeTheStatus(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		answer, err := set.Bystander.Command(s.ctx, s.channel.Id, "/teleport status")
+		s.must(err)
+		s.holds(answer, "system admins")
+		for _, line := range []string{"/teleport", "/teleport help", "/teleport nonsense"} {
+			answer, err := set.Bystander.Command(s.ctx, s.channel.Id, line)
+			s.must(err)
+			s.holds(answer, "/teleport status")
+		}
+	})
+}
