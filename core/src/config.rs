@@ -516,7 +516,8 @@ mod tests {
 
     #[test]
     fn a_masked_secret_that_was_never_set_is_no_secret() {
-        let (settings, _) = parse_text(r#"{"Identity":"/etc/identity","ClientKey":"********************************"}"#);
+        let (settings, _) =
+            parse_text(r#"{"Identity":"/etc/identity","ClientKey":"********************************"}"#);
         assert_eq!(settings.credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
     }
 

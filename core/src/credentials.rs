@@ -1,5 +1,7 @@
 //! From what an admin pasted to a certificate, its key and the authorities to trust.
 
+use std::time::Duration;
+
 use crate::bridge::{Bridge, CredentialFacts, CredentialProblem, Credentials};
 use crate::config::{CredentialSource, Problem, Source, key};
 use crate::mattermost::HostError;
@@ -14,6 +16,8 @@ pub struct Usable {
     pub user: String,
     /// Name of the Teleport cluster.
     pub cluster: String,
+    /// When they became valid.
+    pub not_before: Time,
     /// When they expire.
     pub not_after: Time,
 }
@@ -83,15 +87,6 @@ fn judge(
     }
     let (not_before, not_after) =
         (Time(facts.not_before.saturating_mul(1_000)), Time(facts.not_after.saturating_mul(1_000)));
-    if now >= not_after {
-        return Err(Problem::new(
-            setting,
-            format!(
-                "The credentials of Teleport user {} expired on {not_after}. Sign new ones with `tctl auth sign --user={} --ttl=8760h …`, or let Machine ID renew a file and give its path.",
-                facts.user, facts.user
-            ),
-        ));
-    }
     if now < not_before.minus(CLOCK_SKEW) {
         return Err(Problem::new(
             setting,
@@ -112,20 +107,35 @@ fn judge(
             format!("The cluster's name is longer than {MAX_CLUSTER} bytes."),
         ));
     }
-    Ok(Usable { credentials, user: facts.user, cluster, not_after })
+    Ok(Usable { credentials, user: facts.user, cluster, not_before, not_after })
 }
 
 /// How far two clocks may be apart.
-const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(300);
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// Longest cluster name: it is part of keys in Mattermost's store, which are bounded to 150 characters.
 const MAX_CLUSTER: usize = 64;
 
 impl Usable {
-    /// A warning if they are about to expire.
+    /// What is wrong where they have expired.
+    #[must_use]
+    pub fn expired(&self, now: Time) -> Option<Problem> {
+        (now >= self.not_after).then(|| {
+            let (user, not_after) = (&self.user, self.not_after);
+            Problem::new(
+                key::IDENTITY,
+                format!(
+                    "The credentials of Teleport user {user} expired on {not_after}. Sign new ones with `tctl auth sign --user={user} --ttl=8760h …`, or let Machine ID renew a file and give its path."
+                ),
+            )
+        })
+    }
+
+    /// A warning if they are about to expire. Those that live for hours are renewed by a machine.
     #[must_use]
     pub fn warning(&self, now: Time) -> Option<String> {
         let left = self.not_after.since(now);
-        (left < std::time::Duration::from_secs(7 * 86_400)).then(|| {
+        let week = Duration::from_secs(7 * 86_400);
+        (left < week && self.not_after.since(self.not_before) > week).then(|| {
             format!("The credentials expire in {}, on {}. Renew them in time.", in_words(left), self.not_after)
         })
     }
@@ -341,8 +351,25 @@ mod tests {
         assert_eq!(verdict(facts(), Time(900_000)), Ok("tp".into()), "a little skew is forgiven");
         let early = verdict(facts(), Time(0));
         assert!(early.is_err_and(|problem| problem.message.contains("clock")));
-        let late = verdict(facts(), Time(100_000_000));
-        assert!(late.is_err_and(|problem| problem.message.contains("expired") && problem.message.contains("tctl auth sign")));
+    }
+
+    #[test]
+    fn expiry_is_told_beforehand_and_afterwards() {
+        let day = 86_400_000;
+        let usable = |from: i64, to: i64| Usable {
+            credentials: Credentials::default(),
+            user: "access-plugin".into(),
+            cluster: "tp".into(),
+            not_before: Time(from),
+            not_after: Time(to),
+        };
+        let yearly = usable(0, 365 * day);
+        assert_eq!(yearly.warning(Time(300 * day)), None);
+        assert!(yearly.warning(Time(360 * day)).is_some_and(|text| text.contains("5 days")));
+        assert_eq!(yearly.expired(Time(364 * day)), None);
+        let expired = yearly.expired(Time(365 * day));
+        assert!(expired.is_some_and(|problem| problem.message.contains("tctl auth sign")));
+        assert_eq!(usable(0, day).warning(Time(0)), None, "a machine renews these");
     }
 
     #[test]

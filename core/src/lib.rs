@@ -13,6 +13,7 @@ pub mod desk;
 pub mod ledger;
 pub mod mattermost;
 pub mod messages;
+pub mod notices;
 pub mod policy;
 pub mod proto;
 pub mod recipients;

@@ -12,6 +12,7 @@ use crate::config::{Address, CredentialSource, Problem, Source, key};
 use crate::credentials::Usable;
 use crate::desk;
 use crate::mattermost::LogLevel;
+use crate::notices;
 use crate::proto::bridge;
 use crate::teleport::{Decision, Event, ServerInfo, State, Teleport, TeleportError};
 use crate::time::Time;
@@ -142,7 +143,16 @@ async fn open<W: World>(app: &Rc<App<W>>) -> Result<Way<W>, Trouble> {
     let credentials = match (address, &settings.credentials) {
         // A gateway may sign in for us.
         (Address::Gateway(_), None) => None,
-        _ => Some(app.credentials().await?),
+        _ => {
+            let usable = app.credentials().await?;
+            if app.leader.get() {
+                notices::credentials(app, &usable).await;
+            }
+            if let Some(problem) = usable.expired(app.world.now()) {
+                return Err(problem.into());
+            }
+            Some(usable)
+        }
     };
     let cluster = credentials.as_ref().map_or_else(|| "gateway".to_owned(), |usable| usable.cluster.clone());
     app.set_endpoint(endpoint(address, &cluster, credentials.as_ref()))
@@ -256,15 +266,21 @@ async fn renewed<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<(), Tro
         }
         None => false,
     };
-    if !from_file && app.world.now() < now.not_after {
+    if app.leader.get() {
+        notices::credentials(app, now).await;
+    }
+    if let Some(problem) = now.expired(app.world.now()) {
+        // The next attempt reads them again, and says so while they are the same.
+        return Err(problem.into());
+    }
+    if !from_file {
         return Ok(());
     }
     match app.credentials().await {
-        Ok(usable) if usable == *now => Ok(()),
+        Ok(usable) if usable == *now || usable.expired(app.world.now()).is_some() => Ok(()),
         Ok(_) => Err(Trouble::new(Place::Credentials, "The credentials were renewed: connecting with the new ones.")),
         // A file in the middle of being written: what we have is still good.
-        Err(_) if app.world.now() < now.not_after => Ok(()),
-        Err(problem) => Err(problem.into()),
+        Err(_) => Ok(()),
     }
 }
 

@@ -26,6 +26,7 @@ type API interface {
 	GetUser(id string) (*model.User, *model.AppError)
 	GetUserByUsername(name string) (*model.User, *model.AppError)
 	GetUserByEmail(email string) (*model.User, *model.AppError)
+	GetUsers(options *model.UserGetOptions) ([]*model.User, *model.AppError)
 	GetGroupByName(name string) (*model.Group, *model.AppError)
 	GetGroupsForUser(userID string) ([]*model.Group, *model.AppError)
 

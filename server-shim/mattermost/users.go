@@ -29,7 +29,33 @@ func (s *Service) GetUser(
 	if err := answered(user, appErr); err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&pb.User{
+	return connect.NewResponse(toUser(user)), nil
+}
+
+// maxAdmins is how many system admins are listed at most.
+const maxAdmins = 100
+
+// ListSystemAdmins returns the active system admins who are people.
+func (s *Service) ListSystemAdmins(
+	context.Context, *connect.Request[pb.ListSystemAdminsRequest],
+) (*connect.Response[pb.ListSystemAdminsResponse], error) {
+	users, appErr := s.api.GetUsers(&model.UserGetOptions{
+		Role: model.SystemAdminRoleId, Active: true, PerPage: maxAdmins,
+	})
+	if err := check(appErr); err != nil {
+		return nil, err
+	}
+	answer := &pb.ListSystemAdminsResponse{}
+	for _, user := range users {
+		if !user.IsBot {
+			answer.Users = append(answer.Users, toUser(user))
+		}
+	}
+	return connect.NewResponse(answer), nil
+}
+
+func toUser(user *model.User) *pb.User {
+	return &pb.User{
 		Id:            user.Id,
 		Username:      user.Username,
 		Email:         user.Email,
@@ -41,7 +67,7 @@ func (s *Service) GetUser(
 		MfaActive:     user.MfaActive,
 		AuthService:   user.AuthService,
 		Locale:        user.Locale,
-	}), nil
+	}
 }
 
 // GetGroupMember says whether a user is in a group.

@@ -77,6 +77,10 @@ impl Mattermost for WallMattermost {
         Ok(self.client.clone().get_user(timed(wire::GetUserRequest { by: Some(by) })).await?.into_inner())
     }
 
+    async fn system_admins(&self) -> Result<Vec<User>, HostError> {
+        Ok(self.client.clone().list_system_admins(timed(wire::ListSystemAdminsRequest {})).await?.into_inner().users)
+    }
+
     async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
         Ok(self.client.clone().get_channel(timed(wire::GetChannelRequest { by: Some(by) })).await?.into_inner())
     }

@@ -98,6 +98,9 @@ pub trait Mattermost: 'static {
     /// A user.
     fn get_user(&self, by: UserBy) -> impl Future<Output = Result<User, HostError>>;
 
+    /// The active system admins.
+    fn system_admins(&self) -> impl Future<Output = Result<Vec<User>, HostError>>;
+
     /// A channel.
     fn get_channel(&self, by: ChannelBy) -> impl Future<Output = Result<Channel, HostError>>;
 

@@ -192,6 +192,13 @@ impl Mattermost for SimMattermost {
         .await
     }
 
+    async fn system_admins(&self) -> Result<Vec<User>, HostError> {
+        self.call("system_admins", |sim| {
+            Ok(sim.mattermost.borrow().users.values().filter(|user| user.is_system_admin).cloned().collect())
+        })
+        .await
+    }
+
     async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
         self.call("get_channel", move |_| {
             let id = match by {
@@ -360,15 +367,17 @@ impl Teleport for SimTeleport {
     }
 }
 
-/// The bridge: credentials are always good here.
-pub struct SimBridge;
+/// The bridge: credentials are good until the moment that the world says.
+pub struct SimBridge {
+    pub sim: Rc<Sim>,
+}
 
 impl Bridge for SimBridge {
     async fn inspect(&self, _: Credentials) -> Result<CredentialFacts, HostError> {
         Ok(CredentialFacts {
             user: "access-plugin".into(),
             not_before: 0,
-            not_after: i64::MAX / 10_000,
+            not_after: self.sim.credentials_end.get() / 1_000,
             clusters: vec!["tp".into()],
             ..Default::default()
         })

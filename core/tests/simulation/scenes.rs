@@ -13,6 +13,7 @@ pub const SCENES: &[(&str, fn() -> Vec<String>)] = &[
     ("a request filed while the plugin was down is posted", filed_while_down),
     ("a failed post is made later", failed_post),
     ("an expiry is shown although Teleport never says so", silent_expiry),
+    ("the admins hear once of each stage of expiring credentials", expiring_credentials),
     ("ten thousand known requests are reconciled without touching a post", ten_thousand),
 ];
 
@@ -79,6 +80,34 @@ fn silent_expiry() -> Vec<String> {
     }
     drop(server);
     end(&script, &sim)
+}
+
+fn expiring_credentials() -> Vec<String> {
+    const DAY: i64 = 24 * HOUR;
+    let mut script = Script::new(1, false);
+    let sim = Rc::clone(&script.sim);
+    sim.credentials_end.set(DAWN + 8 * DAY);
+    script.start(0);
+    for day in 0..10 {
+        // Restarts must not repeat what was told.
+        script.crash(0);
+        script.start(0);
+        script.run_until(DAWN + day * DAY + 60_000);
+    }
+    let told: Vec<String> = {
+        let server = sim.mattermost.borrow();
+        server
+            .posts
+            .values()
+            .filter(|post| post.channel_id == "direct-requester")
+            .map(|post| post.message.clone())
+            .collect()
+    };
+    let stages = ["expire in 8 days", "expire in 6 days", "expire in 23 hours", "expired on"];
+    if told.len() != stages.len() || !told.iter().zip(stages).all(|(text, stage)| text.contains(stage)) {
+        sim.violation(format!("the admin was told {told:#?}"));
+    }
+    sim.violations.borrow().clone()
 }
 
 fn ten_thousand() -> Vec<String> {

@@ -104,7 +104,7 @@ impl Script {
         let world = NodeWorld {
             sim: Rc::clone(&self.sim),
             mattermost: SimMattermost { sim: Rc::clone(&self.sim), node },
-            bridge: SimBridge,
+            bridge: SimBridge { sim: Rc::clone(&self.sim) },
             node,
             skew: Rc::clone(&self.skews[node]),
             spawner: pool.spawner(),

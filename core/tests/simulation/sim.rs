@@ -36,6 +36,8 @@ pub struct Sim {
     queue: RefCell<BTreeMap<(i64, u64), Thing>>,
     next: Cell<u64>,
     pub faults: Cell<Faults>,
+    /// When the plugin's credentials expire.
+    pub credentials_end: Cell<i64>,
     pub mattermost: RefCell<MattermostServer>,
     pub teleport: RefCell<TeleportServer>,
     /// How often each call was made.
@@ -61,6 +63,7 @@ impl Sim {
             queue: RefCell::default(),
             next: Cell::new(0),
             faults: Cell::new(Faults::NONE),
+            credentials_end: Cell::new(i64::MAX / 10),
             mattermost: RefCell::default(),
             teleport: RefCell::default(),
             calls: RefCell::default(),

@@ -1098,6 +1098,86 @@ func (x *User) GetLocale() string {
 	return ""
 }
 
+type ListSystemAdminsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSystemAdminsRequest) Reset() {
+	*x = ListSystemAdminsRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSystemAdminsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSystemAdminsRequest) ProtoMessage() {}
+
+func (x *ListSystemAdminsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSystemAdminsRequest.ProtoReflect.Descriptor instead.
+func (*ListSystemAdminsRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{15}
+}
+
+type ListSystemAdminsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*User                `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSystemAdminsResponse) Reset() {
+	*x = ListSystemAdminsResponse{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSystemAdminsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSystemAdminsResponse) ProtoMessage() {}
+
+func (x *ListSystemAdminsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSystemAdminsResponse.ProtoReflect.Descriptor instead.
+func (*ListSystemAdminsResponse) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListSystemAdminsResponse) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
 type GetChannelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to By:
@@ -1112,7 +1192,7 @@ type GetChannelRequest struct {
 
 func (x *GetChannelRequest) Reset() {
 	*x = GetChannelRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[15]
+	mi := &file_mattermost_mattermost_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1204,7 @@ func (x *GetChannelRequest) String() string {
 func (*GetChannelRequest) ProtoMessage() {}
 
 func (x *GetChannelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[15]
+	mi := &file_mattermost_mattermost_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1217,7 @@ func (x *GetChannelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChannelRequest.ProtoReflect.Descriptor instead.
 func (*GetChannelRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{15}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetChannelRequest) GetBy() isGetChannelRequest_By {
@@ -1208,7 +1288,7 @@ type ChannelName struct {
 
 func (x *ChannelName) Reset() {
 	*x = ChannelName{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[16]
+	mi := &file_mattermost_mattermost_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1300,7 @@ func (x *ChannelName) String() string {
 func (*ChannelName) ProtoMessage() {}
 
 func (x *ChannelName) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[16]
+	mi := &file_mattermost_mattermost_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1313,7 @@ func (x *ChannelName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelName.ProtoReflect.Descriptor instead.
 func (*ChannelName) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{16}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ChannelName) GetTeam() string {
@@ -1268,7 +1348,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[17]
+	mi := &file_mattermost_mattermost_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1360,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[17]
+	mi := &file_mattermost_mattermost_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1373,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{17}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Channel) GetId() string {
@@ -1348,7 +1428,7 @@ type GetChannelMemberRequest struct {
 
 func (x *GetChannelMemberRequest) Reset() {
 	*x = GetChannelMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[18]
+	mi := &file_mattermost_mattermost_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1440,7 @@ func (x *GetChannelMemberRequest) String() string {
 func (*GetChannelMemberRequest) ProtoMessage() {}
 
 func (x *GetChannelMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[18]
+	mi := &file_mattermost_mattermost_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1453,7 @@ func (x *GetChannelMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChannelMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetChannelMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{18}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetChannelMemberRequest) GetChannelId() string {
@@ -1400,7 +1480,7 @@ type ChannelMember struct {
 
 func (x *ChannelMember) Reset() {
 	*x = ChannelMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[19]
+	mi := &file_mattermost_mattermost_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1492,7 @@ func (x *ChannelMember) String() string {
 func (*ChannelMember) ProtoMessage() {}
 
 func (x *ChannelMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[19]
+	mi := &file_mattermost_mattermost_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1505,7 @@ func (x *ChannelMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelMember.ProtoReflect.Descriptor instead.
 func (*ChannelMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{19}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ChannelMember) GetIsMember() bool {
@@ -1452,7 +1532,7 @@ type GetTeamMemberRequest struct {
 
 func (x *GetTeamMemberRequest) Reset() {
 	*x = GetTeamMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[20]
+	mi := &file_mattermost_mattermost_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1544,7 @@ func (x *GetTeamMemberRequest) String() string {
 func (*GetTeamMemberRequest) ProtoMessage() {}
 
 func (x *GetTeamMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[20]
+	mi := &file_mattermost_mattermost_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1557,7 @@ func (x *GetTeamMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTeamMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetTeamMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{20}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetTeamMemberRequest) GetTeamId() string {
@@ -1504,7 +1584,7 @@ type TeamMember struct {
 
 func (x *TeamMember) Reset() {
 	*x = TeamMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[21]
+	mi := &file_mattermost_mattermost_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1516,7 +1596,7 @@ func (x *TeamMember) String() string {
 func (*TeamMember) ProtoMessage() {}
 
 func (x *TeamMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[21]
+	mi := &file_mattermost_mattermost_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1529,7 +1609,7 @@ func (x *TeamMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TeamMember.ProtoReflect.Descriptor instead.
 func (*TeamMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{21}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TeamMember) GetIsMember() bool {
@@ -1557,7 +1637,7 @@ type GetGroupMemberRequest struct {
 
 func (x *GetGroupMemberRequest) Reset() {
 	*x = GetGroupMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[22]
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1649,7 @@ func (x *GetGroupMemberRequest) String() string {
 func (*GetGroupMemberRequest) ProtoMessage() {}
 
 func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[22]
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1662,7 @@ func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{22}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetGroupMemberRequest) GetGroupName() string {
@@ -1608,7 +1688,7 @@ type GroupMember struct {
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[23]
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1700,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[23]
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1713,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{23}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GroupMember) GetIsMember() bool {
@@ -1656,7 +1736,7 @@ type OpenDialogRequest struct {
 
 func (x *OpenDialogRequest) Reset() {
 	*x = OpenDialogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1748,7 @@ func (x *OpenDialogRequest) String() string {
 func (*OpenDialogRequest) ProtoMessage() {}
 
 func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1761,7 @@ func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogRequest.ProtoReflect.Descriptor instead.
 func (*OpenDialogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OpenDialogRequest) GetTriggerId() string {
@@ -1713,7 +1793,7 @@ type OpenDialogResponse struct {
 
 func (x *OpenDialogResponse) Reset() {
 	*x = OpenDialogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1805,7 @@ func (x *OpenDialogResponse) String() string {
 func (*OpenDialogResponse) ProtoMessage() {}
 
 func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1818,7 @@ func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogResponse.ProtoReflect.Descriptor instead.
 func (*OpenDialogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
 }
 
 // An interactive dialog.
@@ -1759,7 +1839,7 @@ type Dialog struct {
 
 func (x *Dialog) Reset() {
 	*x = Dialog{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1851,7 @@ func (x *Dialog) String() string {
 func (*Dialog) ProtoMessage() {}
 
 func (x *Dialog) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1864,7 @@ func (x *Dialog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialog.ProtoReflect.Descriptor instead.
 func (*Dialog) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Dialog) GetCallbackId() string {
@@ -1853,7 +1933,7 @@ type DialogElement struct {
 
 func (x *DialogElement) Reset() {
 	*x = DialogElement{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1945,7 @@ func (x *DialogElement) String() string {
 func (*DialogElement) ProtoMessage() {}
 
 func (x *DialogElement) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +1958,7 @@ func (x *DialogElement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogElement.ProtoReflect.Descriptor instead.
 func (*DialogElement) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DialogElement) GetName() string {
@@ -1969,7 +2049,7 @@ type DialogOption struct {
 
 func (x *DialogOption) Reset() {
 	*x = DialogOption{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2061,7 @@ func (x *DialogOption) String() string {
 func (*DialogOption) ProtoMessage() {}
 
 func (x *DialogOption) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2074,7 @@ func (x *DialogOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogOption.ProtoReflect.Descriptor instead.
 func (*DialogOption) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DialogOption) GetText() string {
@@ -2021,7 +2101,7 @@ type KvGetRequest struct {
 
 func (x *KvGetRequest) Reset() {
 	*x = KvGetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2033,7 +2113,7 @@ func (x *KvGetRequest) String() string {
 func (*KvGetRequest) ProtoMessage() {}
 
 func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2046,7 +2126,7 @@ func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetRequest.ProtoReflect.Descriptor instead.
 func (*KvGetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *KvGetRequest) GetKey() string {
@@ -2066,7 +2146,7 @@ type KvGetResponse struct {
 
 func (x *KvGetResponse) Reset() {
 	*x = KvGetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2158,7 @@ func (x *KvGetResponse) String() string {
 func (*KvGetResponse) ProtoMessage() {}
 
 func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2171,7 @@ func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetResponse.ProtoReflect.Descriptor instead.
 func (*KvGetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *KvGetResponse) GetValue() []byte {
@@ -2118,7 +2198,7 @@ type KvSetRequest struct {
 
 func (x *KvSetRequest) Reset() {
 	*x = KvSetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2210,7 @@ func (x *KvSetRequest) String() string {
 func (*KvSetRequest) ProtoMessage() {}
 
 func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2223,7 @@ func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetRequest.ProtoReflect.Descriptor instead.
 func (*KvSetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *KvSetRequest) GetKey() string {
@@ -2191,7 +2271,7 @@ type KvSetResponse struct {
 
 func (x *KvSetResponse) Reset() {
 	*x = KvSetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2283,7 @@ func (x *KvSetResponse) String() string {
 func (*KvSetResponse) ProtoMessage() {}
 
 func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2296,7 @@ func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetResponse.ProtoReflect.Descriptor instead.
 func (*KvSetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *KvSetResponse) GetStored() bool {
@@ -2238,7 +2318,7 @@ type KvListRequest struct {
 
 func (x *KvListRequest) Reset() {
 	*x = KvListRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2330,7 @@ func (x *KvListRequest) String() string {
 func (*KvListRequest) ProtoMessage() {}
 
 func (x *KvListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2343,7 @@ func (x *KvListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListRequest.ProtoReflect.Descriptor instead.
 func (*KvListRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *KvListRequest) GetPage() int32 {
@@ -2290,7 +2370,7 @@ type KvListResponse struct {
 
 func (x *KvListResponse) Reset() {
 	*x = KvListResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2382,7 @@ func (x *KvListResponse) String() string {
 func (*KvListResponse) ProtoMessage() {}
 
 func (x *KvListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2315,7 +2395,7 @@ func (x *KvListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListResponse.ProtoReflect.Descriptor instead.
 func (*KvListResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *KvListResponse) GetKeys() []string {
@@ -2336,7 +2416,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +2428,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +2441,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LogRequest) GetLevel() LogLevel {
@@ -2396,7 +2476,7 @@ type LogField struct {
 
 func (x *LogField) Reset() {
 	*x = LogField{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2488,7 @@ func (x *LogField) String() string {
 func (*LogField) ProtoMessage() {}
 
 func (x *LogField) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2501,7 @@ func (x *LogField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogField.ProtoReflect.Descriptor instead.
 func (*LogField) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LogField) GetName() string {
@@ -2446,7 +2526,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2538,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2551,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
 }
 
 var File_mattermost_mattermost_proto protoreflect.FileDescriptor
@@ -2560,7 +2640,10 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"mfa_active\x18\t \x01(\bR\tmfaActive\x12!\n" +
 	"\fauth_service\x18\n" +
 	" \x01(\tR\vauthService\x12\x16\n" +
-	"\x06locale\x18\v \x01(\tR\x06locale\"\x82\x01\n" +
+	"\x06locale\x18\v \x01(\tR\x06locale\"\x19\n" +
+	"\x17ListSystemAdminsRequest\"B\n" +
+	"\x18ListSystemAdminsResponse\x12&\n" +
+	"\x05users\x18\x01 \x03(\v2\x10.mattermost.UserR\x05users\"\x82\x01\n" +
 	"\x11GetChannelRequest\x12\x10\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12-\n" +
 	"\x04name\x18\x02 \x01(\v2\x17.mattermost.ChannelNameH\x00R\x04name\x12&\n" +
@@ -2663,7 +2746,7 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n" +
 	"\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n" +
 	"\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n" +
-	"\x0fLOG_LEVEL_ERROR\x10\x042\xef\b\n" +
+	"\x0fLOG_LEVEL_ERROR\x10\x042\xce\t\n" +
 	"\n" +
 	"Mattermost\x12=\n" +
 	"\n" +
@@ -2675,7 +2758,8 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"DeletePost\x12\x1d.mattermost.DeletePostRequest\x1a\x1e.mattermost.DeletePostResponse\x12Q\n" +
 	"\fListBotPosts\x12\x1f.mattermost.ListBotPostsRequest\x1a .mattermost.ListBotPostsResponse\x12`\n" +
 	"\x11SendEphemeralPost\x12$.mattermost.SendEphemeralPostRequest\x1a%.mattermost.SendEphemeralPostResponse\x127\n" +
-	"\aGetUser\x12\x1a.mattermost.GetUserRequest\x1a\x10.mattermost.User\x12@\n" +
+	"\aGetUser\x12\x1a.mattermost.GetUserRequest\x1a\x10.mattermost.User\x12]\n" +
+	"\x10ListSystemAdmins\x12#.mattermost.ListSystemAdminsRequest\x1a$.mattermost.ListSystemAdminsResponse\x12@\n" +
 	"\n" +
 	"GetChannel\x12\x1d.mattermost.GetChannelRequest\x1a\x13.mattermost.Channel\x12R\n" +
 	"\x10GetChannelMember\x12#.mattermost.GetChannelMemberRequest\x1a\x19.mattermost.ChannelMember\x12I\n" +
@@ -2705,7 +2789,7 @@ func file_mattermost_mattermost_proto_rawDescGZIP() []byte {
 }
 
 var file_mattermost_mattermost_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_mattermost_mattermost_proto_goTypes = []any{
 	(LogLevel)(0),                     // 0: mattermost.LogLevel
 	(*Post)(nil),                      // 1: mattermost.Post
@@ -2723,85 +2807,90 @@ var file_mattermost_mattermost_proto_goTypes = []any{
 	(*SendEphemeralPostResponse)(nil), // 13: mattermost.SendEphemeralPostResponse
 	(*GetUserRequest)(nil),            // 14: mattermost.GetUserRequest
 	(*User)(nil),                      // 15: mattermost.User
-	(*GetChannelRequest)(nil),         // 16: mattermost.GetChannelRequest
-	(*ChannelName)(nil),               // 17: mattermost.ChannelName
-	(*Channel)(nil),                   // 18: mattermost.Channel
-	(*GetChannelMemberRequest)(nil),   // 19: mattermost.GetChannelMemberRequest
-	(*ChannelMember)(nil),             // 20: mattermost.ChannelMember
-	(*GetTeamMemberRequest)(nil),      // 21: mattermost.GetTeamMemberRequest
-	(*TeamMember)(nil),                // 22: mattermost.TeamMember
-	(*GetGroupMemberRequest)(nil),     // 23: mattermost.GetGroupMemberRequest
-	(*GroupMember)(nil),               // 24: mattermost.GroupMember
-	(*OpenDialogRequest)(nil),         // 25: mattermost.OpenDialogRequest
-	(*OpenDialogResponse)(nil),        // 26: mattermost.OpenDialogResponse
-	(*Dialog)(nil),                    // 27: mattermost.Dialog
-	(*DialogElement)(nil),             // 28: mattermost.DialogElement
-	(*DialogOption)(nil),              // 29: mattermost.DialogOption
-	(*KvGetRequest)(nil),              // 30: mattermost.KvGetRequest
-	(*KvGetResponse)(nil),             // 31: mattermost.KvGetResponse
-	(*KvSetRequest)(nil),              // 32: mattermost.KvSetRequest
-	(*KvSetResponse)(nil),             // 33: mattermost.KvSetResponse
-	(*KvListRequest)(nil),             // 34: mattermost.KvListRequest
-	(*KvListResponse)(nil),            // 35: mattermost.KvListResponse
-	(*LogRequest)(nil),                // 36: mattermost.LogRequest
-	(*LogField)(nil),                  // 37: mattermost.LogField
-	(*LogResponse)(nil),               // 38: mattermost.LogResponse
-	nil,                               // 39: mattermost.Post.PropsEntry
-	nil,                               // 40: mattermost.Action.ContextEntry
+	(*ListSystemAdminsRequest)(nil),   // 16: mattermost.ListSystemAdminsRequest
+	(*ListSystemAdminsResponse)(nil),  // 17: mattermost.ListSystemAdminsResponse
+	(*GetChannelRequest)(nil),         // 18: mattermost.GetChannelRequest
+	(*ChannelName)(nil),               // 19: mattermost.ChannelName
+	(*Channel)(nil),                   // 20: mattermost.Channel
+	(*GetChannelMemberRequest)(nil),   // 21: mattermost.GetChannelMemberRequest
+	(*ChannelMember)(nil),             // 22: mattermost.ChannelMember
+	(*GetTeamMemberRequest)(nil),      // 23: mattermost.GetTeamMemberRequest
+	(*TeamMember)(nil),                // 24: mattermost.TeamMember
+	(*GetGroupMemberRequest)(nil),     // 25: mattermost.GetGroupMemberRequest
+	(*GroupMember)(nil),               // 26: mattermost.GroupMember
+	(*OpenDialogRequest)(nil),         // 27: mattermost.OpenDialogRequest
+	(*OpenDialogResponse)(nil),        // 28: mattermost.OpenDialogResponse
+	(*Dialog)(nil),                    // 29: mattermost.Dialog
+	(*DialogElement)(nil),             // 30: mattermost.DialogElement
+	(*DialogOption)(nil),              // 31: mattermost.DialogOption
+	(*KvGetRequest)(nil),              // 32: mattermost.KvGetRequest
+	(*KvGetResponse)(nil),             // 33: mattermost.KvGetResponse
+	(*KvSetRequest)(nil),              // 34: mattermost.KvSetRequest
+	(*KvSetResponse)(nil),             // 35: mattermost.KvSetResponse
+	(*KvListRequest)(nil),             // 36: mattermost.KvListRequest
+	(*KvListResponse)(nil),            // 37: mattermost.KvListResponse
+	(*LogRequest)(nil),                // 38: mattermost.LogRequest
+	(*LogField)(nil),                  // 39: mattermost.LogField
+	(*LogResponse)(nil),               // 40: mattermost.LogResponse
+	nil,                               // 41: mattermost.Post.PropsEntry
+	nil,                               // 42: mattermost.Action.ContextEntry
 }
 var file_mattermost_mattermost_proto_depIdxs = []int32{
 	2,  // 0: mattermost.Post.attachments:type_name -> mattermost.Attachment
-	39, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
+	41, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
 	3,  // 2: mattermost.Attachment.fields:type_name -> mattermost.AttachmentField
 	4,  // 3: mattermost.Attachment.actions:type_name -> mattermost.Action
-	40, // 4: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
+	42, // 4: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
 	1,  // 5: mattermost.CreatePostRequest.post:type_name -> mattermost.Post
 	1,  // 6: mattermost.UpdatePostRequest.post:type_name -> mattermost.Post
 	1,  // 7: mattermost.ListBotPostsResponse.posts:type_name -> mattermost.Post
 	1,  // 8: mattermost.SendEphemeralPostRequest.post:type_name -> mattermost.Post
-	17, // 9: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
-	27, // 10: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
-	28, // 11: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
-	29, // 12: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
-	0,  // 13: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
-	37, // 14: mattermost.LogRequest.fields:type_name -> mattermost.LogField
-	5,  // 15: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
-	6,  // 16: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
-	7,  // 17: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
-	8,  // 18: mattermost.Mattermost.DeletePost:input_type -> mattermost.DeletePostRequest
-	10, // 19: mattermost.Mattermost.ListBotPosts:input_type -> mattermost.ListBotPostsRequest
-	12, // 20: mattermost.Mattermost.SendEphemeralPost:input_type -> mattermost.SendEphemeralPostRequest
-	14, // 21: mattermost.Mattermost.GetUser:input_type -> mattermost.GetUserRequest
-	16, // 22: mattermost.Mattermost.GetChannel:input_type -> mattermost.GetChannelRequest
-	19, // 23: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
-	21, // 24: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
-	23, // 25: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
-	25, // 26: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
-	30, // 27: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
-	32, // 28: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
-	34, // 29: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
-	36, // 30: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
-	1,  // 31: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
-	1,  // 32: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
-	1,  // 33: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
-	9,  // 34: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
-	11, // 35: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
-	13, // 36: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
-	15, // 37: mattermost.Mattermost.GetUser:output_type -> mattermost.User
-	18, // 38: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
-	20, // 39: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
-	22, // 40: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
-	24, // 41: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
-	26, // 42: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
-	31, // 43: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
-	33, // 44: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
-	35, // 45: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
-	38, // 46: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
-	31, // [31:47] is the sub-list for method output_type
-	15, // [15:31] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 9: mattermost.ListSystemAdminsResponse.users:type_name -> mattermost.User
+	19, // 10: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
+	29, // 11: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
+	30, // 12: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
+	31, // 13: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
+	0,  // 14: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
+	39, // 15: mattermost.LogRequest.fields:type_name -> mattermost.LogField
+	5,  // 16: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
+	6,  // 17: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
+	7,  // 18: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
+	8,  // 19: mattermost.Mattermost.DeletePost:input_type -> mattermost.DeletePostRequest
+	10, // 20: mattermost.Mattermost.ListBotPosts:input_type -> mattermost.ListBotPostsRequest
+	12, // 21: mattermost.Mattermost.SendEphemeralPost:input_type -> mattermost.SendEphemeralPostRequest
+	14, // 22: mattermost.Mattermost.GetUser:input_type -> mattermost.GetUserRequest
+	16, // 23: mattermost.Mattermost.ListSystemAdmins:input_type -> mattermost.ListSystemAdminsRequest
+	18, // 24: mattermost.Mattermost.GetChannel:input_type -> mattermost.GetChannelRequest
+	21, // 25: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
+	23, // 26: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
+	25, // 27: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
+	27, // 28: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
+	32, // 29: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
+	34, // 30: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
+	36, // 31: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
+	38, // 32: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
+	1,  // 33: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
+	1,  // 34: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
+	1,  // 35: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
+	9,  // 36: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
+	11, // 37: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
+	13, // 38: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
+	15, // 39: mattermost.Mattermost.GetUser:output_type -> mattermost.User
+	17, // 40: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
+	20, // 41: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
+	22, // 42: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
+	24, // 43: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
+	26, // 44: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
+	28, // 45: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
+	33, // 46: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
+	35, // 47: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
+	37, // 48: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
+	40, // 49: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
+	33, // [33:50] is the sub-list for method output_type
+	16, // [16:33] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_mattermost_mattermost_proto_init() }
@@ -2814,20 +2903,20 @@ func file_mattermost_mattermost_proto_init() {
 		(*GetUserRequest_Username)(nil),
 		(*GetUserRequest_Email)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[15].OneofWrappers = []any{
+	file_mattermost_mattermost_proto_msgTypes[17].OneofWrappers = []any{
 		(*GetChannelRequest_Id)(nil),
 		(*GetChannelRequest_Name)(nil),
 		(*GetChannelRequest_DirectUserId)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[30].OneofWrappers = []any{}
-	file_mattermost_mattermost_proto_msgTypes[31].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[32].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[33].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mattermost_mattermost_proto_rawDesc), len(file_mattermost_mattermost_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

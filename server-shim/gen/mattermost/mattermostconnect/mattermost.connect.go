@@ -54,6 +54,9 @@ const (
 	MattermostSendEphemeralPostProcedure = "/mattermost.Mattermost/SendEphemeralPost"
 	// MattermostGetUserProcedure is the fully-qualified name of the Mattermost's GetUser RPC.
 	MattermostGetUserProcedure = "/mattermost.Mattermost/GetUser"
+	// MattermostListSystemAdminsProcedure is the fully-qualified name of the Mattermost's
+	// ListSystemAdmins RPC.
+	MattermostListSystemAdminsProcedure = "/mattermost.Mattermost/ListSystemAdmins"
 	// MattermostGetChannelProcedure is the fully-qualified name of the Mattermost's GetChannel RPC.
 	MattermostGetChannelProcedure = "/mattermost.Mattermost/GetChannel"
 	// MattermostGetChannelMemberProcedure is the fully-qualified name of the Mattermost's
@@ -94,6 +97,8 @@ type MattermostClient interface {
 	SendEphemeralPost(context.Context, *connect.Request[mattermost.SendEphemeralPostRequest]) (*connect.Response[mattermost.SendEphemeralPostResponse], error)
 	// A user by id, username (without @) or e-mail address.
 	GetUser(context.Context, *connect.Request[mattermost.GetUserRequest]) (*connect.Response[mattermost.User], error)
+	// The active system admins, at most 100, bots left out.
+	ListSystemAdmins(context.Context, *connect.Request[mattermost.ListSystemAdminsRequest]) (*connect.Response[mattermost.ListSystemAdminsResponse], error)
 	// A channel by id, by team and channel name, or the direct channel between the bot and a user (made if need be).
 	GetChannel(context.Context, *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error)
 	// Whether a user is a member of a channel, and whether as its admin. Not being a member is an answer, not an error.
@@ -167,6 +172,12 @@ func NewMattermostClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(mattermostMethods.ByName("GetUser")),
 			connect.WithClientOptions(opts...),
 		),
+		listSystemAdmins: connect.NewClient[mattermost.ListSystemAdminsRequest, mattermost.ListSystemAdminsResponse](
+			httpClient,
+			baseURL+MattermostListSystemAdminsProcedure,
+			connect.WithSchema(mattermostMethods.ByName("ListSystemAdmins")),
+			connect.WithClientOptions(opts...),
+		),
 		getChannel: connect.NewClient[mattermost.GetChannelRequest, mattermost.Channel](
 			httpClient,
 			baseURL+MattermostGetChannelProcedure,
@@ -233,6 +244,7 @@ type mattermostClient struct {
 	listBotPosts      *connect.Client[mattermost.ListBotPostsRequest, mattermost.ListBotPostsResponse]
 	sendEphemeralPost *connect.Client[mattermost.SendEphemeralPostRequest, mattermost.SendEphemeralPostResponse]
 	getUser           *connect.Client[mattermost.GetUserRequest, mattermost.User]
+	listSystemAdmins  *connect.Client[mattermost.ListSystemAdminsRequest, mattermost.ListSystemAdminsResponse]
 	getChannel        *connect.Client[mattermost.GetChannelRequest, mattermost.Channel]
 	getChannelMember  *connect.Client[mattermost.GetChannelMemberRequest, mattermost.ChannelMember]
 	getTeamMember     *connect.Client[mattermost.GetTeamMemberRequest, mattermost.TeamMember]
@@ -277,6 +289,11 @@ func (c *mattermostClient) SendEphemeralPost(ctx context.Context, req *connect.R
 // GetUser calls mattermost.Mattermost.GetUser.
 func (c *mattermostClient) GetUser(ctx context.Context, req *connect.Request[mattermost.GetUserRequest]) (*connect.Response[mattermost.User], error) {
 	return c.getUser.CallUnary(ctx, req)
+}
+
+// ListSystemAdmins calls mattermost.Mattermost.ListSystemAdmins.
+func (c *mattermostClient) ListSystemAdmins(ctx context.Context, req *connect.Request[mattermost.ListSystemAdminsRequest]) (*connect.Response[mattermost.ListSystemAdminsResponse], error) {
+	return c.listSystemAdmins.CallUnary(ctx, req)
 }
 
 // GetChannel calls mattermost.Mattermost.GetChannel.
@@ -341,6 +358,8 @@ type MattermostHandler interface {
 	SendEphemeralPost(context.Context, *connect.Request[mattermost.SendEphemeralPostRequest]) (*connect.Response[mattermost.SendEphemeralPostResponse], error)
 	// A user by id, username (without @) or e-mail address.
 	GetUser(context.Context, *connect.Request[mattermost.GetUserRequest]) (*connect.Response[mattermost.User], error)
+	// The active system admins, at most 100, bots left out.
+	ListSystemAdmins(context.Context, *connect.Request[mattermost.ListSystemAdminsRequest]) (*connect.Response[mattermost.ListSystemAdminsResponse], error)
 	// A channel by id, by team and channel name, or the direct channel between the bot and a user (made if need be).
 	GetChannel(context.Context, *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error)
 	// Whether a user is a member of a channel, and whether as its admin. Not being a member is an answer, not an error.
@@ -408,6 +427,12 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 		MattermostGetUserProcedure,
 		svc.GetUser,
 		connect.WithSchema(mattermostMethods.ByName("GetUser")),
+		connect.WithHandlerOptions(opts...),
+	)
+	mattermostListSystemAdminsHandler := connect.NewUnaryHandler(
+		MattermostListSystemAdminsProcedure,
+		svc.ListSystemAdmins,
+		connect.WithSchema(mattermostMethods.ByName("ListSystemAdmins")),
 		connect.WithHandlerOptions(opts...),
 	)
 	mattermostGetChannelHandler := connect.NewUnaryHandler(
@@ -480,6 +505,8 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 			mattermostSendEphemeralPostHandler.ServeHTTP(w, r)
 		case MattermostGetUserProcedure:
 			mattermostGetUserHandler.ServeHTTP(w, r)
+		case MattermostListSystemAdminsProcedure:
+			mattermostListSystemAdminsHandler.ServeHTTP(w, r)
 		case MattermostGetChannelProcedure:
 			mattermostGetChannelHandler.ServeHTTP(w, r)
 		case MattermostGetChannelMemberProcedure:
@@ -533,6 +560,10 @@ func (UnimplementedMattermostHandler) SendEphemeralPost(context.Context, *connec
 
 func (UnimplementedMattermostHandler) GetUser(context.Context, *connect.Request[mattermost.GetUserRequest]) (*connect.Response[mattermost.User], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetUser is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) ListSystemAdmins(context.Context, *connect.Request[mattermost.ListSystemAdminsRequest]) (*connect.Response[mattermost.ListSystemAdminsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.ListSystemAdmins is not implemented"))
 }
 
 func (UnimplementedMattermostHandler) GetChannel(context.Context, *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error) {
