@@ -43,11 +43,28 @@ type Stage struct {
 	Requester *mattermost.User
 
 	manifest *repository.Manifest
+	// database is set where it is the stage's own.
 	database *postgres.Cluster
 }
 
 // Set starts PostgreSQL and Mattermost, makes the people and installs the bundle. It says what it does.
-func Set(ctx context.Context, say func(format string, values ...any)) (stage *Stage, err error) {
+func Set(ctx context.Context, say func(format string, values ...any)) (*Stage, error) {
+	say("Starting PostgreSQL")
+	database, err := postgres.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stage, err := SetOn(ctx, database, say)
+	if err != nil {
+		database.Close()
+		return nil, err
+	}
+	stage.database = database
+	return stage, nil
+}
+
+// SetOn is Set with a database server that is there already, and that stays when the stage is closed.
+func SetOn(ctx context.Context, database *postgres.Cluster, say func(format string, values ...any)) (stage *Stage, err error) {
 	bundle, err := repository.Bundle()
 	if err != nil {
 		return nil, err
@@ -63,12 +80,8 @@ func Set(ctx context.Context, say func(format string, values ...any)) (stage *St
 			stage = nil
 		}
 	}()
-	say("Starting PostgreSQL")
-	if stage.database, err = postgres.Start(ctx); err != nil {
-		return stage, err
-	}
 	say("Starting Mattermost")
-	if stage.Mattermost, err = mattermost.Start(ctx, stage.database); err != nil {
+	if stage.Mattermost, err = mattermost.Start(ctx, database); err != nil {
 		return stage, err
 	}
 	say("Making a team and its people")
@@ -221,10 +234,14 @@ func (s *Stage) PostsOf(ctx context.Context, channelID, requestID string) ([]*mo
 func (s *Stage) WaitForPost(ctx context.Context, channelID, requestID string, wanted func(*model.Post) bool) (*model.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	var posts []*model.Post
 	for {
-		posts, err := s.PostsOf(ctx, channelID, requestID)
-		if err == nil && len(posts) == 1 && (wanted == nil || wanted(posts[0])) {
-			return posts[0], nil
+		found, err := s.PostsOf(ctx, channelID, requestID)
+		if err == nil && len(found) == 1 && (wanted == nil || wanted(found[0])) {
+			return found[0], nil
+		}
+		if err == nil {
+			posts = found
 		}
 		select {
 		case <-ctx.Done():
