@@ -52,6 +52,7 @@ func (e *endpoint) call(w http.ResponseWriter, request *http.Request) {
 		}
 	}
 	w.WriteHeader(http.StatusOK)
+	flush(w)
 	trailers, err := forward(w, response)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -125,7 +126,7 @@ func (e *endpoint) isGRPC(response *http.Response) error {
 
 // forward passes the messages of an answer on, each as soon as it is there. It returns the trailers that have still to
 // be sent, or none where they were in the body.
-func forward(w io.Writer, response *http.Response) (http.Header, error) {
+func forward(w http.ResponseWriter, response *http.Response) (http.Header, error) {
 	for {
 		frame, err := grpcweb.ReadFrame(response.Body, largestMessage)
 		if errors.Is(err, io.EOF) {
@@ -140,7 +141,14 @@ func forward(w io.Writer, response *http.Response) (http.Header, error) {
 		if grpcweb.IsTrailerFrame(frame) {
 			return nil, nil
 		}
+		flush(w)
 	}
+}
+
+// flush sends what a writer may hold back.
+func flush(w http.ResponseWriter) {
+	// A writer that cannot flush holds nothing back.
+	_ = http.NewResponseController(w).Flush()
 }
 
 // trailers are what came after the body, or in its place.

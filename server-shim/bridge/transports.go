@@ -16,9 +16,10 @@ import (
 	"golang.org/x/net/http2"
 )
 
+// connectTimeout bounds how long it takes to connect, TLS handshake included. Tests shorten it.
+var connectTimeout = 10 * time.Second
+
 const (
-	// connectTimeout bounds how long it takes to connect, TLS handshake included.
-	connectTimeout = 10 * time.Second
 	// pingAfter is how long nothing may arrive on a connection until it is asked for a sign of life, and pingTimeout how
 	// long that may take. Teleport's servers ask for one themselves after a minute of silence, and take it ill when a
 	// client does so more often than once a minute ("too_many_pings").
@@ -33,7 +34,7 @@ const (
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
 
 // errConnectTimeout says that there was no connection in time.
-var errConnectTimeout = fmt.Errorf("no connection within %s", connectTimeout)
+var errConnectTimeout = errors.New("there was no connection in time")
 
 // protocolError says that the server chose another protocol than HTTP/2.
 type protocolError struct {

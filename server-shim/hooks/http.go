@@ -35,6 +35,14 @@ func (p *Plugin) ServeHTTP(_ *plugin.Context, w http.ResponseWriter, request *ht
 }
 
 func (p *Plugin) route(w http.ResponseWriter, request *http.Request) {
+	if format, ok := auditPaths[request.URL.Path]; ok && request.Method == http.MethodGet {
+		if !p.ready.Load() {
+			refuse(w, http.StatusServiceUnavailable, textRestarting)
+			return
+		}
+		p.audit(w, request, format)
+		return
+	}
 	var handle func(http.ResponseWriter, *http.Request, []byte)
 	switch path := request.URL.Path; {
 	case path == "/click":

@@ -24,6 +24,58 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How the audit trail is written.
+type AuditFormat int32
+
+const (
+	AuditFormat_AUDIT_FORMAT_UNSPECIFIED AuditFormat = 0
+	// Comma-separated values with a header line (RFC 4180).
+	AuditFormat_AUDIT_FORMAT_CSV AuditFormat = 1
+	// One JSON object a line.
+	AuditFormat_AUDIT_FORMAT_JSON_LINES AuditFormat = 2
+)
+
+// Enum value maps for AuditFormat.
+var (
+	AuditFormat_name = map[int32]string{
+		0: "AUDIT_FORMAT_UNSPECIFIED",
+		1: "AUDIT_FORMAT_CSV",
+		2: "AUDIT_FORMAT_JSON_LINES",
+	}
+	AuditFormat_value = map[string]int32{
+		"AUDIT_FORMAT_UNSPECIFIED": 0,
+		"AUDIT_FORMAT_CSV":         1,
+		"AUDIT_FORMAT_JSON_LINES":  2,
+	}
+)
+
+func (x AuditFormat) Enum() *AuditFormat {
+	p := new(AuditFormat)
+	*p = x
+	return p
+}
+
+func (x AuditFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AuditFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_panel_panel_proto_enumTypes[0].Descriptor()
+}
+
+func (AuditFormat) Type() protoreflect.EnumType {
+	return &file_panel_panel_proto_enumTypes[0]
+}
+
+func (x AuditFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AuditFormat.Descriptor instead.
+func (AuditFormat) EnumDescriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+}
+
 // How a check came out.
 type Outcome int32
 
@@ -66,11 +118,11 @@ func (x Outcome) String() string {
 }
 
 func (Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_panel_panel_proto_enumTypes[0].Descriptor()
+	return file_panel_panel_proto_enumTypes[1].Descriptor()
 }
 
 func (Outcome) Type() protoreflect.EnumType {
-	return &file_panel_panel_proto_enumTypes[0]
+	return &file_panel_panel_proto_enumTypes[1]
 }
 
 func (x Outcome) Number() protoreflect.EnumNumber {
@@ -79,7 +131,113 @@ func (x Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Outcome.Descriptor instead.
 func (Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+}
+
+type ExportAuditRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Format        AuditFormat            `protobuf:"varint,1,opt,name=format,proto3,enum=panel.AuditFormat" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportAuditRequest) Reset() {
+	*x = ExportAuditRequest{}
+	mi := &file_panel_panel_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportAuditRequest) ProtoMessage() {}
+
+func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportAuditRequest.ProtoReflect.Descriptor instead.
+func (*ExportAuditRequest) Descriptor() ([]byte, []int) {
 	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ExportAuditRequest) GetFormat() AuditFormat {
+	if x != nil {
+		return x.Format
+	}
+	return AuditFormat_AUDIT_FORMAT_UNSPECIFIED
+}
+
+type ExportAuditResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Content []byte                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	// MIME type.
+	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// A name for the file.
+	FileName      string `protobuf:"bytes,3,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportAuditResponse) Reset() {
+	*x = ExportAuditResponse{}
+	mi := &file_panel_panel_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportAuditResponse) ProtoMessage() {}
+
+func (x *ExportAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportAuditResponse.ProtoReflect.Descriptor instead.
+func (*ExportAuditResponse) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ExportAuditResponse) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *ExportAuditResponse) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *ExportAuditResponse) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
 }
 
 type StatusRequest struct {
@@ -90,7 +248,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_panel_panel_proto_msgTypes[0]
+	mi := &file_panel_panel_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -102,7 +260,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[0]
+	mi := &file_panel_panel_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -115,7 +273,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+	return file_panel_panel_proto_rawDescGZIP(), []int{2}
 }
 
 type StatusResponse struct {
@@ -129,7 +287,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_panel_panel_proto_msgTypes[1]
+	mi := &file_panel_panel_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -141,7 +299,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[1]
+	mi := &file_panel_panel_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -154,7 +312,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+	return file_panel_panel_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StatusResponse) GetChecks() []*Check {
@@ -185,7 +343,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_panel_panel_proto_msgTypes[2]
+	mi := &file_panel_panel_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +355,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[2]
+	mi := &file_panel_panel_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +368,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{2}
+	return file_panel_panel_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Check) GetName() string {
@@ -238,7 +396,13 @@ var File_panel_panel_proto protoreflect.FileDescriptor
 
 const file_panel_panel_proto_rawDesc = "" +
 	"\n" +
-	"\x11panel/panel.proto\x12\x05panel\"\x0f\n" +
+	"\x11panel/panel.proto\x12\x05panel\"@\n" +
+	"\x12ExportAuditRequest\x12*\n" +
+	"\x06format\x18\x01 \x01(\x0e2\x12.panel.AuditFormatR\x06format\"o\n" +
+	"\x13ExportAuditResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1b\n" +
+	"\tfile_name\x18\x03 \x01(\tR\bfileName\"\x0f\n" +
 	"\rStatusRequest\"P\n" +
 	"\x0eStatusResponse\x12$\n" +
 	"\x06checks\x18\x01 \x03(\v2\f.panel.CheckR\x06checks\x12\x18\n" +
@@ -246,16 +410,21 @@ const file_panel_panel_proto_rawDesc = "" +
 	"\x05Check\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12(\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x0e.panel.OutcomeR\aoutcome\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage*p\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage*^\n" +
+	"\vAuditFormat\x12\x1c\n" +
+	"\x18AUDIT_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10AUDIT_FORMAT_CSV\x10\x01\x12\x1b\n" +
+	"\x17AUDIT_FORMAT_JSON_LINES\x10\x02*p\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"OUTCOME_OK\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_WARNING\x10\x02\x12\x12\n" +
 	"\x0eOUTCOME_FAILED\x10\x03\x12\x13\n" +
-	"\x0fOUTCOME_PENDING\x10\x042>\n" +
+	"\x0fOUTCOME_PENDING\x10\x042\x84\x01\n" +
 	"\x05Panel\x125\n" +
-	"\x06Status\x12\x14.panel.StatusRequest\x1a\x15.panel.StatusResponseB\x9f\x01\n" +
+	"\x06Status\x12\x14.panel.StatusRequest\x1a\x15.panel.StatusResponse\x12D\n" +
+	"\vExportAudit\x12\x19.panel.ExportAuditRequest\x1a\x1a.panel.ExportAuditResponseB\x9f\x01\n" +
 	"\tcom.panelB\n" +
 	"PanelProtoP\x01ZRgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel\xa2\x02\x03PXX\xaa\x02\x05Panel\xca\x02\x05Panel\xe2\x02\x11Panel\\GPBMetadata\xea\x02\x05Panelb\x06proto3"
 
@@ -271,24 +440,30 @@ func file_panel_panel_proto_rawDescGZIP() []byte {
 	return file_panel_panel_proto_rawDescData
 }
 
-var file_panel_panel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_panel_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_panel_panel_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_panel_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_panel_panel_proto_goTypes = []any{
-	(Outcome)(0),           // 0: panel.Outcome
-	(*StatusRequest)(nil),  // 1: panel.StatusRequest
-	(*StatusResponse)(nil), // 2: panel.StatusResponse
-	(*Check)(nil),          // 3: panel.Check
+	(AuditFormat)(0),            // 0: panel.AuditFormat
+	(Outcome)(0),                // 1: panel.Outcome
+	(*ExportAuditRequest)(nil),  // 2: panel.ExportAuditRequest
+	(*ExportAuditResponse)(nil), // 3: panel.ExportAuditResponse
+	(*StatusRequest)(nil),       // 4: panel.StatusRequest
+	(*StatusResponse)(nil),      // 5: panel.StatusResponse
+	(*Check)(nil),               // 6: panel.Check
 }
 var file_panel_panel_proto_depIdxs = []int32{
-	3, // 0: panel.StatusResponse.checks:type_name -> panel.Check
-	0, // 1: panel.Check.outcome:type_name -> panel.Outcome
-	1, // 2: panel.Panel.Status:input_type -> panel.StatusRequest
-	2, // 3: panel.Panel.Status:output_type -> panel.StatusResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0, // 0: panel.ExportAuditRequest.format:type_name -> panel.AuditFormat
+	6, // 1: panel.StatusResponse.checks:type_name -> panel.Check
+	1, // 2: panel.Check.outcome:type_name -> panel.Outcome
+	4, // 3: panel.Panel.Status:input_type -> panel.StatusRequest
+	2, // 4: panel.Panel.ExportAudit:input_type -> panel.ExportAuditRequest
+	5, // 5: panel.Panel.Status:output_type -> panel.StatusResponse
+	3, // 6: panel.Panel.ExportAudit:output_type -> panel.ExportAuditResponse
+	5, // [5:7] is the sub-list for method output_type
+	3, // [3:5] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_panel_panel_proto_init() }
@@ -301,8 +476,8 @@ func file_panel_panel_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_panel_panel_proto_rawDesc), len(file_panel_panel_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,8 @@ const (
 const (
 	// PanelStatusProcedure is the fully-qualified name of the Panel's Status RPC.
 	PanelStatusProcedure = "/panel.Panel/Status"
+	// PanelExportAuditProcedure is the fully-qualified name of the Panel's ExportAudit RPC.
+	PanelExportAuditProcedure = "/panel.Panel/ExportAudit"
 )
 
 // PanelClient is a client for the panel.Panel service.
@@ -44,6 +46,8 @@ type PanelClient interface {
 	// The plugin's state in checks, as `/teleport status` shows it. UNAUTHENTICATED without a session,
 	// PERMISSION_DENIED for all but system admins.
 	Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error)
+	// The audit trail, newest entries first, at most 10,000 of them. Refuses like Status.
+	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error)
 }
 
 // NewPanelClient constructs a client for the panel.Panel service. By default, it uses the Connect
@@ -63,12 +67,19 @@ func NewPanelClient(httpClient connect.HTTPClient, baseURL string, opts ...conne
 			connect.WithSchema(panelMethods.ByName("Status")),
 			connect.WithClientOptions(opts...),
 		),
+		exportAudit: connect.NewClient[panel.ExportAuditRequest, panel.ExportAuditResponse](
+			httpClient,
+			baseURL+PanelExportAuditProcedure,
+			connect.WithSchema(panelMethods.ByName("ExportAudit")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // panelClient implements PanelClient.
 type panelClient struct {
-	status *connect.Client[panel.StatusRequest, panel.StatusResponse]
+	status      *connect.Client[panel.StatusRequest, panel.StatusResponse]
+	exportAudit *connect.Client[panel.ExportAuditRequest, panel.ExportAuditResponse]
 }
 
 // Status calls panel.Panel.Status.
@@ -76,11 +87,18 @@ func (c *panelClient) Status(ctx context.Context, req *connect.Request[panel.Sta
 	return c.status.CallUnary(ctx, req)
 }
 
+// ExportAudit calls panel.Panel.ExportAudit.
+func (c *panelClient) ExportAudit(ctx context.Context, req *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error) {
+	return c.exportAudit.CallUnary(ctx, req)
+}
+
 // PanelHandler is an implementation of the panel.Panel service.
 type PanelHandler interface {
 	// The plugin's state in checks, as `/teleport status` shows it. UNAUTHENTICATED without a session,
 	// PERMISSION_DENIED for all but system admins.
 	Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error)
+	// The audit trail, newest entries first, at most 10,000 of them. Refuses like Status.
+	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error)
 }
 
 // NewPanelHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -96,10 +114,18 @@ func NewPanelHandler(svc PanelHandler, opts ...connect.HandlerOption) (string, h
 		connect.WithSchema(panelMethods.ByName("Status")),
 		connect.WithHandlerOptions(opts...),
 	)
+	panelExportAuditHandler := connect.NewUnaryHandler(
+		PanelExportAuditProcedure,
+		svc.ExportAudit,
+		connect.WithSchema(panelMethods.ByName("ExportAudit")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/panel.Panel/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PanelStatusProcedure:
 			panelStatusHandler.ServeHTTP(w, r)
+		case PanelExportAuditProcedure:
+			panelExportAuditHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -111,4 +137,8 @@ type UnimplementedPanelHandler struct{}
 
 func (UnimplementedPanelHandler) Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.Status is not implemented"))
+}
+
+func (UnimplementedPanelHandler) ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.ExportAudit is not implemented"))
 }
