@@ -17,7 +17,15 @@ const mutants = [
   ['write the ledger without comparing', 'ledger.rs',
     'Ok(false) => return Err(LedgerError::Conflict),', 'Ok(false) => {}'],
   ['take a lost answer for a failed write', 'decision.rs',
-    'Err(error) if error.is_uncertain() => Err(Refused::Uncertain(error.to_string())),', 'Err(error) if error.is_uncertain() => { release(app, &way.cluster, id, Vec::new()).await; Err(Refused::Teleport(explain(error))) }'],
+    'Err(error) if error.is_uncertain() => Refused::Uncertain(error.to_string()),', ''],
+  ['decide what is not written down', 'decision.rs',
+    'let begun = audit::begin(app, entry).await.map_err(Refused::NotRecorded)?;', 'let begun = match audit::begin(app, entry).await { Ok(begun) => begun, Err(_) => { let _ = admitted.way.teleport.decide(Decision { request_id: id.clone(), state: wish.state, delegator: format!("mattermost:{}", user.email), reason: String::new(), annotations: BTreeMap::new(), roles: Vec::new() }).await; return Err(Refused::Gone); } };'],
+  ['let a dialog be submitted by anybody', 'decision.rs',
+    'if wish.user_id != submission.user_id {', 'if false {'],
+  ['let a dialog decide without checking again', 'decision.rs',
+    'let request = pending(app, wish, admitted).await?;\n    let (id, user)', 'let request = admitted.way.teleport.get(&wish.request_id).await.ok().flatten().ok_or(Refused::Gone)?;\n    let (id, user)'],
+  ['tell news twice', 'desk.rs',
+    "let stands = maybe && sole(app, cluster, record, posting, Some(&news.key)).await?.is_some();", 'let stands = false;'],
   ['list before the watch stands', 'session.rs',
     'let mut events = way.teleport.watch().await.map_err(explain_here)?;', 'let listed = way.teleport.list().await.map_err(explain_here)?;\n    let mut events = way.teleport.watch().await.map_err(explain_here)?;',
     'let requests = way.teleport.list().await.map_err(explain_here)?;', 'let requests = listed;'],
@@ -42,7 +50,7 @@ const mutants = [
   ['let requesters decide their own', 'policy.rs',
     'if is_requester(user, request) {', 'if false {'],
   ['take the request from the click alone', 'decision.rs',
-    'policy::may_decide(&user, &settings.approvers, &stored.record.request)?;', ''],
+    'policy::may_decide(mattermost, &app.settings(), &user, &channel_id, &stored.record.request).await?;', ''],
   ['let two workers have one request', 'desk.rs',
     'busy.insert(id.clone());', ''],
   ['go on after losing the lead', 'desk.rs',
@@ -89,7 +97,9 @@ for (const [name, file, ...changes] of mutants) {
   );
   writeFileSync(path, source);
   const caught = /seed (\d+) breaks a rule: (.*)/.exec(run.stdout);
-  if (caught) console.log(`caught by seed ${caught[1].padStart(6)}: ${name}  (${caught[2].slice(0, 90)})`);
+  const scene = /scene: (.*) \.\.\. FAILED/.exec(run.stdout);
+  if (scene) console.log(`caught by a scene:    ${name}  (${scene[1]})`);
+  else if (caught) console.log(`caught by seed ${caught[1].padStart(6)}: ${name}  (${caught[2].slice(0, 90)})`);
   else if (/could not compile/.test(run.stderr)) {
     console.error(`mutant "${name}" does not compile:\n${run.stderr.slice(-1_500)}`);
     process.exit(1);

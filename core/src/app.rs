@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::AbortHandle;
 
+use crate::audit::Refusals;
 use crate::bridge::Bridge as _;
 use crate::config::{self, Problem, Settings};
 use crate::decision::Claims;
@@ -55,6 +56,8 @@ pub struct App<W: World> {
     pub(crate) recipients: Recipients,
     /// Decisions that others are making.
     pub(crate) claims: Claims,
+    /// Refused attempts to decide.
+    pub(crate) refusals: Refusals,
     /// Counts the changes of settings and leadership; work of an earlier epoch stops before its next effect.
     pub(crate) epoch: Cell<u64>,
     session: RefCell<Option<AbortHandle>>,
@@ -75,6 +78,7 @@ impl<W: World> App<W> {
             desk: Desk::default(),
             recipients: Recipients::default(),
             claims: Claims::default(),
+            refusals: Refusals::default(),
             epoch: Cell::new(0),
             session: RefCell::new(None),
         })

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use crate::app::App;
-use crate::mattermost::{Mattermost as _, UserBy};
+use crate::audit;
+use crate::mattermost::{HostError, Mattermost as _, UserBy};
 use crate::status;
 use crate::world::World;
 
 /// Shown for `help`, and for what is not known.
 const HELP: &str = "#### /teleport
 - `/teleport status`: whether everything works, and what to do where it does not (system admins)
+- `/teleport audit [number]`: who tried to decide what, and what came of it, newest first (system admins)
 - `/teleport help`: this text
 
 Access requests are approved and denied with the buttons in their posts.";
@@ -24,18 +26,48 @@ pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> Strin
                 let version = app.host.borrow().version.clone();
                 status::in_markdown(&version, &status::checks(app).await)
             }
-            Ok(false) => "Only system admins may see the status: ask one of them.".to_owned(),
-            Err(error) => format!("Mattermost could not be asked who you are: {error}. Try again."),
+            answer => not_an_admin(answer, "see the status"),
+        },
+        Some("audit") => match is_system_admin(app, user_id).await {
+            Ok(true) => audit_trail(app, words.next()).await,
+            answer => not_an_admin(answer, "see the audit trail"),
         },
         Some(other) => format!("There is no `/teleport {}`.\n\n{HELP}", other.replace('`', "'")),
     }
 }
 
+fn not_an_admin(answer: Result<bool, HostError>, what: &str) -> String {
+    match answer {
+        Ok(_) => format!("Only system admins may {what}: ask one of them."),
+        Err(error) => format!("Mattermost could not be asked who you are: {error}. Try again."),
+    }
+}
+
+/// Most entries that one answer shows, and how many it shows unless asked for more.
+const MOST_ENTRIES: usize = 100;
+const USUAL_ENTRIES: usize = 20;
+
+async fn audit_trail<W: World>(app: &App<W>, number: Option<&str>) -> String {
+    let number = match number.map(str::parse::<usize>) {
+        None => USUAL_ENTRIES,
+        Some(Ok(number)) if (1..=MOST_ENTRIES).contains(&number) => number,
+        Some(_) => {
+            return format!("Give a number from 1 to {MOST_ENTRIES}, such as `/teleport audit {USUAL_ENTRIES}`.");
+        }
+    };
+    match audit::newest(app, number).await {
+        Ok(entries) => {
+            let (site, id) = (app.host.borrow().site_url.clone(), app.host.borrow().plugin_id.clone());
+            let path = format!("{}/plugins/{id}", site.trim_end_matches('/'));
+            let table = audit::in_markdown(&entries);
+            format!("{table}\nAll of it: [CSV]({path}/audit.csv), [JSON lines]({path}/audit.jsonl)")
+        }
+        Err(error) => format!("The audit trail cannot be read: {error}. Try again."),
+    }
+}
+
 /// Whether the user is a system admin of Mattermost.
-pub(crate) async fn is_system_admin<W: World>(
-    app: &App<W>,
-    user_id: &str,
-) -> Result<bool, crate::mattermost::HostError> {
+pub(crate) async fn is_system_admin<W: World>(app: &App<W>, user_id: &str) -> Result<bool, HostError> {
     if user_id.is_empty() {
         return Ok(false);
     }

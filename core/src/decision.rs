@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::config::AskReason;
 use crate::desk;
 use crate::ledger;
-use crate::mattermost::{Dialog, DialogElement, HostError, LogLevel, Mattermost, Swap, User, UserBy};
+use crate::mattermost::{Dialog, DialogElement, HostError, Mattermost, Swap, User, UserBy};
 use crate::messages::{self, context};
 use crate::policy;
 use crate::session::{self, Way};
@@ -130,6 +131,12 @@ pub enum Refused {
     /// The dialog is of another person, too old, used up, or was never opened.
     #[error("This dialog is not valid any more, so nothing was changed. Click the button in the post again.")]
     OldDialog,
+    /// It could not be written down, and nothing is decided that is not.
+    #[error("The audit trail cannot be written, so nothing was changed: {0}. Click again in a moment.")]
+    NotRecorded(HostError),
+    /// Teleport was asked, and this came of it.
+    #[error(transparent)]
+    Carried(Box<Refused>),
     /// Nobody knows whether it took effect.
     #[error(
         "Teleport did not answer, so it is not certain whether your decision took effect. The post will show it. Should the request still be pending in half a minute, click again. ({0})"
@@ -180,8 +187,15 @@ pub async fn click<W: World>(app: &Rc<App<W>>, click: Click) -> String {
     match take_click(app, &click).await {
         Ok(text) => text,
         Err(refused) => {
-            let request = click.context.get(context::REQUEST).map_or("", String::as_str);
-            log_refused(app, &click.user_id, request, &refused);
+            let claimed =
+                |name: &str| click.context.get(name).map(|value| messages::clip(value, 64)).unwrap_or_default();
+            let entry = Entry {
+                cluster: claimed(context::CLUSTER),
+                request_id: claimed(context::REQUEST),
+                verdict: verdict(&claimed(context::VERDICT)),
+                ..Entry::new(app.world.now(), &click.user_id, audit::Result::Refused)
+            };
+            note_refused(app, entry, &refused).await;
             refused.to_string()
         }
     }
@@ -192,19 +206,31 @@ pub async fn submit_dialog<W: World>(app: &Rc<App<W>>, submission: Submission) -
     match take_submission(app, &submission).await {
         Ok(answer) => answer,
         Err(refused) => {
-            log_refused(app, &submission.user_id, "", &refused);
+            let entry = Entry::new(app.world.now(), &submission.user_id, audit::Result::Refused);
+            note_refused(app, entry, &refused).await;
             Answer { error: refused.to_string(), ..Default::default() }
         }
     }
 }
 
-fn log_refused<W: World>(app: &App<W>, user_id: &str, request: &str, refused: &Refused) {
-    let cause = refused.to_string();
-    app.log(
-        LogLevel::Info,
-        "A click decided nothing.",
-        &[("user_id", user_id), ("request", request), ("cause", &cause)],
-    );
+fn verdict(text: &str) -> Option<State> {
+    match text {
+        context::APPROVE => Some(State::Approved),
+        context::DENY => Some(State::Denied),
+        _ => None,
+    }
+}
+
+/// Writes down what was refused before Teleport was to decide; what came after that is written down already.
+async fn note_refused<W: World>(app: &App<W>, mut entry: Entry, refused: &Refused) {
+    if matches!(refused, Refused::Carried(_)) {
+        return;
+    }
+    entry.cause = refused.to_string();
+    if let Ok(user) = app.world.mattermost().get_user(UserBy::Id(entry.user_id.clone())).await {
+        (entry.username, entry.email) = (user.username, user.email);
+    }
+    audit::refused(app, entry).await;
 }
 
 async fn take_click<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String, Refused> {
@@ -217,11 +243,7 @@ async fn take_click<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String,
         post_id: click.post_id.clone(),
         cluster: claimed(context::CLUSTER).ok_or(Refused::NotAButton)?.clone(),
         request_id: claimed(context::REQUEST).ok_or(Refused::NotAButton)?.clone(),
-        state: match claimed(context::VERDICT).map(String::as_str) {
-            Some(context::APPROVE) => State::Approved,
-            Some(context::DENY) => State::Denied,
-            _ => return Err(Refused::NotAButton),
-        },
+        state: claimed(context::VERDICT).and_then(|text| verdict(text)).ok_or(Refused::NotAButton)?,
     };
     let admitted = admit(app, &wish).await?;
     let settings = app.settings();
@@ -369,7 +391,13 @@ async fn take_submission<W: World>(app: &Rc<App<W>>, submission: &Submission) ->
     let text = match carry_out(app, &wish, &admitted, details).await {
         Ok(text) => text,
         Err(refused) => {
-            log_refused(app, &wish.user_id, &wish.request_id, &refused);
+            let entry = Entry {
+                cluster: wish.cluster.clone(),
+                request_id: wish.request_id.clone(),
+                verdict: Some(wish.state),
+                ..Entry::new(app.world.now(), &wish.user_id, audit::Result::Refused)
+            };
+            note_refused(app, entry, &refused).await;
             refused.to_string()
         }
     };
@@ -409,7 +437,8 @@ async fn carry_out<W: World>(
 ) -> Result<String, Refused> {
     let claim = claim(app, &wish.cluster, &wish.request_id, &admitted.user).await?;
     let result = submit(app, wish, admitted, details).await;
-    if !matches!(result, Err(Refused::Uncertain(_))) {
+    let uncertain = |refused: &Refused| matches!(refused, Refused::Uncertain(_));
+    if !matches!(&result, Err(Refused::Carried(refused)) if uncertain(refused)) {
         release(app, &wish.cluster, &wish.request_id, claim).await;
     }
     // Whatever came of it, the posts had better say what Teleport says.
@@ -470,7 +499,7 @@ async fn release<W: World>(app: &App<W>, cluster: &str, id: &str, claim: Vec<u8>
     let _ = app.world.mattermost().kv_swap(swap).await;
 }
 
-/// Checks once more with what Teleport says now, and decides.
+/// Checks once more with what Teleport says now, writes down who wants what, and decides.
 async fn submit<W: World>(
     app: &App<W>,
     wish: &Wish,
@@ -478,41 +507,47 @@ async fn submit<W: World>(
     details: Details,
 ) -> Result<String, Refused> {
     let request = pending(app, wish, admitted).await?;
-    let (id, state, user) = (&wish.request_id, wish.state, &admitted.user);
+    let (id, user) = (&wish.request_id, &admitted.user);
     let granted = if details.roles.is_empty() { request.roles.clone() } else { details.roles.clone() };
+    let entry = Entry {
+        username: user.username.clone(),
+        email: user.email.clone(),
+        cluster: wish.cluster.clone(),
+        request_id: id.clone(),
+        requester: request.user.clone(),
+        roles: granted.clone(),
+        verdict: Some(wish.state),
+        reason: details.reason.clone(),
+        ..Entry::new(app.world.now(), &user.id, audit::Result::Begun)
+    };
+    let begun = audit::begin(app, entry).await.map_err(Refused::NotRecorded)?;
     let decision = Decision {
         request_id: id.clone(),
-        state,
+        state: wish.state,
         delegator: format!("mattermost:{}", user.email),
         reason: details.reason,
         annotations: BTreeMap::from([(messages::DECIDER_ANNOTATION.to_owned(), vec![user.username.clone()])]),
         roles: details.roles,
     };
-    let verdict = if state == State::Approved { "approved" } else { "denied" };
-    match admitted.way.teleport.decide(decision).await {
+    let refused = match admitted.way.teleport.decide(decision).await {
         Ok(()) => {
-            app.log(
-                LogLevel::Info,
-                "An access request was decided.",
-                &[
-                    ("request", id),
-                    ("verdict", verdict),
-                    ("user_id", &user.id),
-                    ("username", &user.username),
-                    ("requester", &request.user),
-                ],
-            );
+            audit::complete(app, begun, audit::Result::Decided, String::new()).await;
+            let verdict = if wish.state == State::Approved { "approved" } else { "denied" };
             let what = messages::wish(&AccessRequest { roles: granted, ..request.clone() });
-            Ok(format!("You {verdict} the request of {} for {what}.", messages::code(&request.user)))
+            return Ok(format!("You {verdict} the request of {} for {what}.", messages::code(&request.user)));
         }
-        Err(TeleportError::AlreadyDecided(_)) => Err(match admitted.way.teleport.get(id).await {
+        Err(TeleportError::AlreadyDecided(_)) => match admitted.way.teleport.get(id).await {
             Ok(Some(request)) => Refused::AlreadySettled(settled(&request)),
             _ => Refused::AlreadySettled("decided".to_owned()),
-        }),
-        Err(TeleportError::NotFound(_)) => Err(Refused::Gone),
-        Err(error) if error.is_uncertain() => Err(Refused::Uncertain(error.to_string())),
-        Err(error) => Err(Refused::Teleport(explain(app, error))),
-    }
+        },
+        Err(TeleportError::NotFound(_)) => Refused::Gone,
+        Err(error) if error.is_uncertain() => Refused::Uncertain(error.to_string()),
+        Err(error) => Refused::Teleport(explain(app, error)),
+    };
+    let result =
+        if matches!(refused, Refused::Uncertain(_)) { audit::Result::Uncertain } else { audit::Result::Failed };
+    audit::complete(app, begun, result, refused.to_string()).await;
+    Err(Refused::Carried(Box::new(refused)))
 }
 
 /// What became of a request, in a few words.

@@ -4,6 +4,7 @@
 //! the server that is the wall of the WASM module ([`proto::wall`]); in tests it is a simulated one.
 
 pub mod app;
+pub mod audit;
 pub mod bridge;
 pub mod command;
 pub mod config;

@@ -14,12 +14,13 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Host};
+use crate::audit;
 use crate::bridge::WallBridge;
 use crate::command;
 use crate::decision::{self, Click, Submission};
 use crate::mattermost::WallMattermost;
 use crate::proto::panel::panel_server::{Panel, PanelServer};
-use crate::proto::panel::{StatusRequest, StatusResponse};
+use crate::proto::panel::{AuditFormat, ExportAuditRequest, ExportAuditResponse, StatusRequest, StatusResponse};
 use crate::proto::plugin::plugin_server::{Plugin, PluginServer};
 use crate::proto::plugin::{
     ClickRequest, ClickResponse, CommandRequest, CommandResponse, ConfigureRequest, ConfigureResponse, LeadRequest,
@@ -192,20 +193,52 @@ impl Plugin for Desk {
 #[tonic::async_trait]
 impl Panel for Desk {
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        let user_id =
-            request.metadata().get("mattermost-user-id").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
-        if user_id.is_empty() {
-            return Err(Status::unauthenticated("sign in to Mattermost first"));
-        }
+        let user_id = caller(&request)?;
         self.ask(|core| async move {
-            match command::is_system_admin(&core, &user_id).await {
-                Ok(true) => {}
-                Ok(false) => return Err(Status::permission_denied("only system admins may see the status")),
-                Err(error) => return Err(Status::unavailable(error.to_string())),
-            }
+            only_admins(&core, &user_id, "see the status").await?;
             let version = core.host.borrow().version.clone();
             Ok(StatusResponse { checks: status::checks(&core).await, version })
         })
         .await
+    }
+
+    async fn export_audit(
+        &self,
+        request: Request<ExportAuditRequest>,
+    ) -> Result<Response<ExportAuditResponse>, Status> {
+        let user_id = caller(&request)?;
+        let format = request.into_inner().format();
+        self.ask(move |core| async move {
+            only_admins(&core, &user_id, "see the audit trail").await?;
+            let entries = audit::newest(&core, MOST_EXPORTED)
+                .await
+                .map_err(|error| Status::unavailable(format!("the audit trail cannot be read: {error}")))?;
+            let (content, content_type, file_name) = match format {
+                AuditFormat::JsonLines => (audit::in_json_lines(&entries), "application/jsonl", "teleport-audit.jsonl"),
+                AuditFormat::Csv => (audit::in_csv(&entries), "text/csv; charset=utf-8", "teleport-audit.csv"),
+                AuditFormat::Unspecified => return Err(Status::invalid_argument("say which format")),
+            };
+            let (content_type, file_name) = (content_type.to_owned(), file_name.to_owned());
+            Ok(ExportAuditResponse { content: content.into_bytes(), content_type, file_name })
+        })
+        .await
+    }
+}
+
+/// Most entries of an exported audit trail.
+const MOST_EXPORTED: usize = 10_000;
+
+/// Whose session a call of the browser's came with.
+fn caller<T>(request: &Request<T>) -> Result<String, Status> {
+    let id = request.metadata().get("mattermost-user-id").and_then(|value| value.to_str().ok()).unwrap_or("");
+    if id.is_empty() { Err(Status::unauthenticated("sign in to Mattermost first")) } else { Ok(id.to_owned()) }
+}
+
+/// Fails for all but system admins.
+async fn only_admins(core: &App<Wall>, user_id: &str, what: &str) -> Result<(), Status> {
+    match command::is_system_admin(core, user_id).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Status::permission_denied(format!("only system admins may {what}"))),
+        Err(error) => Err(Status::unavailable(error.to_string())),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use teleport_access_core::audit::{self, Entry};
 use teleport_access_core::ledger::Record;
 use teleport_access_core::mattermost::Post;
 use teleport_access_core::messages::{NEWS_PROP, REQUEST_PROP};
@@ -87,8 +88,26 @@ pub fn at_rest(script: &Script) {
             }
         }
     }
+    let entries = mattermost.kv.iter().filter(|(key, _)| key.starts_with("audit:"));
+    let entries: Vec<Entry> = entries.filter_map(|(_, (value, _))| serde_json::from_slice(value).ok()).collect();
+    for applied in &sim.teleport.borrow().applied {
+        let tells = |entry: &&Entry| {
+            entry.request_id == applied.request_id
+                && entry.verdict == Some(applied.state)
+                && applied.delegator == format!("mattermost:{}", entry.email)
+                && entry.result != audit::Result::Refused
+        };
+        if !entries.iter().any(|entry| tells(&entry)) {
+            sim.violation(format!("the audit trail does not tell of {applied:?}"));
+        }
+    }
+    for entry in entries.iter().filter(|entry| entry.result == audit::Result::Decided) {
+        if !sim.teleport.borrow().applied.iter().any(|applied| applied.request_id == entry.request_id) {
+            sim.violation(format!("the audit trail tells of a decision that never was: {entry:?}"));
+        }
+    }
     for (key, (value, expires)) in &mattermost.kv {
-        if key.starts_with("claim:") || key.starts_with("dialog:") {
+        if ["claim:", "dialog:", "audit:"].iter().any(|prefix| key.starts_with(prefix)) {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
             }
