@@ -13,7 +13,8 @@ import (
 // postsPerPage is the most that Mattermost lists at once.
 const postsPerPage = 200
 
-// CreatePost creates a post as the bot.
+// CreatePost creates a post as the bot. Over REST nobody can post to an archived channel; the Plugin API would do it, and
+// nobody would see the post.
 func (s *Service) CreatePost(
 	_ context.Context, request *connect.Request[pb.CreatePostRequest],
 ) (*connect.Response[pb.Post], error) {
@@ -22,6 +23,13 @@ func (s *Service) CreatePost(
 		return nil, err
 	}
 	asked := request.Msg.GetPost()
+	channel, appErr := s.api.GetChannel(asked.GetChannelId())
+	if err := answered(channel, appErr); err != nil {
+		return nil, err
+	}
+	if channel.DeleteAt != 0 {
+		return nil, invalid("the channel %q is archived: unarchive it, or name another in the plugin's settings", channel.Name)
+	}
 	post := &model.Post{
 		UserId:        bot,
 		ChannelId:     asked.GetChannelId(),
