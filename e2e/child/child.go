@@ -161,6 +161,7 @@ func CleanEnv(home, temp string, more ...string) []string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + temp, "LANG=C.UTF-8",
 		"HTTP_PROXY=http://127.0.0.1:9", "HTTPS_PROXY=http://127.0.0.1:9", "NO_PROXY=127.0.0.1,localhost,::1",
 	}
+	// Of two values the later one counts.
 	return append(env, more...)
 }
 

@@ -132,7 +132,7 @@ func (s *Server) launch(ctx context.Context) error {
 		}
 		process, err := child.Start(ctx, child.Command{
 			Path: s.binary, Args: []string{"server", "--config", s.configPath()}, Dir: s.dir,
-			Env: child.CleanEnv(s.dir, filepath.Join(s.dir, "tmp")), LogPath: s.LogPath(), StopSignal: syscall.SIGTERM, ReadyTimeout: 3 * time.Minute,
+			Env: s.env(), LogPath: s.LogPath(), StopSignal: syscall.SIGTERM, ReadyTimeout: 3 * time.Minute,
 			Ready: func(ctx context.Context) bool {
 				ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 				defer cancel()
@@ -150,6 +150,12 @@ func (s *Server) launch(ctx context.Context) error {
 		}
 		s.address = ""
 	}
+}
+
+// env is the server's environment, which the plugin inherits. Names that cannot exist are looked up, and not asked of
+// the proxy that is not there.
+func (s *Server) env() []string {
+	return child.CleanEnv(s.dir, filepath.Join(s.dir, "tmp"), "NO_PROXY=127.0.0.1,localhost,::1,.invalid")
 }
 
 // LogPath is the file with the server's log, a JSON object a line.

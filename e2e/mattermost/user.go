@@ -85,9 +85,13 @@ func (u *User) ClickAction(ctx context.Context, postID, actionID string) (Reacti
 // Submit fills in a dialog and submits it. The answer holds what is wrong with it, if anything is: then the dialog would
 // stay open.
 func (u *User) Submit(ctx context.Context, channelID string, dialog *model.OpenDialogRequest, values map[string]any) (*model.SubmitDialogResponse, error) {
+	channel, _, err := u.Client.GetChannel(ctx, channelID)
+	if err != nil {
+		return nil, err
+	}
 	u.ears.forget()
 	answer, _, err := u.Client.SubmitInteractiveDialog(ctx, model.SubmitDialogRequest{
-		URL: dialog.URL, CallbackId: dialog.Dialog.CallbackId, State: dialog.Dialog.State, ChannelId: channelID, Submission: values,
+		URL: dialog.URL, CallbackId: dialog.Dialog.CallbackId, State: dialog.Dialog.State, ChannelId: channelID, TeamId: channel.TeamId, Submission: values,
 	})
 	return answer, err
 }

@@ -2,6 +2,8 @@ package suite
 
 import (
 	"crypto/tls"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -90,7 +92,7 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
 			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
 			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
-			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"cut off"}},
 			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
 			{"an identity file that is not there", identity.With("Identity", missing), "Credentials", []string{missing}},
 			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
@@ -116,7 +118,7 @@ func TestServersThatAreNotTeleportAreRecognised(t *testing.T) {
 		page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>hello</html>")) })
 		plain := httptest.NewServer(page)
 		defer plain.Close()
-		secure := httptest.NewTLSServer(page)
+		secure := newTLSServer(page, nil)
 		defer secure.Close()
 		// A server that takes connections and says nothing.
 		silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -133,25 +135,33 @@ func TestServersThatAreNotTeleportAreRecognised(t *testing.T) {
 		}()
 		good := s.settings()
 		s.says(trouble{"a web page without TLS", good.With("TeleportAddress", plain.Listener.Addr().String()), "Teleport", []string{"does not speak TLS"}})
-		s.says(trouble{"a web page with TLS", good.With("TeleportAddress", secure.Listener.Addr().String()), "Teleport", []string{"authority"}})
+		s.says(trouble{"a web page with TLS", good.With("TeleportAddress", secure.Listener.Addr().String()), "Teleport", []string{"another authority"}})
 		s.says(trouble{"a server that says nothing", good.With("TeleportAddress", silent.Addr().String()), "Teleport", []string{"does not answer"}})
 
 		// Mutual TLS of the right cluster, and yet a web page behind it: a proxy that is set up wrongly.
-		pretender := httptest.NewUnstartedServer(page)
 		config := fast.ServerTLS()
-		pretender.TLS = config
-		pretender.EnableHTTP2 = true
-		pretender.StartTLS()
+		pretender := newTLSServer(page, config)
 		defer pretender.Close()
 		s.says(trouble{"a web page in the auth server's place", good.With("TeleportAddress", pretender.Listener.Addr().String()), "Teleport", []string{"not as Teleport"}})
 		config = config.Clone()
 		config.NextProtos = []string{"http/1.1"}
 		old, err := tls.Listen("tcp", "127.0.0.1:0", config)
 		s.must(err)
-		defer old.Close()
-		go func() { _ = http.Serve(old, page) }()
+		silently := &http.Server{Handler: page, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+		defer silently.Close()
+		go func() { _ = silently.Serve(old) }()
 		s.says(trouble{"a server without HTTP/2 in its place", good.With("TeleportAddress", old.Addr().String()), "Teleport", []string{"not Teleport's API"}})
 	})
+}
+
+// newTLSServer serves pages over TLS, with HTTP/2, and says nothing of failed handshakes. Without a configuration it has a
+// certificate of its own.
+func newTLSServer(page http.Handler, config *tls.Config) *httptest.Server {
+	server := httptest.NewUnstartedServer(page)
+	server.TLS, server.EnableHTTP2 = config, true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	return server
 }
 
 func TestOnlySystemAdminsSeeTheStatus(t *testing.T) {
