@@ -135,7 +135,7 @@ func TestServersThatAreNotTeleportAreRecognised(t *testing.T) {
 		}()
 		good := s.settings()
 		s.says(trouble{"a web page without TLS", good.With("TeleportAddress", plain.Listener.Addr().String()), "Teleport", []string{"does not speak TLS"}})
-		s.says(trouble{"a web page with TLS", good.With("TeleportAddress", secure.Listener.Addr().String()), "Teleport", []string{"another authority"}})
+		s.says(trouble{"a web page with TLS", good.With("TeleportAddress", secure.Listener.Addr().String()), "Teleport", []string{"not the auth server"}})
 		s.says(trouble{"a server that says nothing", good.With("TeleportAddress", silent.Addr().String()), "Teleport", []string{"does not answer"}})
 
 		// Mutual TLS of the right cluster, and yet a web page behind it: a proxy that is set up wrongly.
