@@ -202,7 +202,7 @@ Everything stays up until Ctrl-C.
 
   Mattermost   %s
                This server is built from Mattermost's Go module, which has the whole REST API, websocket and plugins, but not
-               the web app: a browser gets an error at /. Mattermost's desktop and mobile apps, and curl, can talk to it.
+               the web app: a browser gets an error at /. The API is all there, see below.
   People       %s (system admin), %s (may decide), %s (may not), %s (asks): the password is %s
   Channel      %s/%s
   Teleport     %s, cluster %s, version %s: auth server %s, proxy %s
