@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How much earlier than its intent a post may seem to be made, where two servers' clocks differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// How long after an unseen answer a call may still take effect. Longer than any call's deadline.
-const LANDING: Duration = Duration::from_secs(60);
+pub(crate) const LANDING: Duration = Duration::from_secs(60);
 /// How long a request that should have expired is left alone before Teleport is asked again.
 const EXPIRY_PAUSE: Duration = Duration::from_secs(30);
 
@@ -50,6 +50,8 @@ pub struct Desk {
     /// The cluster whose requests these are; empty until the desk is opened.
     cluster: RefCell<String>,
     epoch: Cell<u64>,
+    /// Whether the finished records have been read again in this epoch.
+    pub(crate) reread: Cell<bool>,
 }
 
 /// A queue in which everything stands once.
@@ -137,6 +139,7 @@ impl Desk {
     /// Forgets everything but what is in a worker's hands.
     pub(crate) fn clear(&self) {
         self.cases.borrow_mut().clear();
+        self.reread.set(false);
         self.settled.borrow_mut().clear();
         self.due.borrow_mut().clear();
         self.cluster.borrow_mut().clear();
@@ -255,6 +258,27 @@ pub(crate) async fn rescan<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError
         let known = app.desk.cases.borrow().contains_key(&id) || app.desk.settled.borrow().contains_key(&id);
         if !known {
             note(app, &id, News::Ask);
+        }
+    }
+    Ok(())
+}
+
+/// Reads the records again that were finished when the desk was opened: a write of a process that died before that may
+/// have landed since. Once is enough, when such writes have had their time.
+pub(crate) async fn reread<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError> {
+    let cluster = app.desk.cluster.borrow().clone();
+    let mattermost = app.world.mattermost();
+    let ids: Vec<String> = app.desk.settled.borrow().keys().cloned().collect();
+    let cluster = cluster.as_str();
+    let read = stream::iter(ids)
+        .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
+        .buffer_unordered(READERS);
+    let mut read = std::pin::pin!(read);
+    while let Some((stored, id)) = read.next().await {
+        match stored {
+            Ok(Some(stored)) if !stored.record.is_finished() => note(app, &id, News::Ask),
+            Ok(_) | Err(LedgerError::Unreadable { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -641,6 +665,10 @@ async fn show<W: World>(
     let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&plugin_id, cluster, record) };
     if known == Known::Maybe {
         let found = sole(app, cluster, record, posting, None).await?;
+        if found.is_some() && found != posting.post_id {
+            // A copy takes the place of a post that somebody deleted: its thread is another.
+            posting.told.clear();
+        }
         posting.post_id = found.or(posting.post_id.take());
     }
     let Some(post_id) = posting.post_id.clone() else {

@@ -221,6 +221,8 @@ async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Resu
 
     let mut relisted = app.world.now();
     let mut ticked = app.world.now();
+    // Counted in rounds, not by the clock, which may jump.
+    let mut rounds: u32 = 0;
     loop {
         let next = match select(events.next(), app.world.sleep(TICK)).await {
             Either::Left((event, _)) => Some(event),
@@ -236,6 +238,11 @@ async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Resu
         // A clock that was set back must not stop the rounds.
         if now.since(ticked) >= TICK || now < ticked {
             ticked = now;
+            rounds += 1;
+            if TICK * rounds > desk::LANDING && !app.desk.reread.get() {
+                desk::reread(app).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
+                app.desk.reread.set(true);
+            }
             renewed(app, way).await?;
             desk::tick(app);
         }
