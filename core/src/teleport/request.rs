@@ -152,7 +152,8 @@ impl TryFrom<types::AccessRequestV3> for AccessRequest {
             roles: spec.roles,
             state,
             created: moment(spec.created),
-            expires: moment(metadata.expires),
+            // Teleport 18 says so in a field of its own.
+            expires: moment(spec.resource_expiry).or(moment(metadata.expires)),
             access_until,
             reason: spec.request_reason,
             resolve_reason: spec.resolve_reason,
@@ -248,6 +249,20 @@ mod tests {
             request.map(|request| request.thresholds.clone()),
             Ok(vec![Threshold { name: String::new(), approve: 1, deny: 1 }])
         );
+    }
+
+    #[test]
+    fn the_expiry_is_found_where_each_version_keeps_it() {
+        let timestamp = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let mut wire = wire();
+        if let Some(metadata) = &mut wire.metadata {
+            metadata.expires = timestamp(10);
+        }
+        assert_eq!(AccessRequest::try_from(wire.clone()).map(|request| request.expires), Ok(Some(Time(10_000))));
+        if let Some(spec) = &mut wire.spec {
+            spec.resource_expiry = timestamp(20);
+        }
+        assert_eq!(AccessRequest::try_from(wire).map(|request| request.expires), Ok(Some(Time(20_000))));
     }
 
     #[test]
