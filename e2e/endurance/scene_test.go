@@ -106,7 +106,7 @@ func (s *scene) explain() {
 	s.Logf("the status in the end (%v):\n%s", err, status)
 	log := ""
 	for line := range strings.Lines(child.Tail(s.set.Mattermost.LogPath(), 1<<20)) {
-		if strings.Contains(line, s.set.PluginID) && !strings.Contains(line, `"debug"`) {
+		if strings.Contains(line, `"plugin_id":"`+s.set.PluginID) && !strings.Contains(line, `"level":"debug"`) {
 			log += line
 		}
 	}
