@@ -90,9 +90,9 @@ func (b *Bridge) InspectCredentials(
 
 // ReadFile reads a file.
 func (b *Bridge) ReadFile(
-	_ context.Context, request *connect.Request[pb.ReadFileRequest],
+	ctx context.Context, request *connect.Request[pb.ReadFileRequest],
 ) (*connect.Response[pb.ReadFileResponse], error) {
-	content, err := readFile(request.Msg.GetPath())
+	content, err := inTime(ctx, func() ([]byte, error) { return readFile(request.Msg.GetPath()) })
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,14 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"connectrpc.com/connect"
 )
@@ -40,6 +42,30 @@ func readFile(path string) ([]byte, error) {
 		return nil, refused(connect.CodeInvalidArgument, "%s is larger than 1 MiB", path)
 	}
 	return content, nil
+}
+
+// fileTimeout bounds how long a file may take: one on a network that is gone takes for ever.
+const fileTimeout = 10 * time.Second
+
+// inTime waits for read, but no longer than a file may take, and no longer than ctx.
+func inTime(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
+	type result struct {
+		content []byte
+		err     error
+	}
+	results := make(chan result, 1)
+	go func() {
+		content, err := read()
+		results <- result{content, err}
+	}()
+	select {
+	case r := <-results:
+		return r.content, r.err
+	case <-ctx.Done():
+		return nil, refused(connect.CodeUnavailable, "the file system does not answer")
+	}
 }
 
 func fileError(path string, err error) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -76,5 +77,19 @@ func TestAFileThatMayNotBeReadIsSaidToBe(t *testing.T) {
 	}
 	if _, err := readFile(path); connect.CodeOf(err) != connect.CodePermissionDenied {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFileThatTakesForEverIsGivenUp(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	never := make(chan struct{})
+	defer close(never)
+	content, err := inTime(ctx, func() ([]byte, error) {
+		<-never
+		return []byte("late"), nil
+	})
+	if content != nil || connect.CodeOf(err) != connect.CodeUnavailable {
+		t.Errorf("got %q, %v", content, err)
 	}
 }

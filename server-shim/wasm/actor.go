@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -236,7 +237,7 @@ func (a *Actor) live(engine *engine) error {
 	if engine.interpreted {
 		notes = append(notes, InterpretedNote)
 	}
-	a.config.Started(i, notes)
+	a.tell(i, notes)
 	select {
 	case <-i.dead:
 	default:
@@ -246,6 +247,18 @@ func (a *Actor) live(engine *engine) error {
 	}
 	a.leave(i)
 	return i.cause
+}
+
+// tell has a new instance told what it must know. Where that fails altogether, the instance is given up.
+func (a *Actor) tell(i *instance, notes []string) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			a.config.Log.LogError("Telling the core what it must know failed.",
+				"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			i.Restart()
+		}
+	}()
+	a.config.Started(i, notes)
 }
 
 // leave waits a little for the handlers of an instance that is no more: they have been told, but some calls of

@@ -517,6 +517,28 @@ func TestNobodyCallsACoreThatHasNotBeenToldWhatItMustKnow(t *testing.T) {
 	}
 }
 
+func TestAPanicWhileACoreIsToldWhatItMustKnowGivesThatCoreUp(t *testing.T) {
+	var mu sync.Mutex
+	var started int
+	actor, log := start(t, Config{
+		Path:  relay(t, "host").file(t),
+		Serve: serving(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "here") }),
+		Started: func(Core, []string) {
+			mu.Lock()
+			defer mu.Unlock()
+			if started++; started < 3 {
+				panic("on purpose")
+			}
+		},
+	})
+	if _, content := answer(t, actor, ""); content != "here" {
+		t.Errorf("got %q", content)
+	}
+	if lines := log.with("on purpose"); len(lines) != 2 {
+		t.Errorf("the log says %v", lines)
+	}
+}
+
 func TestACoreCanBeGivenUp(t *testing.T) {
 	cores := make(chan Core, 2)
 	actor, _ := start(t, Config{
