@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,8 +108,7 @@ func (a *authority) client(trust *authority, change func(*x509.Certificate)) *pb
 	if change != nil {
 		change(template)
 	}
-	// As `tctl auth sign` writes it.
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := clientKey()
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -118,6 +118,9 @@ func (a *authority) client(trust *authority, change func(*x509.Certificate)) *pb
 		CertificateAuthorities: trust.pem(),
 	}
 }
+
+// clientKey is of the kind that `tctl auth sign` writes. One will do for nearly all tests: making it is slow.
+var clientKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func expired(template *x509.Certificate) {
 	template.NotBefore, template.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"slices"
@@ -19,7 +20,11 @@ func TestCredentialsAreReadWithoutConnecting(t *testing.T) {
 	root := newAuthority(t, pkix.Name{CommonName: "tp.example", Organization: []string{"tp.example"}})
 	leaf := newAuthority(t, pkix.Name{CommonName: "leaf.example"})
 	good := root.client(root, nil)
-	other := root.client(root, nil)
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherKey := pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(other))
 	half := func(text string) string { return text[:len(text)/2] }
 	pkcs8 := func() *pb.Credentials {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
@@ -73,7 +78,7 @@ func TestCredentialsAreReadWithoutConnecting(t *testing.T) {
 		"a key with a passphrase": {with(func(c *pb.Credentials) {
 			c.PrivateKey = pemOf("ENCRYPTED PRIVATE KEY", []byte("secret"))
 		}), key, "access-plugin", []string{"tp.example"}},
-		"another key":         {with(func(c *pb.Credentials) { c.PrivateKey = other.PrivateKey }), mismatch, "access-plugin", []string{"tp.example"}},
+		"another key":         {with(func(c *pb.Credentials) { c.PrivateKey = otherKey }), mismatch, "access-plugin", []string{"tp.example"}},
 		"no authorities":      {with(func(c *pb.Credentials) { c.CertificateAuthorities = "" }), authorities, "access-plugin", nil},
 		"garbage authorities": {with(func(c *pb.Credentials) { c.CertificateAuthorities += pemOf("CERTIFICATE", nil) }), authorities, "access-plugin", nil},
 	} {

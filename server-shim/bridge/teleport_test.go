@@ -30,7 +30,7 @@ import (
 const soon = 20 * time.Second
 
 func TestMain(m *testing.M) {
-	connectTimeout = 2 * time.Second
+	connectTimeout = 4 * time.Second
 	os.Exit(m.Run())
 }
 

@@ -328,20 +328,23 @@ func TestALostCoreIsMadeAgain(t *testing.T) {
 		[]byte{opEqual, opIf, noResult, opUnreachable, opEnd}))
 	outside := join(number(2), number(-256), number(4096), call(begin))
 	for name, test := range map[string]struct {
-		module module
-		says   string
+		module  module
+		says    string
+		timeout time.Duration
 	}{
-		"after a trap":                   {failing([]byte{opUnreachable}), "unreachable"},
-		"after a call without end":       {failing(spin), "took longer than"},
-		"at the end of its memory":       {failing(eat), "unreachable"},
-		"after naming memory it has not": {failing(outside), "outside of its memory"},
-		"with a buffer it does not have": {module{code: map[string][]byte{"wall_alloc": number(-8)}}, "outside of the module's memory"},
+		"after a trap":                   {failing([]byte{opUnreachable}), "unreachable", 0},
+		"after a call without end":       {failing(spin), "took longer than", 500 * time.Millisecond},
+		"at the end of its memory":       {failing(eat), "unreachable", 0},
+		"after naming memory it has not": {failing(outside), "outside of its memory", 0},
+		"with a buffer it does not have": {
+			module{code: map[string][]byte{"wall_alloc": number(-8)}}, "outside of the module's memory", 0,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			var started int
 			actor, log := start(t, Config{
-				Path: test.module.file(t), CallTimeout: 500 * time.Millisecond, MemoryPages: 64,
+				Path: test.module.file(t), CallTimeout: test.timeout, MemoryPages: 64,
 				Started: func(Core, []string) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -683,4 +686,25 @@ func TestTrailersThatACoreCannotSendFollowTheFormat(t *testing.T) {
 	if got := string(frame[5:]); got != want {
 		t.Errorf("the frame says %q", got)
 	}
+}
+
+// BenchmarkPieces measures what a piece of a body costs on its way through the core and back.
+func BenchmarkPieces(b *testing.B) {
+	piece := bytes.Repeat([]byte("x"), 100)
+	actor, _ := start(b, Config{Path: relay(b, "host").file(b), Serve: serving(func(w http.ResponseWriter, r *http.Request) {
+		for range b.N {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})})
+	response, err := post(b, context.Background(), actor, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(piece)))
+	if n, err := io.Copy(io.Discard, response.Body); n != int64(b.N*len(piece)) || err != nil {
+		b.Errorf("%d bytes, %v", n, err)
+	}
+	_ = response.Body.Close()
 }

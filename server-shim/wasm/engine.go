@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
@@ -64,7 +66,7 @@ func buildEngine(ctx context.Context, config Config, code []byte, kind wazero.Ru
 			return err
 		}
 		var err error
-		e.compiled, err = e.runtime.CompileModule(ctx, code)
+		e.compiled, err = e.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), code)
 		return err
 	}()
 	if err != nil {
@@ -103,10 +105,10 @@ func canCompile(ctx context.Context) (can bool) {
 			can = false
 		}
 	}()
-	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())
-	defer func() { _ = runtime.Close(ctx) }()
+	trial := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())
+	defer func() { _ = trial.Close(ctx) }()
 	// A module with one function that returns nothing.
-	_, err := runtime.CompileModule(ctx, []byte{
+	_, err := trial.CompileModule(ctx, []byte{
 		0, 'a', 's', 'm', 1, 0, 0, 0,
 		1, 4, 1, 0x60, 0, 0, // types: () -> ()
 		3, 2, 1, 0, // functions: one of that type
