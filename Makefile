@@ -16,6 +16,7 @@ SHIM_SOURCES := server-shim/go.mod server-shim/go.sum $(shell find server-shim -
 BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
 HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
 
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEEDS ?= 20000
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
@@ -46,7 +47,7 @@ core: $(CORE) ## Builds the core's WASM module.
 $(CORE): $(CORE_SOURCES) | tools
 	$(call say,Building the core)
 	@cargo build --release --locked --target wasm32-wasip1 --package teleport-access-core
-	@mkdir -p build && cp target/wasm32-wasip1/release/teleport_access_core.wasm $(CORE)
+	@mkdir -p build && cp $(TARGET)/wasm32-wasip1/release/teleport_access_core.wasm $(CORE)
 
 server-shim/dist/plugin-%: $(SHIM_SOURCES)
 	$(call say,Building the shim for $*)
