@@ -238,13 +238,12 @@ func (a *Actor) live(engine *engine) error {
 		notes = append(notes, InterpretedNote)
 	}
 	a.tell(i, notes)
-	select {
-	case <-i.dead:
-	default:
+	// One that was given up already is nobody's any more.
+	if i.ctx.Err() == nil {
 		a.publish(i)
-		<-i.dead
-		a.publish(nil)
 	}
+	<-i.dead
+	a.publish(nil)
 	a.leave(i)
 	return i.cause
 }
