@@ -130,10 +130,13 @@ impl<W: World> App<W> {
         }));
     }
 
-    /// The way to Teleport, waited for while it is being made; none where there is none.
+    /// The way to Teleport, waited for while it is being made; none where there is none. A connection may outlive the
+    /// credentials it was made with; it is not used for decisions then, as the status says.
     pub(crate) async fn way(&self) -> Option<Rc<Way<W>>> {
+        let good =
+            |way: &Rc<Way<W>>| way.credentials.as_ref().is_none_or(|usable| usable.expired(self.world.now()).is_none());
         for _ in 0..WAY_TRIES {
-            let way = self.way.borrow().clone();
+            let way = self.way.borrow().clone().filter(good);
             if way.is_some() || *self.link.borrow() != Link::Connecting {
                 return way;
             }
