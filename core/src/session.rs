@@ -322,7 +322,7 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
             F::Refused => at(
                 Place::Connection,
                 format!(
-                    "Nobody listens at {address}. Check host and port: a proxy usually listens on 443 or 3080, an auth server on 3025."
+                    "Nobody listens at {address} ({detail}). Check host and port: a proxy usually listens on 443 or 3080, an auth server on 3025."
                 ),
             ),
             F::Unreachable => at(

@@ -8,8 +8,11 @@ use crate::script::Script;
 use crate::sim::{DAWN, Sim};
 use crate::{invariants, teleport};
 
-/// A scene's name, and what it does; it tells what went wrong.
-pub const SCENES: &[(&str, fn() -> Vec<String>)] = &[
+/// Plays a scene and tells what went wrong.
+type Scene = fn() -> Vec<String>;
+
+/// The scenes by their names.
+pub const SCENES: &[(&str, Scene)] = &[
     ("a request filed while the plugin was down is posted", filed_while_down),
     ("a failed post is made later", failed_post),
     ("an expiry is shown although Teleport never says so", silent_expiry),
