@@ -64,6 +64,13 @@ func (i *instance) exchange(request *http.Request) (*http.Response, error) {
 		ex.fail(&LostError{Cause: i.cause})
 	}
 	if answer == nil {
+		// What came before the end counts: the answer may even be complete.
+		select {
+		case answer = <-ex.head:
+		default:
+		}
+	}
+	if answer == nil {
 		stop()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
