@@ -77,12 +77,6 @@ pub fn news(record: &Record) -> Vec<News> {
         .reviews
         .iter()
         .map(|review| {
-            let verdict = match review.state {
-                State::Approved => "✅",
-                State::Denied => "❌",
-                State::Promoted => "⤴️",
-                State::Pending => "💬",
-            };
             let verb = match review.state {
                 State::Approved => "approved",
                 State::Denied => "denied",
@@ -91,7 +85,7 @@ pub fn news(record: &Record) -> Vec<News> {
             };
             News {
                 key: format!("review:{}", review.author),
-                text: with_quote(format!("{verdict} {} {verb}", code(&review.author)), &review.reason),
+                text: with_quote(format!("{} {} {verb}", sign(review.state), code(&review.author)), &review.reason),
             }
         })
         .collect();
@@ -147,6 +141,16 @@ fn status(outcome: Outcome) -> &'static str {
         Outcome::Promoted => "⤴️ Promoted to an access list",
         Outcome::Expired => "⌛ Expired",
         Outcome::Deleted => "🗑️ Deleted",
+    }
+}
+
+/// A sign for a reviewer's verdict.
+fn sign(verdict: State) -> &'static str {
+    match verdict {
+        State::Approved => "✅",
+        State::Denied => "❌",
+        State::Promoted => "⤴️",
+        State::Pending => "💬",
     }
 }
 
@@ -302,18 +306,12 @@ fn reviews(request: &AccessRequest) -> String {
         .reviews
         .iter()
         .map(|review| {
-            let verdict = match review.state {
-                State::Approved => "✅",
-                State::Denied => "❌",
-                State::Promoted => "⤴️",
-                State::Pending => "💬",
-            };
             let reason = if review.reason.is_empty() {
                 String::new()
             } else {
                 format!(": {}", harmless(&one_line(&review.reason)))
             };
-            format!("{verdict} {}{reason}", code(&review.author))
+            format!("{} {}{reason}", sign(review.state), code(&review.author))
         })
         .collect();
     lines(&reviews)

@@ -116,6 +116,9 @@ async fn recipients<W: World>(app: &App<W>) -> Check {
 }
 
 fn posts<W: World>(app: &App<W>) -> Check {
+    if !app.leader.get() {
+        return check("Posts", Outcome::Ok, "written by the node that watches");
+    }
     let undelivered = app.desk.undelivered();
     if undelivered.is_empty() {
         return check("Posts", Outcome::Ok, "all up to date");
