@@ -126,7 +126,7 @@ test-shim: $(CORE) ## Tests the shim with the real core.
 .PHONY: e2e
 e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost server with a real Teleport, and with the double.
 	$(call say,Testing on real servers)
-	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -p 1 -timeout 40m -v ./... 2>&1 | scripts/brief.sh
+	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
 
 .PHONY: postgresql
 postgresql:
