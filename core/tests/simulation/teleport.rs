@@ -8,7 +8,7 @@ use teleport_access_core::time::Time;
 use crate::servers::Watcher;
 use crate::sim::Sim;
 
-/// Sends an event to one watcher, in order, after a while.
+/// Sends an event to one watcher, in order, after a while, now and then twice.
 pub fn send(sim: &Sim, watcher: &mut Watcher, event: Event) {
     if watcher.stalled {
         return;
@@ -16,8 +16,11 @@ pub fn send(sim: &Sim, watcher: &mut Watcher, event: Event) {
     let arrives = (sim.now() + sim.random(|rng| rng.i64(0..200))).max(watcher.last);
     watcher.last = arrives;
     let events = watcher.events.clone();
+    let times = if sim.random(|rng| rng.u8(0..50)) == 0 { 2 } else { 1 };
     sim.later(arrives - sim.now(), move || {
-        let _ = events.unbounded_send(Ok(event));
+        for _ in 0..times {
+            let _ = events.unbounded_send(Ok(event.clone()));
+        }
     });
 }
 
