@@ -19,7 +19,7 @@ use teleport_access_core::teleport::{
 use teleport_access_core::time::Time;
 use teleport_access_core::world::World;
 
-use crate::servers::{Applied, Watcher};
+use crate::servers::{Applied, Opened, Watcher};
 use crate::sim::{HOST_TIMEOUT, Sim, TELEPORT_TIMEOUT};
 
 /// One node's view of the world.
@@ -170,10 +170,11 @@ impl Mattermost for SimMattermost {
     }
 
     async fn open_dialog(&self, trigger_id: &str, _: String, dialog: Dialog) -> Result<(), HostError> {
-        let user = trigger_id.to_owned();
+        let (user, request) = trigger_id.split_once('|').unwrap_or_default();
+        let opened = Opened { user: user.to_owned(), request: request.to_owned(), dialog };
         self.call("open_dialog", move |sim| {
-            sim.note(|| format!("{user} sees the dialog {}", dialog.title));
-            sim.mattermost.borrow_mut().dialogs.push((user, dialog));
+            sim.note(|| format!("{} sees the dialog {}", opened.user, opened.dialog.title));
+            sim.mattermost.borrow_mut().dialogs.push(opened);
             Ok(())
         })
         .await

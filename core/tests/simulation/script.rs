@@ -14,6 +14,7 @@ use teleport_access_core::teleport::State;
 
 use crate::invariants;
 use crate::ports::{NodeWorld, SimBridge, SimMattermost};
+use crate::servers::Opened;
 use crate::sim::{DAWN, Faults, Sim};
 use crate::teleport;
 
@@ -187,7 +188,7 @@ impl Script {
         let verdict = if approve { "approve" } else { "deny" };
         let click = Click {
             user_id: user.to_owned(),
-            trigger_id: user.to_owned(),
+            trigger_id: format!("{user}|{request}"),
             post_id: post.id.clone(),
             context: BTreeMap::from([
                 ("request".to_owned(), request.clone()),
@@ -200,7 +201,8 @@ impl Script {
         for _ in 0..times {
             let node = self.sim.random(|rng| rng.usize(0..self.nodes.len()));
             let Some(at) = &self.nodes[node] else { continue };
-            if matches!(user, "alice" | "bob") && !forged {
+            // A click that is asked for a reason decides nothing by itself: the submission does.
+            if matches!(user, "alice" | "bob") && !forged && !self.asks(approve) {
                 let state = if approve { State::Approved } else { State::Denied };
                 self.allowed.insert((request.clone(), state, format!("mattermost:{user}@example.com")));
             }
@@ -234,10 +236,14 @@ impl Script {
             let count = server.dialogs.len();
             (count > 0).then(|| server.dialogs[sim.random(|rng| rng.usize(0..count))].clone())
         };
-        let Some((opened_at, dialog)) = dialog else { return };
+        let Some(Opened { user: opener, request, dialog }) = dialog else { return };
         let (by, cancelled, made_up) = sim.random(|rng| (rng.u8(0..4), rng.u8(0..8) == 0, rng.u8(0..10) == 0));
-        let user = if by == 0 { "mallory".to_owned() } else { opened_at };
+        let user = if by == 0 { "mallory".to_owned() } else { opener.clone() };
         let state = if made_up { "0123456789abcdef0123456789abcdef".to_owned() } else { dialog.state };
+        if user == opener && !cancelled && !made_up {
+            let verdict = if dialog.title.starts_with("Approve") { State::Approved } else { State::Denied };
+            self.allowed.insert((request, verdict, format!("mattermost:{user}@example.com")));
+        }
         let submission = Submission {
             user_id: user.clone(),
             state,

@@ -6,6 +6,16 @@ use futures::channel::mpsc;
 use teleport_access_core::mattermost::{Dialog, Membership, Post, User};
 use teleport_access_core::teleport::{AccessRequest, Event, State, TeleportError};
 
+/// A dialog that was opened.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// At whom.
+    pub user: String,
+    /// The request whose button they clicked.
+    pub request: String,
+    pub dialog: Dialog,
+}
+
 /// Mattermost.
 #[derive(Default)]
 pub struct MattermostServer {
@@ -16,8 +26,8 @@ pub struct MattermostServer {
     pub pending_ids: HashMap<(usize, String), (String, i64)>,
     pub archived: bool,
     pub users: HashMap<String, User>,
-    /// Dialogs that were opened, and at whom.
-    pub dialogs: Vec<(String, Dialog)>,
+    /// Dialogs that were opened.
+    pub dialogs: Vec<Opened>,
     /// By channel, team or `group:name`, and user.
     pub memberships: HashMap<(String, String), Membership>,
     next: u64,
