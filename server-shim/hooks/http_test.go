@@ -209,3 +209,31 @@ func TestAPanicOfThePluginAPIIsAnErrorToTheCore(t *testing.T) {
 		t.Errorf("the log says %v", s.logged(""))
 	}
 }
+
+func TestTheAuditTrailIsAFileForSystemAdminsOnly(t *testing.T) {
+	p := activate(t, newServer(t))
+	// An attempt to write down.
+	request(t, p, "POST", "/click", `{"post_id":"p","context":{"request":"r","cluster":"c","verdict":"approve"}}`, member)
+	for name, test := range map[string]struct {
+		user   string
+		path   string
+		status int
+		says   string
+	}{
+		"an admin reads CSV":        {admin, "/audit.csv", 200, "refused,approved,"},
+		"an admin reads JSON lines": {admin, "/audit.jsonl", 200, `"result":"refused"`},
+		"a member":                  {member, "/audit.csv", 403, "only system admins"},
+		"nobody":                    {"", "/audit.csv", 401, "sign in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := request(t, p, "GET", test.path, "", test.user)
+			if response.Code != test.status || !strings.Contains(response.Body.String(), test.says) {
+				t.Errorf("the answer is %d %q", response.Code, response.Body)
+			}
+			attached := strings.Contains(response.Header().Get("Content-Disposition"), "attachment")
+			if attached != (test.status == 200) {
+				t.Errorf("as a file: %v, with status %d", attached, response.Code)
+			}
+		})
+	}
+}
