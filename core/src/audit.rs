@@ -12,7 +12,7 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::mattermost::{HostError, LogLevel, Mattermost, Swap};
+use crate::mattermost::{self, HostError, LogLevel, Mattermost, Swap};
 use crate::messages::code;
 use crate::teleport::State;
 use crate::time::Time;
@@ -105,6 +105,13 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// The verdict as a word; empty where none was said.
+    fn verdict_name(&self) -> String {
+        self.verdict.map(|verdict| format!("{verdict:?}").to_lowercase()).unwrap_or_default()
+    }
+}
+
 /// How long entries are kept.
 const RETENTION_SECONDS: i64 = 365 * 86_400;
 /// Refused attempts of one user that are kept within an hour; further ones are only in the log.
@@ -113,8 +120,6 @@ const REFUSED_AN_HOUR: u32 = 60;
 const HOUR: i64 = 3_600_000;
 /// Users whose refused attempts are counted at once.
 const MOST_COUNTED: usize = 10_000;
-/// Keys a page of the store's listing.
-const PAGE: i32 = 1_000;
 /// Entries read at once.
 const READERS: usize = 8;
 const PREFIX: &str = "audit:";
@@ -148,7 +153,7 @@ pub(crate) struct Begun {
 }
 
 fn log<W: World>(app: &App<W>, entry: &Entry) {
-    let verdict = entry.verdict.map(|verdict| format!("{verdict:?}").to_lowercase()).unwrap_or_default();
+    let verdict = entry.verdict_name();
     app.log(
         LogLevel::Info,
         "Attempt to decide an access request.",
@@ -221,18 +226,12 @@ pub(crate) async fn refused<W: World>(app: &App<W>, entry: Entry) {
 /// The newest entries, newest first.
 pub(crate) async fn newest<W: World>(app: &App<W>, most: usize) -> core::result::Result<Vec<Entry>, HostError> {
     let mattermost = app.world.mattermost();
-    let mut keys = Vec::new();
-    for page in 0.. {
-        let found = mattermost.kv_list(page, PAGE).await?;
-        let last = found.len() < PAGE as usize;
-        keys.extend(found.into_iter().filter(|key| key.starts_with(PREFIX)));
-        if last {
-            break;
-        }
-    }
+    let mut keys = mattermost::keys_after(mattermost, PREFIX).await?;
     keys.sort_unstable_by(|one, other| other.cmp(one));
     keys.truncate(most);
-    let read = stream::iter(keys).map(|key| async move { mattermost.kv_get(&key).await }).buffered(READERS);
+    let read = stream::iter(keys)
+        .map(|key| async move { mattermost.kv_get(&format!("{PREFIX}{key}")).await })
+        .buffered(READERS);
     let mut read = std::pin::pin!(read);
     let mut entries = Vec::new();
     while let Some(raw) = read.next().await {
@@ -260,7 +259,7 @@ pub fn in_markdown(entries: &[Entry]) -> String {
             entry.time,
             cell(who),
             cell(&entry.requester),
-            entry.verdict.map(|verdict| format!("{verdict:?}").to_lowercase()).unwrap_or_default(),
+            entry.verdict_name(),
             entry.result.name(),
         );
     }
@@ -288,7 +287,7 @@ pub fn in_csv(entries: &[Entry]) -> String {
             entry.time.0.to_string(),
             entry.time.to_string(),
             entry.result.name().to_owned(),
-            entry.verdict.map(|verdict| format!("{verdict:?}").to_lowercase()).unwrap_or_default(),
+            entry.verdict_name(),
             entry.username.clone(),
             entry.email.clone(),
             entry.user_id.clone(),

@@ -14,7 +14,7 @@ use futures::stream;
 
 use crate::app::App;
 use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
-use crate::mattermost::{HostError, LogLevel, Mattermost as _, Post};
+use crate::mattermost::{HostError, LogLevel, Mattermost, Post};
 use crate::messages;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
@@ -689,11 +689,8 @@ async fn show<W: World>(
         Ok(_) => posting.shown = record.revision,
         Err(error @ HostError::Unavailable(_)) => return Err(error),
         // Somebody may have deleted the post: then it is let be.
-        Err(error) => match mattermost.get_post(&post_id).await {
-            Ok(found) if found.delete_at == 0 => return Err(error),
-            Ok(_) | Err(HostError::NotFound(_)) => posting.gone = true,
-            Err(unknown) => return Err(unknown),
-        },
+        Err(error) if !is_deleted(mattermost, &post_id).await? => return Err(error),
+        Err(_) => posting.gone = true,
     }
     Ok(())
 }
@@ -725,15 +722,12 @@ async fn tell<W: World>(
                 Ok(_) => {}
                 Err(error @ HostError::Unavailable(_)) => return Err(error),
                 // The post may have been deleted since, and its thread with it.
-                Err(error) => match app.world.mattermost().get_post(&root_id).await {
-                    Ok(found) if found.delete_at == 0 => return Err(error),
-                    Ok(_) | Err(HostError::NotFound(_)) => {
-                        posting.gone = true;
-                        posting.telling.clear();
-                        return Ok(());
-                    }
-                    Err(unknown) => return Err(unknown),
-                },
+                Err(error) if !is_deleted(app.world.mattermost(), &root_id).await? => return Err(error),
+                Err(_) => {
+                    posting.gone = true;
+                    posting.telling.clear();
+                    return Ok(());
+                }
             }
         }
         posting.telling.retain(|key| *key != news.key);
@@ -743,6 +737,15 @@ async fn tell<W: World>(
     }
     posting.telling.clear();
     Ok(())
+}
+
+/// Whether a post is not there any more.
+async fn is_deleted<M: Mattermost>(mattermost: &M, post_id: &str) -> Result<bool, HostError> {
+    match mattermost.get_post(post_id).await {
+        Ok(post) => Ok(post.delete_at != 0),
+        Err(HostError::NotFound(_)) => Ok(true),
+        Err(unknown) => Err(unknown),
+    }
 }
 
 /// Takes away copies of news that are of the past, because Teleport changed its mind.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::mattermost::{HostError, Mattermost, Swap};
+use crate::mattermost::{self, HostError, Mattermost, Swap};
 use crate::teleport::{AccessRequest, State};
 use crate::time::Time;
 
@@ -99,8 +99,6 @@ pub struct Record {
 pub const VERSION: u32 = 1;
 /// How long a settled record is kept.
 const RETENTION_SECONDS: i64 = 30 * 86_400;
-/// Keys a page of the store's listing.
-const PAGE: i32 = 1_000;
 
 impl Record {
     /// A record of a pending request that stands nowhere yet.
@@ -171,17 +169,7 @@ fn prefix(cluster: &str) -> String {
 
 /// Ids of all requests of a cluster that have a record.
 pub async fn ids<M: Mattermost>(mattermost: &M, cluster: &str) -> Result<Vec<String>, LedgerError> {
-    let prefix = prefix(cluster);
-    let mut ids = Vec::new();
-    for page in 0.. {
-        let keys = mattermost.kv_list(page, PAGE).await?;
-        let last = keys.len() < PAGE as usize;
-        ids.extend(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned));
-        if last {
-            break;
-        }
-    }
-    Ok(ids)
+    Ok(mattermost::keys_after(mattermost, &prefix(cluster)).await?)
 }
 
 /// Reads a record.

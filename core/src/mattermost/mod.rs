@@ -129,3 +129,20 @@ pub trait Mattermost: 'static {
     /// Writes a line to the server's log.
     fn log(&self, level: LogLevel, message: String, fields: Vec<(String, String)>);
 }
+
+/// Keys a page of the store's listing.
+const PAGE: i32 = 1_000;
+
+/// All keys of the key-value store that begin with `prefix`, without it.
+pub(crate) async fn keys_after<M: Mattermost>(mattermost: &M, prefix: &str) -> Result<Vec<String>, HostError> {
+    let mut found = Vec::new();
+    for page in 0.. {
+        let keys = mattermost.kv_list(page, PAGE).await?;
+        let last = keys.len() < PAGE as usize;
+        found.extend(keys.iter().filter_map(|key| key.strip_prefix(prefix)).map(str::to_owned));
+        if last {
+            break;
+        }
+    }
+    Ok(found)
+}
