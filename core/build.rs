@@ -7,13 +7,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let proto = PathBuf::from("../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     // Services that the core calls.
-    generate(&proto, &["teleport", "mattermost", "bridge"], true)?;
+    generate(&proto, &["teleport", "mattermost", "bridge"], true, false)?;
     // Services that the core answers, and the wall, which has none.
-    generate(&proto, &["plugin", "panel", "wall"], false)
+    generate(&proto, &["plugin", "wall"], false, true)?;
+    // The core answers, and its other half in the browser calls.
+    generate(&proto, &["panel"], true, true)
 }
 
-/// Generates all files of the given folders: clients where the core calls, else servers.
-fn generate(proto: &std::path::Path, rooms: &[&str], client: bool) -> Result<(), Box<dyn Error>> {
+/// Generates all files of the given folders.
+fn generate(proto: &std::path::Path, rooms: &[&str], client: bool, server: bool) -> Result<(), Box<dyn Error>> {
     let includes: Vec<_> = rooms.iter().map(|room| proto.join(room)).collect();
     let mut files = Vec::new();
     for folder in &includes {
@@ -32,7 +34,7 @@ fn generate(proto: &std::path::Path, rooms: &[&str], client: bool) -> Result<(),
         .file_descriptor_set();
     tonic_prost_build::configure()
         .build_client(client)
-        .build_server(!client)
+        .build_server(server)
         .build_transport(false)
         .compile_fds(descriptors)?;
     Ok(())

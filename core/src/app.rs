@@ -88,7 +88,7 @@ impl<W: World> App<W> {
     pub fn configure(self: &Rc<Self>, host: Host, settings_json: &[u8]) -> Vec<Problem> {
         let (settings, problems) = config::parse(settings_json);
         for problem in &problems {
-            self.log(LogLevel::Warn, &problem.message, &[("setting", problem.setting)]);
+            self.log(LogLevel::Warn, &problem.message, &[("setting", &problem.setting)]);
         }
         let unchanged = self.configured.get() && **self.settings.borrow() == settings && *self.host.borrow() == host;
         *self.host.borrow_mut() = host;
@@ -159,7 +159,7 @@ impl<W: World> App<W> {
     /// Credentials as the settings name them, checked.
     pub(crate) async fn credentials(&self) -> Result<crate::credentials::Usable, Problem> {
         let settings = self.settings();
-        let Some(source) = &settings.credentials else {
+        let Some(source) = &settings.first().credentials else {
             let problems = self.problems.borrow();
             let problem = problems.iter().find(|problem| problem.setting != config::key::TELEPORT_ADDRESS);
             return Err(problem

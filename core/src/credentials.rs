@@ -145,6 +145,15 @@ async fn read<B: Bridge>(bridge: &B, setting: &'static str, source: &Source) -> 
     let path = match source {
         Source::Text(text) => return Ok(unfold(text)),
         Source::Path(path) => path,
+        Source::Sealed(sealed) => {
+            return bridge.unseal(sealed).await.map(|text| unfold(&text)).map_err(|error| match error {
+                HostError::Invalid(_) => Problem::new(
+                    setting,
+                    "What is saved here cannot be opened any more: the sealing key is another one now. Paste it again.",
+                ),
+                error => Problem::new(setting, format!("What is saved here cannot be opened now: {error}")),
+            });
+        }
     };
     match bridge.read_file(path).await {
         Ok(bytes) => String::from_utf8(bytes).map(|text| unfold(&text)).map_err(|_| {
@@ -301,7 +310,7 @@ mod tests {
         let identity = [KEY, SSH, CERT, KNOWN, CA].concat();
         for length in 0..identity.trim_end().len() {
             let cut = identity.get(..length).unwrap_or_default();
-            assert_eq!(split_identity(cut).map_err(|problem| problem.setting), Err(key::IDENTITY), "{length}");
+            assert_eq!(split_identity(cut).map_err(|problem| problem.setting), Err(key::IDENTITY.into()), "{length}");
         }
         assert!(split_identity(identity.trim_end()).is_ok());
     }
@@ -326,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_pem_is_refused() {
-        assert_eq!(whole(key::CLIENT_KEY, "hello").map_err(|problem| problem.setting), Err(key::CLIENT_KEY));
+        assert_eq!(whole(key::CLIENT_KEY, "hello").map_err(|problem| problem.setting), Err(key::CLIENT_KEY.into()));
         assert_eq!(whole(key::CLIENT_KEY, KEY), Ok(KEY.into()));
         assert!(whole(key::CLIENT_KEY, "-----BEGIN RSA PRIVATE KEY-----\na2V5").is_err());
     }
@@ -381,11 +390,14 @@ mod tests {
             (CredentialProblem::Authorities, key::CLUSTER_CA),
         ] {
             let facts = CredentialFacts { problem: problem.into(), ..facts() };
-            assert_eq!(verdict(facts.clone(), Time(50_000_000)).map_err(|problem| problem.setting), Err(setting));
+            assert_eq!(
+                verdict(facts.clone(), Time(50_000_000)).map_err(|problem| problem.setting),
+                Err(setting.into())
+            );
             let of_identity = judge(key::IDENTITY, Credentials::default(), facts, Time(50_000_000));
-            assert_eq!(of_identity.map(|_| ()).map_err(|problem| problem.setting), Err(key::IDENTITY));
+            assert_eq!(of_identity.map(|_| ()).map_err(|problem| problem.setting), Err(key::IDENTITY.into()));
         }
         let nameless = CredentialFacts { clusters: vec![], ..facts() };
-        assert_eq!(verdict(nameless, Time(50_000_000)).map_err(|problem| problem.setting), Err(key::CLUSTER_CA));
+        assert_eq!(verdict(nameless, Time(50_000_000)).map_err(|problem| problem.setting), Err(key::CLUSTER_CA.into()));
     }
 }

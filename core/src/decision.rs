@@ -422,7 +422,7 @@ async fn pending<W: World>(app: &App<W>, wish: &Wish, admitted: &Admitted<W>) ->
 }
 
 fn explain<W: World>(app: &App<W>, error: TeleportError) -> String {
-    match &app.settings().address {
+    match &app.settings().first().address {
         Some(address) => session::explain(address, error).message,
         None => error.to_string(),
     }

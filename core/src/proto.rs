@@ -17,6 +17,17 @@ pub mod wrappers {
     tonic::include_proto!("wrappers");
 }
 
+/// Teleport's package `teleport.users.v1`: looking users up.
+pub mod teleport {
+    #[allow(missing_docs)]
+    pub mod users {
+        #[allow(missing_docs)]
+        pub mod v1 {
+            tonic::include_proto!("teleport.users.v1");
+        }
+    }
+}
+
 /// The Mattermost Plugin API, served by the shim.
 pub mod mattermost {
     tonic::include_proto!("mattermost");

@@ -20,11 +20,15 @@ use crate::command;
 use crate::decision::{self, Click, Submission};
 use crate::mattermost::WallMattermost;
 use crate::proto::panel::panel_server::{Panel, PanelServer};
-use crate::proto::panel::{AuditFormat, ExportAuditRequest, ExportAuditResponse, StatusRequest, StatusResponse};
+use crate::proto::panel::{
+    AuditFormat, Check, CheckCredentialsRequest, CheckCredentialsResponse, ExportAuditRequest, ExportAuditResponse,
+    SelfTestRequest, StatusRequest, StatusResponse,
+};
 use crate::proto::plugin::plugin_server::{Plugin, PluginServer};
 use crate::proto::plugin::{
-    ClickRequest, ClickResponse, CommandRequest, CommandResponse, ConfigureRequest, ConfigureResponse, LeadRequest,
-    LeadResponse, SettingProblem, SubmitDialogRequest, SubmitDialogResponse,
+    CheckConfigurationRequest, CheckConfigurationResponse, ClickRequest, ClickResponse, CommandRequest,
+    CommandResponse, ConfigureRequest, ConfigureResponse, LeadRequest, LeadResponse, MetricsRequest, MetricsResponse,
+    SettingProblem, SubmitDialogRequest, SubmitDialogResponse, SupportDataRequest, SupportDataResponse,
 };
 use crate::status;
 use crate::teleport::WallTeleport;
@@ -133,7 +137,11 @@ impl Plugin for Desk {
             let problems = core.configure(host, &request.settings_json);
             let problems = problems
                 .into_iter()
-                .map(|problem| SettingProblem { setting: problem.setting.to_owned(), message: problem.message })
+                .map(|problem| SettingProblem {
+                    setting: problem.setting.into_owned(),
+                    message: problem.message,
+                    severity: 0,
+                })
                 .collect();
             Ok(ConfigureResponse { problems })
         })
@@ -188,6 +196,21 @@ impl Plugin for Desk {
         })
         .await
     }
+
+    async fn check_configuration(
+        &self,
+        _: Request<CheckConfigurationRequest>,
+    ) -> Result<Response<CheckConfigurationResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn metrics(&self, _: Request<MetricsRequest>) -> Result<Response<MetricsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn support_data(&self, _: Request<SupportDataRequest>) -> Result<Response<SupportDataResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
 }
 
 #[tonic::async_trait]
@@ -197,9 +220,22 @@ impl Panel for Desk {
         self.ask(|core| async move {
             only_admins(&core, &user_id, "see the status").await?;
             let version = core.host.borrow().version.clone();
-            Ok(StatusResponse { checks: status::checks(&core).await, version })
+            Ok(StatusResponse { checks: status::checks(&core).await, version, ..Default::default() })
         })
         .await
+    }
+
+    type SelfTestStream = mpsc::UnboundedReceiver<Result<Check, Status>>;
+
+    async fn self_test(&self, _: Request<SelfTestRequest>) -> Result<Response<Self::SelfTestStream>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn check_credentials(
+        &self,
+        _: Request<CheckCredentialsRequest>,
+    ) -> Result<Response<CheckCredentialsResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 
     async fn export_audit(

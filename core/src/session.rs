@@ -67,7 +67,7 @@ impl Trouble {
 
 impl From<Problem> for Trouble {
     fn from(problem: Problem) -> Self {
-        let place = match problem.setting {
+        let place = match problem.setting.as_ref() {
             key::TELEPORT_ADDRESS => Place::Settings,
             _ => Place::Credentials,
         };
@@ -135,12 +135,12 @@ async fn hold<W: World>(app: &Rc<App<W>>, epoch: u64) -> Result<std::convert::In
 /// Makes the way to Teleport and checks that it leads there.
 async fn open<W: World>(app: &Rc<App<W>>) -> Result<Way<W>, Trouble> {
     let settings = app.settings();
-    let Some(address) = &settings.address else {
+    let Some(address) = &settings.first().address else {
         let problems = app.problems.borrow();
         let message = problems.first().map_or("No Teleport address is set.", |problem| problem.message.as_str());
         return Err(Trouble::new(Place::Settings, message));
     };
-    let credentials = match (address, &settings.credentials) {
+    let credentials = match (address, &settings.first().credentials) {
         // A gateway may sign in for us.
         (Address::Gateway(_), None) => None,
         _ => {
@@ -190,7 +190,7 @@ fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> E
 /// Watches Teleport and hands everything to the desk.
 async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
     let settings = app.settings();
-    let address = settings.address.as_ref();
+    let address = settings.first().address.as_ref();
     let explain_here = |error| match address {
         Some(address) => explain(address, error),
         None => Trouble::new(Place::Watch, "No Teleport address is set."),
@@ -266,7 +266,7 @@ async fn stand_by<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<std::c
 async fn renewed<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<(), Trouble> {
     let Some(now) = &way.credentials else { return Ok(()) };
     let settings = app.settings();
-    let from_file = match &settings.credentials {
+    let from_file = match &settings.first().credentials {
         Some(CredentialSource::Identity(source)) => matches!(source, Source::Path(_)),
         Some(CredentialSource::Files { certificate, key, authorities }) => {
             [certificate, key, authorities].into_iter().any(|source| matches!(source, Source::Path(_)))

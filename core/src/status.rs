@@ -13,7 +13,7 @@ use crate::world::World;
 const MAX_LISTED: usize = 5;
 
 fn check(name: &str, outcome: Outcome, message: impl Into<String>) -> Check {
-    Check { name: name.to_owned(), outcome: outcome.into(), message: message.into() }
+    Check { name: name.to_owned(), outcome: outcome.into(), message: message.into(), ..Default::default() }
 }
 
 /// Goes along the chain from the settings to the posts.
@@ -42,7 +42,7 @@ fn links<W: World>(app: &App<W>) -> Vec<Check> {
     let link = app.link.borrow().clone();
     let way = app.way.borrow().clone();
     let settings = app.settings();
-    let address = settings.address.as_ref().map(Address::to_string).unwrap_or_default();
+    let address = settings.first().address.as_ref().map(Address::to_string).unwrap_or_default();
     let trouble = match &link {
         Link::Down(trouble) => Some(trouble),
         Link::Connecting | Link::Up(_) => None,

@@ -22,6 +22,8 @@ type Logger interface {
 
 // Bridge knows the endpoints of clusters.
 type Bridge struct {
+	bridgeconnect.UnimplementedBridgeHandler
+
 	log Logger
 
 	mu        sync.Mutex

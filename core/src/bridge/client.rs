@@ -31,6 +31,19 @@ impl Bridge for WallBridge {
         Ok(())
     }
 
+    async fn forget_endpoint(&self, cluster: &str) -> Result<(), HostError> {
+        self.client.clone().forget_endpoint(wire::ForgetEndpointRequest { cluster: cluster.to_owned() }).await?;
+        Ok(())
+    }
+
+    async fn seal(&self, text: &str) -> Result<String, HostError> {
+        Ok(self.client.clone().seal(wire::SealRequest { text: text.to_owned() }).await?.into_inner().sealed)
+    }
+
+    async fn unseal(&self, sealed: &str) -> Result<String, HostError> {
+        Ok(self.client.clone().unseal(wire::UnsealRequest { sealed: sealed.to_owned() }).await?.into_inner().text)
+    }
+
     async fn read_file(&self, path: &str) -> Result<Vec<u8>, HostError> {
         Ok(self.client.clone().read_file(wire::ReadFileRequest { path: path.to_owned() }).await?.into_inner().content)
     }

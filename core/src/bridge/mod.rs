@@ -23,6 +23,15 @@ pub trait Bridge: 'static {
     /// Makes calls of a cluster's Teleport go to this endpoint from now on.
     fn set_endpoint(&self, endpoint: Endpoint) -> impl Future<Output = Result<(), HostError>>;
 
+    /// Closes the connection to a cluster, and forgets where it is.
+    fn forget_endpoint(&self, cluster: &str) -> impl Future<Output = Result<(), HostError>>;
+
     /// Reads a file on the Mattermost server.
     fn read_file(&self, path: &str) -> impl Future<Output = Result<Vec<u8>, HostError>>;
+
+    /// Encrypts a text for the settings.
+    fn seal(&self, text: &str) -> impl Future<Output = Result<String, HostError>>;
+
+    /// Decrypts what [`Bridge::seal`] made; `Invalid` where it is none of that.
+    fn unseal(&self, sealed: &str) -> impl Future<Output = Result<String, HostError>>;
 }

@@ -388,6 +388,18 @@ impl Bridge for SimBridge {
         Ok(())
     }
 
+    async fn forget_endpoint(&self, _: &str) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn seal(&self, text: &str) -> Result<String, HostError> {
+        Ok(format!("sealed:v1:{text}"))
+    }
+
+    async fn unseal(&self, sealed: &str) -> Result<String, HostError> {
+        sealed.strip_prefix("sealed:v1:").map(str::to_owned).ok_or(HostError::Invalid("not sealed".to_owned()))
+    }
+
     async fn read_file(&self, _: &str) -> Result<Vec<u8>, HostError> {
         Err(HostError::NotFound("no files here".to_owned()))
     }

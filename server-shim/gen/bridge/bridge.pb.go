@@ -508,6 +508,264 @@ func (*SetEndpointResponse) Descriptor() ([]byte, []int) {
 	return file_bridge_bridge_proto_rawDescGZIP(), []int{3}
 }
 
+type ForgetEndpointRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that SetEndpoint was given.
+	Cluster       string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetEndpointRequest) Reset() {
+	*x = ForgetEndpointRequest{}
+	mi := &file_bridge_bridge_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetEndpointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetEndpointRequest) ProtoMessage() {}
+
+func (x *ForgetEndpointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetEndpointRequest.ProtoReflect.Descriptor instead.
+func (*ForgetEndpointRequest) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ForgetEndpointRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+type ForgetEndpointResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetEndpointResponse) Reset() {
+	*x = ForgetEndpointResponse{}
+	mi := &file_bridge_bridge_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetEndpointResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetEndpointResponse) ProtoMessage() {}
+
+func (x *ForgetEndpointResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetEndpointResponse.ProtoReflect.Descriptor instead.
+func (*ForgetEndpointResponse) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{5}
+}
+
+type SealRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealRequest) Reset() {
+	*x = SealRequest{}
+	mi := &file_bridge_bridge_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealRequest) ProtoMessage() {}
+
+func (x *SealRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealRequest.ProtoReflect.Descriptor instead.
+func (*SealRequest) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SealRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type SealResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "sealed:v1:" and base64.
+	Sealed        string `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealResponse) Reset() {
+	*x = SealResponse{}
+	mi := &file_bridge_bridge_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealResponse) ProtoMessage() {}
+
+func (x *SealResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealResponse.ProtoReflect.Descriptor instead.
+func (*SealResponse) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SealResponse) GetSealed() string {
+	if x != nil {
+		return x.Sealed
+	}
+	return ""
+}
+
+type UnsealRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sealed        string                 `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsealRequest) Reset() {
+	*x = UnsealRequest{}
+	mi := &file_bridge_bridge_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsealRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsealRequest) ProtoMessage() {}
+
+func (x *UnsealRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsealRequest.ProtoReflect.Descriptor instead.
+func (*UnsealRequest) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UnsealRequest) GetSealed() string {
+	if x != nil {
+		return x.Sealed
+	}
+	return ""
+}
+
+type UnsealResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsealResponse) Reset() {
+	*x = UnsealResponse{}
+	mi := &file_bridge_bridge_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsealResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsealResponse) ProtoMessage() {}
+
+func (x *UnsealResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsealResponse.ProtoReflect.Descriptor instead.
+func (*UnsealResponse) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UnsealResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type ReadFileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Absolute path.
@@ -518,7 +776,7 @@ type ReadFileRequest struct {
 
 func (x *ReadFileRequest) Reset() {
 	*x = ReadFileRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[4]
+	mi := &file_bridge_bridge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +788,7 @@ func (x *ReadFileRequest) String() string {
 func (*ReadFileRequest) ProtoMessage() {}
 
 func (x *ReadFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[4]
+	mi := &file_bridge_bridge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +801,7 @@ func (x *ReadFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadFileRequest.ProtoReflect.Descriptor instead.
 func (*ReadFileRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{4}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReadFileRequest) GetPath() string {
@@ -562,7 +820,7 @@ type ReadFileResponse struct {
 
 func (x *ReadFileResponse) Reset() {
 	*x = ReadFileResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[5]
+	mi := &file_bridge_bridge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +832,7 @@ func (x *ReadFileResponse) String() string {
 func (*ReadFileResponse) ProtoMessage() {}
 
 func (x *ReadFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[5]
+	mi := &file_bridge_bridge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +845,7 @@ func (x *ReadFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadFileResponse.ProtoReflect.Descriptor instead.
 func (*ReadFileResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{5}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReadFileResponse) GetContent() []byte {
@@ -623,7 +881,18 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"serverName\x12%\n" +
 	"\x0ealpn_protocols\x18\x05 \x03(\tR\ralpnProtocols\x125\n" +
 	"\vcredentials\x18\x06 \x01(\v2\x13.bridge.CredentialsR\vcredentials\"\x15\n" +
-	"\x13SetEndpointResponse\"%\n" +
+	"\x13SetEndpointResponse\"1\n" +
+	"\x15ForgetEndpointRequest\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\"\x18\n" +
+	"\x16ForgetEndpointResponse\"!\n" +
+	"\vSealRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"&\n" +
+	"\fSealResponse\x12\x16\n" +
+	"\x06sealed\x18\x01 \x01(\tR\x06sealed\"'\n" +
+	"\rUnsealRequest\x12\x16\n" +
+	"\x06sealed\x18\x01 \x01(\tR\x06sealed\"$\n" +
+	"\x0eUnsealResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"%\n" +
 	"\x0fReadFileRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\",\n" +
 	"\x10ReadFileResponse\x12\x18\n" +
@@ -653,11 +922,14 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\x12\x14\n" +
 	"\x10FAILURE_NOT_GRPC\x10\v\x12\x12\n" +
 	"\x0eFAILURE_BROKEN\x10\f\x12\x17\n" +
-	"\x13FAILURE_NO_ENDPOINT\x10\r2\xde\x01\n" +
+	"\x13FAILURE_NO_ENDPOINT\x10\r2\x9b\x03\n" +
 	"\x06Bridge\x12M\n" +
 	"\x12InspectCredentials\x12\x13.bridge.Credentials\x1a\".bridge.InspectCredentialsResponse\x12F\n" +
 	"\vSetEndpoint\x12\x1a.bridge.SetEndpointRequest\x1a\x1b.bridge.SetEndpointResponse\x12=\n" +
-	"\bReadFile\x12\x17.bridge.ReadFileRequest\x1a\x18.bridge.ReadFileResponseB\xa6\x01\n" +
+	"\bReadFile\x12\x17.bridge.ReadFileRequest\x1a\x18.bridge.ReadFileResponse\x12O\n" +
+	"\x0eForgetEndpoint\x12\x1d.bridge.ForgetEndpointRequest\x1a\x1e.bridge.ForgetEndpointResponse\x121\n" +
+	"\x04Seal\x12\x13.bridge.SealRequest\x1a\x14.bridge.SealResponse\x127\n" +
+	"\x06Unseal\x12\x15.bridge.UnsealRequest\x1a\x16.bridge.UnsealResponseB\xa6\x01\n" +
 	"\n" +
 	"com.bridgeB\vBridgeProtoP\x01ZSgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge\xa2\x02\x03BXX\xaa\x02\x06Bridge\xca\x02\x06Bridge\xe2\x02\x12Bridge\\GPBMetadata\xea\x02\x06Bridgeb\x06proto3"
 
@@ -674,7 +946,7 @@ func file_bridge_bridge_proto_rawDescGZIP() []byte {
 }
 
 var file_bridge_bridge_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_bridge_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_bridge_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_bridge_bridge_proto_goTypes = []any{
 	(CredentialProblem)(0),             // 0: bridge.CredentialProblem
 	(EndpointKind)(0),                  // 1: bridge.EndpointKind
@@ -683,24 +955,36 @@ var file_bridge_bridge_proto_goTypes = []any{
 	(*InspectCredentialsResponse)(nil), // 4: bridge.InspectCredentialsResponse
 	(*SetEndpointRequest)(nil),         // 5: bridge.SetEndpointRequest
 	(*SetEndpointResponse)(nil),        // 6: bridge.SetEndpointResponse
-	(*ReadFileRequest)(nil),            // 7: bridge.ReadFileRequest
-	(*ReadFileResponse)(nil),           // 8: bridge.ReadFileResponse
+	(*ForgetEndpointRequest)(nil),      // 7: bridge.ForgetEndpointRequest
+	(*ForgetEndpointResponse)(nil),     // 8: bridge.ForgetEndpointResponse
+	(*SealRequest)(nil),                // 9: bridge.SealRequest
+	(*SealResponse)(nil),               // 10: bridge.SealResponse
+	(*UnsealRequest)(nil),              // 11: bridge.UnsealRequest
+	(*UnsealResponse)(nil),             // 12: bridge.UnsealResponse
+	(*ReadFileRequest)(nil),            // 13: bridge.ReadFileRequest
+	(*ReadFileResponse)(nil),           // 14: bridge.ReadFileResponse
 }
 var file_bridge_bridge_proto_depIdxs = []int32{
-	0, // 0: bridge.InspectCredentialsResponse.problem:type_name -> bridge.CredentialProblem
-	1, // 1: bridge.SetEndpointRequest.kind:type_name -> bridge.EndpointKind
-	3, // 2: bridge.SetEndpointRequest.credentials:type_name -> bridge.Credentials
-	3, // 3: bridge.Bridge.InspectCredentials:input_type -> bridge.Credentials
-	5, // 4: bridge.Bridge.SetEndpoint:input_type -> bridge.SetEndpointRequest
-	7, // 5: bridge.Bridge.ReadFile:input_type -> bridge.ReadFileRequest
-	4, // 6: bridge.Bridge.InspectCredentials:output_type -> bridge.InspectCredentialsResponse
-	6, // 7: bridge.Bridge.SetEndpoint:output_type -> bridge.SetEndpointResponse
-	8, // 8: bridge.Bridge.ReadFile:output_type -> bridge.ReadFileResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	0,  // 0: bridge.InspectCredentialsResponse.problem:type_name -> bridge.CredentialProblem
+	1,  // 1: bridge.SetEndpointRequest.kind:type_name -> bridge.EndpointKind
+	3,  // 2: bridge.SetEndpointRequest.credentials:type_name -> bridge.Credentials
+	3,  // 3: bridge.Bridge.InspectCredentials:input_type -> bridge.Credentials
+	5,  // 4: bridge.Bridge.SetEndpoint:input_type -> bridge.SetEndpointRequest
+	13, // 5: bridge.Bridge.ReadFile:input_type -> bridge.ReadFileRequest
+	7,  // 6: bridge.Bridge.ForgetEndpoint:input_type -> bridge.ForgetEndpointRequest
+	9,  // 7: bridge.Bridge.Seal:input_type -> bridge.SealRequest
+	11, // 8: bridge.Bridge.Unseal:input_type -> bridge.UnsealRequest
+	4,  // 9: bridge.Bridge.InspectCredentials:output_type -> bridge.InspectCredentialsResponse
+	6,  // 10: bridge.Bridge.SetEndpoint:output_type -> bridge.SetEndpointResponse
+	14, // 11: bridge.Bridge.ReadFile:output_type -> bridge.ReadFileResponse
+	8,  // 12: bridge.Bridge.ForgetEndpoint:output_type -> bridge.ForgetEndpointResponse
+	10, // 13: bridge.Bridge.Seal:output_type -> bridge.SealResponse
+	12, // 14: bridge.Bridge.Unseal:output_type -> bridge.UnsealResponse
+	9,  // [9:15] is the sub-list for method output_type
+	3,  // [3:9] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_bridge_bridge_proto_init() }
@@ -714,7 +998,7 @@ func file_bridge_bridge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bridge_bridge_proto_rawDesc), len(file_bridge_bridge_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -134,6 +134,261 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_panel_panel_proto_rawDescGZIP(), []int{1}
 }
 
+type SelfTestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Settings as the page has them: a JSON object by the keys of plugin.json. A value of asterisks stands for the one
+	// that is saved.
+	SettingsJson  []byte `protobuf:"bytes,1,opt,name=settings_json,json=settingsJson,proto3" json:"settings_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SelfTestRequest) Reset() {
+	*x = SelfTestRequest{}
+	mi := &file_panel_panel_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SelfTestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SelfTestRequest) ProtoMessage() {}
+
+func (x *SelfTestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SelfTestRequest.ProtoReflect.Descriptor instead.
+func (*SelfTestRequest) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *SelfTestRequest) GetSettingsJson() []byte {
+	if x != nil {
+		return x.SettingsJson
+	}
+	return nil
+}
+
+type CheckCredentialsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identity, or ClientCertificate, ClientKey and ClusterCA: pasted text, a path on the server, sealed text, or asterisks
+	// for what is saved. Keys as in plugin.json.
+	Values map[string]string `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which cluster's saved values the asterisks stand for: 0 is the first.
+	Cluster       uint32 `protobuf:"varint,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckCredentialsRequest) Reset() {
+	*x = CheckCredentialsRequest{}
+	mi := &file_panel_panel_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckCredentialsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckCredentialsRequest) ProtoMessage() {}
+
+func (x *CheckCredentialsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckCredentialsRequest.ProtoReflect.Descriptor instead.
+func (*CheckCredentialsRequest) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CheckCredentialsRequest) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *CheckCredentialsRequest) GetCluster() uint32 {
+	if x != nil {
+		return x.Cluster
+	}
+	return 0
+}
+
+type CheckCredentialsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The same keys, with pasted texts sealed. Empty where there are problems.
+	Sealed map[string]string `protobuf:"bytes,1,rep,name=sealed,proto3" json:"sealed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What is wrong, by setting.
+	Problems []*CredentialsProblem `protobuf:"bytes,2,rep,name=problems,proto3" json:"problems,omitempty"`
+	// The Teleport user they are of.
+	User string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// Name of the Teleport cluster.
+	Cluster string `protobuf:"bytes,4,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// Milliseconds since 1970 (UTC) until which they are valid.
+	NotAfter int64 `protobuf:"varint,5,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// Until when they are valid, in words.
+	ValidUntil string `protobuf:"bytes,6,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
+	// Something an admin should know although they can be used, such as that they expire soon.
+	Warning       string `protobuf:"bytes,7,opt,name=warning,proto3" json:"warning,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckCredentialsResponse) Reset() {
+	*x = CheckCredentialsResponse{}
+	mi := &file_panel_panel_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckCredentialsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckCredentialsResponse) ProtoMessage() {}
+
+func (x *CheckCredentialsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckCredentialsResponse.ProtoReflect.Descriptor instead.
+func (*CheckCredentialsResponse) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CheckCredentialsResponse) GetSealed() map[string]string {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *CheckCredentialsResponse) GetProblems() []*CredentialsProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *CheckCredentialsResponse) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *CheckCredentialsResponse) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *CheckCredentialsResponse) GetNotAfter() int64 {
+	if x != nil {
+		return x.NotAfter
+	}
+	return 0
+}
+
+func (x *CheckCredentialsResponse) GetValidUntil() string {
+	if x != nil {
+		return x.ValidUntil
+	}
+	return ""
+}
+
+func (x *CheckCredentialsResponse) GetWarning() string {
+	if x != nil {
+		return x.Warning
+	}
+	return ""
+}
+
+// What is wrong with credentials.
+type CredentialsProblem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The setting's key, as in plugin.json.
+	Setting string `protobuf:"bytes,1,opt,name=setting,proto3" json:"setting,omitempty"`
+	// What is wrong and what to do.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CredentialsProblem) Reset() {
+	*x = CredentialsProblem{}
+	mi := &file_panel_panel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CredentialsProblem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CredentialsProblem) ProtoMessage() {}
+
+func (x *CredentialsProblem) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CredentialsProblem.ProtoReflect.Descriptor instead.
+func (*CredentialsProblem) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CredentialsProblem) GetSetting() string {
+	if x != nil {
+		return x.Setting
+	}
+	return ""
+}
+
+func (x *CredentialsProblem) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type ExportAuditRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Format        AuditFormat            `protobuf:"varint,1,opt,name=format,proto3,enum=panel.AuditFormat" json:"format,omitempty"`
@@ -143,7 +398,7 @@ type ExportAuditRequest struct {
 
 func (x *ExportAuditRequest) Reset() {
 	*x = ExportAuditRequest{}
-	mi := &file_panel_panel_proto_msgTypes[0]
+	mi := &file_panel_panel_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -155,7 +410,7 @@ func (x *ExportAuditRequest) String() string {
 func (*ExportAuditRequest) ProtoMessage() {}
 
 func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[0]
+	mi := &file_panel_panel_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -168,7 +423,7 @@ func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportAuditRequest.ProtoReflect.Descriptor instead.
 func (*ExportAuditRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+	return file_panel_panel_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ExportAuditRequest) GetFormat() AuditFormat {
@@ -191,7 +446,7 @@ type ExportAuditResponse struct {
 
 func (x *ExportAuditResponse) Reset() {
 	*x = ExportAuditResponse{}
-	mi := &file_panel_panel_proto_msgTypes[1]
+	mi := &file_panel_panel_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -203,7 +458,7 @@ func (x *ExportAuditResponse) String() string {
 func (*ExportAuditResponse) ProtoMessage() {}
 
 func (x *ExportAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[1]
+	mi := &file_panel_panel_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -216,7 +471,7 @@ func (x *ExportAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportAuditResponse.ProtoReflect.Descriptor instead.
 func (*ExportAuditResponse) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+	return file_panel_panel_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExportAuditResponse) GetContent() []byte {
@@ -248,7 +503,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_panel_panel_proto_msgTypes[2]
+	mi := &file_panel_panel_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -260,7 +515,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[2]
+	mi := &file_panel_panel_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -273,21 +528,25 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{2}
+	return file_panel_panel_proto_rawDescGZIP(), []int{6}
 }
 
 type StatusResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Checks []*Check               `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"`
 	// The plugin's version and build.
-	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Version of the first cluster's Teleport, such as "13.3.8"; empty while it is not known.
+	TeleportVersion string `protobuf:"bytes,3,opt,name=teleport_version,json=teleportVersion,proto3" json:"teleport_version,omitempty"`
+	// The authority that decisions are made by now; see the setting Authority.
+	Authority     string `protobuf:"bytes,4,opt,name=authority,proto3" json:"authority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_panel_panel_proto_msgTypes[3]
+	mi := &file_panel_panel_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +558,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[3]
+	mi := &file_panel_panel_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +571,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{3}
+	return file_panel_panel_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StatusResponse) GetChecks() []*Check {
@@ -329,6 +588,20 @@ func (x *StatusResponse) GetVersion() string {
 	return ""
 }
 
+func (x *StatusResponse) GetTeleportVersion() string {
+	if x != nil {
+		return x.TeleportVersion
+	}
+	return ""
+}
+
+func (x *StatusResponse) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
 // One link of the chain from the settings to a watched Teleport.
 type Check struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -336,14 +609,18 @@ type Check struct {
 	Name    string  `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Outcome Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=panel.Outcome" json:"outcome,omitempty"`
 	// What was found; where it failed, what is wrong and what to do about it.
-	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// A command to run, or a file to write, where that is the cure; may have several lines.
+	Command string `protobuf:"bytes,4,opt,name=command,proto3" json:"command,omitempty"`
+	// The cluster that it is about, where there are several.
+	Cluster       string `protobuf:"bytes,5,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_panel_panel_proto_msgTypes[4]
+	mi := &file_panel_panel_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +632,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[4]
+	mi := &file_panel_panel_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +645,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{4}
+	return file_panel_panel_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Check) GetName() string {
@@ -392,25 +669,66 @@ func (x *Check) GetMessage() string {
 	return ""
 }
 
+func (x *Check) GetCommand() string {
+	if x != nil {
+		return x.Command
+	}
+	return ""
+}
+
+func (x *Check) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
 var File_panel_panel_proto protoreflect.FileDescriptor
 
 const file_panel_panel_proto_rawDesc = "" +
 	"\n" +
-	"\x11panel/panel.proto\x12\x05panel\"@\n" +
+	"\x11panel/panel.proto\x12\x05panel\"6\n" +
+	"\x0fSelfTestRequest\x12#\n" +
+	"\rsettings_json\x18\x01 \x01(\fR\fsettingsJson\"\xb2\x01\n" +
+	"\x17CheckCredentialsRequest\x12B\n" +
+	"\x06values\x18\x01 \x03(\v2*.panel.CheckCredentialsRequest.ValuesEntryR\x06values\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\rR\acluster\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd7\x02\n" +
+	"\x18CheckCredentialsResponse\x12C\n" +
+	"\x06sealed\x18\x01 \x03(\v2+.panel.CheckCredentialsResponse.SealedEntryR\x06sealed\x125\n" +
+	"\bproblems\x18\x02 \x03(\v2\x19.panel.CredentialsProblemR\bproblems\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x18\n" +
+	"\acluster\x18\x04 \x01(\tR\acluster\x12\x1b\n" +
+	"\tnot_after\x18\x05 \x01(\x03R\bnotAfter\x12\x1f\n" +
+	"\vvalid_until\x18\x06 \x01(\tR\n" +
+	"validUntil\x12\x18\n" +
+	"\awarning\x18\a \x01(\tR\awarning\x1a9\n" +
+	"\vSealedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"H\n" +
+	"\x12CredentialsProblem\x12\x18\n" +
+	"\asetting\x18\x01 \x01(\tR\asetting\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"@\n" +
 	"\x12ExportAuditRequest\x12*\n" +
 	"\x06format\x18\x01 \x01(\x0e2\x12.panel.AuditFormatR\x06format\"o\n" +
 	"\x13ExportAuditResponse\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1b\n" +
 	"\tfile_name\x18\x03 \x01(\tR\bfileName\"\x0f\n" +
-	"\rStatusRequest\"P\n" +
+	"\rStatusRequest\"\x99\x01\n" +
 	"\x0eStatusResponse\x12$\n" +
 	"\x06checks\x18\x01 \x03(\v2\f.panel.CheckR\x06checks\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"_\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12)\n" +
+	"\x10teleport_version\x18\x03 \x01(\tR\x0fteleportVersion\x12\x1c\n" +
+	"\tauthority\x18\x04 \x01(\tR\tauthority\"\x93\x01\n" +
 	"\x05Check\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12(\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x0e.panel.OutcomeR\aoutcome\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage*^\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x18\n" +
+	"\acommand\x18\x04 \x01(\tR\acommand\x12\x18\n" +
+	"\acluster\x18\x05 \x01(\tR\acluster*^\n" +
 	"\vAuditFormat\x12\x1c\n" +
 	"\x18AUDIT_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10AUDIT_FORMAT_CSV\x10\x01\x12\x1b\n" +
@@ -421,10 +739,12 @@ const file_panel_panel_proto_rawDesc = "" +
 	"OUTCOME_OK\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_WARNING\x10\x02\x12\x12\n" +
 	"\x0eOUTCOME_FAILED\x10\x03\x12\x13\n" +
-	"\x0fOUTCOME_PENDING\x10\x042\x84\x01\n" +
+	"\x0fOUTCOME_PENDING\x10\x042\x8d\x02\n" +
 	"\x05Panel\x125\n" +
 	"\x06Status\x12\x14.panel.StatusRequest\x1a\x15.panel.StatusResponse\x12D\n" +
-	"\vExportAudit\x12\x19.panel.ExportAuditRequest\x1a\x1a.panel.ExportAuditResponseB\x9f\x01\n" +
+	"\vExportAudit\x12\x19.panel.ExportAuditRequest\x1a\x1a.panel.ExportAuditResponse\x122\n" +
+	"\bSelfTest\x12\x16.panel.SelfTestRequest\x1a\f.panel.Check0\x01\x12S\n" +
+	"\x10CheckCredentials\x12\x1e.panel.CheckCredentialsRequest\x1a\x1f.panel.CheckCredentialsResponseB\x9f\x01\n" +
 	"\tcom.panelB\n" +
 	"PanelProtoP\x01ZRgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel\xa2\x02\x03PXX\xaa\x02\x05Panel\xca\x02\x05Panel\xe2\x02\x11Panel\\GPBMetadata\xea\x02\x05Panelb\x06proto3"
 
@@ -441,29 +761,42 @@ func file_panel_panel_proto_rawDescGZIP() []byte {
 }
 
 var file_panel_panel_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_panel_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_panel_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_panel_panel_proto_goTypes = []any{
-	(AuditFormat)(0),            // 0: panel.AuditFormat
-	(Outcome)(0),                // 1: panel.Outcome
-	(*ExportAuditRequest)(nil),  // 2: panel.ExportAuditRequest
-	(*ExportAuditResponse)(nil), // 3: panel.ExportAuditResponse
-	(*StatusRequest)(nil),       // 4: panel.StatusRequest
-	(*StatusResponse)(nil),      // 5: panel.StatusResponse
-	(*Check)(nil),               // 6: panel.Check
+	(AuditFormat)(0),                 // 0: panel.AuditFormat
+	(Outcome)(0),                     // 1: panel.Outcome
+	(*SelfTestRequest)(nil),          // 2: panel.SelfTestRequest
+	(*CheckCredentialsRequest)(nil),  // 3: panel.CheckCredentialsRequest
+	(*CheckCredentialsResponse)(nil), // 4: panel.CheckCredentialsResponse
+	(*CredentialsProblem)(nil),       // 5: panel.CredentialsProblem
+	(*ExportAuditRequest)(nil),       // 6: panel.ExportAuditRequest
+	(*ExportAuditResponse)(nil),      // 7: panel.ExportAuditResponse
+	(*StatusRequest)(nil),            // 8: panel.StatusRequest
+	(*StatusResponse)(nil),           // 9: panel.StatusResponse
+	(*Check)(nil),                    // 10: panel.Check
+	nil,                              // 11: panel.CheckCredentialsRequest.ValuesEntry
+	nil,                              // 12: panel.CheckCredentialsResponse.SealedEntry
 }
 var file_panel_panel_proto_depIdxs = []int32{
-	0, // 0: panel.ExportAuditRequest.format:type_name -> panel.AuditFormat
-	6, // 1: panel.StatusResponse.checks:type_name -> panel.Check
-	1, // 2: panel.Check.outcome:type_name -> panel.Outcome
-	4, // 3: panel.Panel.Status:input_type -> panel.StatusRequest
-	2, // 4: panel.Panel.ExportAudit:input_type -> panel.ExportAuditRequest
-	5, // 5: panel.Panel.Status:output_type -> panel.StatusResponse
-	3, // 6: panel.Panel.ExportAudit:output_type -> panel.ExportAuditResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	11, // 0: panel.CheckCredentialsRequest.values:type_name -> panel.CheckCredentialsRequest.ValuesEntry
+	12, // 1: panel.CheckCredentialsResponse.sealed:type_name -> panel.CheckCredentialsResponse.SealedEntry
+	5,  // 2: panel.CheckCredentialsResponse.problems:type_name -> panel.CredentialsProblem
+	0,  // 3: panel.ExportAuditRequest.format:type_name -> panel.AuditFormat
+	10, // 4: panel.StatusResponse.checks:type_name -> panel.Check
+	1,  // 5: panel.Check.outcome:type_name -> panel.Outcome
+	8,  // 6: panel.Panel.Status:input_type -> panel.StatusRequest
+	6,  // 7: panel.Panel.ExportAudit:input_type -> panel.ExportAuditRequest
+	2,  // 8: panel.Panel.SelfTest:input_type -> panel.SelfTestRequest
+	3,  // 9: panel.Panel.CheckCredentials:input_type -> panel.CheckCredentialsRequest
+	9,  // 10: panel.Panel.Status:output_type -> panel.StatusResponse
+	7,  // 11: panel.Panel.ExportAudit:output_type -> panel.ExportAuditResponse
+	10, // 12: panel.Panel.SelfTest:output_type -> panel.Check
+	4,  // 13: panel.Panel.CheckCredentials:output_type -> panel.CheckCredentialsResponse
+	10, // [10:14] is the sub-list for method output_type
+	6,  // [6:10] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_panel_panel_proto_init() }
@@ -477,7 +810,7 @@ func file_panel_panel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_panel_panel_proto_rawDesc), len(file_panel_panel_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

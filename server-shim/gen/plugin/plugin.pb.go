@@ -23,6 +23,418 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How much a problem matters.
+type Severity int32
+
+const (
+	Severity_SEVERITY_UNSPECIFIED Severity = 0
+	// What is set cannot be used. It is not saved.
+	Severity_SEVERITY_WRONG Severity = 1
+	// Something is not set yet. It may be saved, and the plugin waits.
+	Severity_SEVERITY_MISSING Severity = 2
+	// It works, but is perhaps not what was meant.
+	Severity_SEVERITY_WARNING Severity = 3
+)
+
+// Enum value maps for Severity.
+var (
+	Severity_name = map[int32]string{
+		0: "SEVERITY_UNSPECIFIED",
+		1: "SEVERITY_WRONG",
+		2: "SEVERITY_MISSING",
+		3: "SEVERITY_WARNING",
+	}
+	Severity_value = map[string]int32{
+		"SEVERITY_UNSPECIFIED": 0,
+		"SEVERITY_WRONG":       1,
+		"SEVERITY_MISSING":     2,
+		"SEVERITY_WARNING":     3,
+	}
+)
+
+func (x Severity) Enum() *Severity {
+	p := new(Severity)
+	*p = x
+	return p
+}
+
+func (x Severity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Severity) Descriptor() protoreflect.EnumDescriptor {
+	return file_plugin_plugin_proto_enumTypes[0].Descriptor()
+}
+
+func (Severity) Type() protoreflect.EnumType {
+	return &file_plugin_plugin_proto_enumTypes[0]
+}
+
+func (x Severity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Severity.Descriptor instead.
+func (Severity) EnumDescriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{0}
+}
+
+type CheckConfigurationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plugin's settings as they would be saved: a JSON object. Secrets that stay as they are arrive as asterisks.
+	NewSettingsJson []byte `protobuf:"bytes,1,opt,name=new_settings_json,json=newSettingsJson,proto3" json:"new_settings_json,omitempty"`
+	// The plugin's settings as they are now, secrets included.
+	OldSettingsJson []byte `protobuf:"bytes,2,opt,name=old_settings_json,json=oldSettingsJson,proto3" json:"old_settings_json,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *CheckConfigurationRequest) Reset() {
+	*x = CheckConfigurationRequest{}
+	mi := &file_plugin_plugin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckConfigurationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckConfigurationRequest) ProtoMessage() {}
+
+func (x *CheckConfigurationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckConfigurationRequest.ProtoReflect.Descriptor instead.
+func (*CheckConfigurationRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *CheckConfigurationRequest) GetNewSettingsJson() []byte {
+	if x != nil {
+		return x.NewSettingsJson
+	}
+	return nil
+}
+
+func (x *CheckConfigurationRequest) GetOldSettingsJson() []byte {
+	if x != nil {
+		return x.OldSettingsJson
+	}
+	return nil
+}
+
+type CheckConfigurationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why they must not be saved; empty where they may.
+	Problems []*SettingProblem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	// What to save: the new settings, with pasted credentials sealed. Set where problems is empty.
+	SettingsJson  []byte `protobuf:"bytes,2,opt,name=settings_json,json=settingsJson,proto3" json:"settings_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckConfigurationResponse) Reset() {
+	*x = CheckConfigurationResponse{}
+	mi := &file_plugin_plugin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckConfigurationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckConfigurationResponse) ProtoMessage() {}
+
+func (x *CheckConfigurationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckConfigurationResponse.ProtoReflect.Descriptor instead.
+func (*CheckConfigurationResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CheckConfigurationResponse) GetProblems() []*SettingProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *CheckConfigurationResponse) GetSettingsJson() []byte {
+	if x != nil {
+		return x.SettingsJson
+	}
+	return nil
+}
+
+// What the host knows of itself.
+type MetricsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of the module's memory.
+	WasmMemoryBytes uint64 `protobuf:"varint,1,opt,name=wasm_memory_bytes,json=wasmMemoryBytes,proto3" json:"wasm_memory_bytes,omitempty"`
+	// How often an instance of the module was lost to a trap, a runaway call or too much memory since the plugin started.
+	WasmRestarts  uint64 `protobuf:"varint,2,opt,name=wasm_restarts,json=wasmRestarts,proto3" json:"wasm_restarts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricsRequest) Reset() {
+	*x = MetricsRequest{}
+	mi := &file_plugin_plugin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricsRequest) ProtoMessage() {}
+
+func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricsRequest.ProtoReflect.Descriptor instead.
+func (*MetricsRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MetricsRequest) GetWasmMemoryBytes() uint64 {
+	if x != nil {
+		return x.WasmMemoryBytes
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetWasmRestarts() uint64 {
+	if x != nil {
+		return x.WasmRestarts
+	}
+	return 0
+}
+
+type MetricsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the format that content_type names.
+	Text          string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	ContentType   string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricsResponse) Reset() {
+	*x = MetricsResponse{}
+	mi := &file_plugin_plugin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricsResponse) ProtoMessage() {}
+
+func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricsResponse.ProtoReflect.Descriptor instead.
+func (*MetricsResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MetricsResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *MetricsResponse) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+type SupportDataRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Host          *MetricsRequest        `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SupportDataRequest) Reset() {
+	*x = SupportDataRequest{}
+	mi := &file_plugin_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SupportDataRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SupportDataRequest) ProtoMessage() {}
+
+func (x *SupportDataRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SupportDataRequest.ProtoReflect.Descriptor instead.
+func (*SupportDataRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SupportDataRequest) GetHost() *MetricsRequest {
+	if x != nil {
+		return x.Host
+	}
+	return nil
+}
+
+type SupportDataResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Files         []*SupportFile         `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SupportDataResponse) Reset() {
+	*x = SupportDataResponse{}
+	mi := &file_plugin_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SupportDataResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SupportDataResponse) ProtoMessage() {}
+
+func (x *SupportDataResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SupportDataResponse.ProtoReflect.Descriptor instead.
+func (*SupportDataResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SupportDataResponse) GetFiles() []*SupportFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+type SupportFile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Content       []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SupportFile) Reset() {
+	*x = SupportFile{}
+	mi := &file_plugin_plugin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SupportFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SupportFile) ProtoMessage() {}
+
+func (x *SupportFile) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SupportFile.ProtoReflect.Descriptor instead.
+func (*SupportFile) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SupportFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SupportFile) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 type ConfigureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The plugin's id, from plugin.json.
@@ -49,7 +461,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[0]
+	mi := &file_plugin_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -61,7 +473,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[0]
+	mi := &file_plugin_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -74,7 +486,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{0}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConfigureRequest) GetPluginId() string {
@@ -150,7 +562,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[1]
+	mi := &file_plugin_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -162,7 +574,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[1]
+	mi := &file_plugin_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -175,7 +587,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{1}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ConfigureResponse) GetProblems() []*SettingProblem {
@@ -191,14 +603,15 @@ type SettingProblem struct {
 	// The setting's key, as in plugin.json.
 	Setting string `protobuf:"bytes,1,opt,name=setting,proto3" json:"setting,omitempty"`
 	// What is wrong and what to do, for an admin to read.
-	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Message       string   `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Severity      Severity `protobuf:"varint,3,opt,name=severity,proto3,enum=plugin.Severity" json:"severity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SettingProblem) Reset() {
 	*x = SettingProblem{}
-	mi := &file_plugin_plugin_proto_msgTypes[2]
+	mi := &file_plugin_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -210,7 +623,7 @@ func (x *SettingProblem) String() string {
 func (*SettingProblem) ProtoMessage() {}
 
 func (x *SettingProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[2]
+	mi := &file_plugin_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -223,7 +636,7 @@ func (x *SettingProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingProblem.ProtoReflect.Descriptor instead.
 func (*SettingProblem) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{2}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SettingProblem) GetSetting() string {
@@ -240,6 +653,13 @@ func (x *SettingProblem) GetMessage() string {
 	return ""
 }
 
+func (x *SettingProblem) GetSeverity() Severity {
+	if x != nil {
+		return x.Severity
+	}
+	return Severity_SEVERITY_UNSPECIFIED
+}
+
 type LeadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Leader        bool                   `protobuf:"varint,1,opt,name=leader,proto3" json:"leader,omitempty"`
@@ -249,7 +669,7 @@ type LeadRequest struct {
 
 func (x *LeadRequest) Reset() {
 	*x = LeadRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[3]
+	mi := &file_plugin_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -261,7 +681,7 @@ func (x *LeadRequest) String() string {
 func (*LeadRequest) ProtoMessage() {}
 
 func (x *LeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[3]
+	mi := &file_plugin_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -274,7 +694,7 @@ func (x *LeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadRequest.ProtoReflect.Descriptor instead.
 func (*LeadRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{3}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LeadRequest) GetLeader() bool {
@@ -292,7 +712,7 @@ type LeadResponse struct {
 
 func (x *LeadResponse) Reset() {
 	*x = LeadResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[4]
+	mi := &file_plugin_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -304,7 +724,7 @@ func (x *LeadResponse) String() string {
 func (*LeadResponse) ProtoMessage() {}
 
 func (x *LeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[4]
+	mi := &file_plugin_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -317,7 +737,7 @@ func (x *LeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadResponse.ProtoReflect.Descriptor instead.
 func (*LeadResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{4}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 // All fields but user_id come from a body that anybody may have written.
@@ -337,7 +757,7 @@ type ClickRequest struct {
 
 func (x *ClickRequest) Reset() {
 	*x = ClickRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[5]
+	mi := &file_plugin_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -349,7 +769,7 @@ func (x *ClickRequest) String() string {
 func (*ClickRequest) ProtoMessage() {}
 
 func (x *ClickRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[5]
+	mi := &file_plugin_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -362,7 +782,7 @@ func (x *ClickRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClickRequest.ProtoReflect.Descriptor instead.
 func (*ClickRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{5}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClickRequest) GetUserId() string {
@@ -410,7 +830,7 @@ type ClickResponse struct {
 
 func (x *ClickResponse) Reset() {
 	*x = ClickResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[6]
+	mi := &file_plugin_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +842,7 @@ func (x *ClickResponse) String() string {
 func (*ClickResponse) ProtoMessage() {}
 
 func (x *ClickResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[6]
+	mi := &file_plugin_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +855,7 @@ func (x *ClickResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClickResponse.ProtoReflect.Descriptor instead.
 func (*ClickResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{6}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ClickResponse) GetEphemeralText() string {
@@ -463,7 +883,7 @@ type SubmitDialogRequest struct {
 
 func (x *SubmitDialogRequest) Reset() {
 	*x = SubmitDialogRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[7]
+	mi := &file_plugin_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +895,7 @@ func (x *SubmitDialogRequest) String() string {
 func (*SubmitDialogRequest) ProtoMessage() {}
 
 func (x *SubmitDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[7]
+	mi := &file_plugin_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +908,7 @@ func (x *SubmitDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitDialogRequest.ProtoReflect.Descriptor instead.
 func (*SubmitDialogRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{7}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SubmitDialogRequest) GetUserId() string {
@@ -552,7 +972,7 @@ type SubmitDialogResponse struct {
 
 func (x *SubmitDialogResponse) Reset() {
 	*x = SubmitDialogResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[8]
+	mi := &file_plugin_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +984,7 @@ func (x *SubmitDialogResponse) String() string {
 func (*SubmitDialogResponse) ProtoMessage() {}
 
 func (x *SubmitDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[8]
+	mi := &file_plugin_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +997,7 @@ func (x *SubmitDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitDialogResponse.ProtoReflect.Descriptor instead.
 func (*SubmitDialogResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{8}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SubmitDialogResponse) GetError() string {
@@ -610,7 +1030,7 @@ type CommandRequest struct {
 
 func (x *CommandRequest) Reset() {
 	*x = CommandRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[9]
+	mi := &file_plugin_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +1042,7 @@ func (x *CommandRequest) String() string {
 func (*CommandRequest) ProtoMessage() {}
 
 func (x *CommandRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[9]
+	mi := &file_plugin_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +1055,7 @@ func (x *CommandRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRequest.ProtoReflect.Descriptor instead.
 func (*CommandRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{9}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CommandRequest) GetUserId() string {
@@ -690,7 +1110,7 @@ type CommandResponse struct {
 
 func (x *CommandResponse) Reset() {
 	*x = CommandResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[10]
+	mi := &file_plugin_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +1122,7 @@ func (x *CommandResponse) String() string {
 func (*CommandResponse) ProtoMessage() {}
 
 func (x *CommandResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[10]
+	mi := &file_plugin_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +1135,7 @@ func (x *CommandResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResponse.ProtoReflect.Descriptor instead.
 func (*CommandResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{10}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CommandResponse) GetText() string {
@@ -729,7 +1149,26 @@ var File_plugin_plugin_proto protoreflect.FileDescriptor
 
 const file_plugin_plugin_proto_rawDesc = "" +
 	"\n" +
-	"\x13plugin/plugin.proto\x12\x06plugin\"\x9d\x02\n" +
+	"\x13plugin/plugin.proto\x12\x06plugin\"s\n" +
+	"\x19CheckConfigurationRequest\x12*\n" +
+	"\x11new_settings_json\x18\x01 \x01(\fR\x0fnewSettingsJson\x12*\n" +
+	"\x11old_settings_json\x18\x02 \x01(\fR\x0foldSettingsJson\"u\n" +
+	"\x1aCheckConfigurationResponse\x122\n" +
+	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\x12#\n" +
+	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"a\n" +
+	"\x0eMetricsRequest\x12*\n" +
+	"\x11wasm_memory_bytes\x18\x01 \x01(\x04R\x0fwasmMemoryBytes\x12#\n" +
+	"\rwasm_restarts\x18\x02 \x01(\x04R\fwasmRestarts\"H\n" +
+	"\x0fMetricsResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\"@\n" +
+	"\x12SupportDataRequest\x12*\n" +
+	"\x04host\x18\x01 \x01(\v2\x16.plugin.MetricsRequestR\x04host\"@\n" +
+	"\x13SupportDataResponse\x12)\n" +
+	"\x05files\x18\x01 \x03(\v2\x13.plugin.SupportFileR\x05files\";\n" +
+	"\vSupportFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\x9d\x02\n" +
 	"\x10ConfigureRequest\x12\x1b\n" +
 	"\tplugin_id\x18\x01 \x01(\tR\bpluginId\x12%\n" +
 	"\x0eplugin_version\x18\x02 \x01(\tR\rpluginVersion\x12\x14\n" +
@@ -741,10 +1180,11 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\rsettings_json\x18\b \x01(\fR\fsettingsJson\x12\x14\n" +
 	"\x05notes\x18\t \x03(\tR\x05notes\"G\n" +
 	"\x11ConfigureResponse\x122\n" +
-	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\"D\n" +
+	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\"r\n" +
 	"\x0eSettingProblem\x12\x18\n" +
 	"\asetting\x18\x01 \x01(\tR\asetting\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"%\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12,\n" +
+	"\bseverity\x18\x03 \x01(\x0e2\x10.plugin.SeverityR\bseverity\"%\n" +
 	"\vLeadRequest\x12\x16\n" +
 	"\x06leader\x18\x01 \x01(\bR\x06leader\"\x0e\n" +
 	"\fLeadResponse\"\xf7\x01\n" +
@@ -792,13 +1232,21 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\n" +
 	"trigger_id\x18\x06 \x01(\tR\ttriggerId\"%\n" +
 	"\x0fCommandResponse\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text2\xba\x02\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text*d\n" +
+	"\bSeverity\x12\x18\n" +
+	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eSEVERITY_WRONG\x10\x01\x12\x14\n" +
+	"\x10SEVERITY_MISSING\x10\x02\x12\x14\n" +
+	"\x10SEVERITY_WARNING\x10\x032\x9b\x04\n" +
 	"\x06Plugin\x12@\n" +
 	"\tConfigure\x12\x18.plugin.ConfigureRequest\x1a\x19.plugin.ConfigureResponse\x121\n" +
 	"\x04Lead\x12\x13.plugin.LeadRequest\x1a\x14.plugin.LeadResponse\x124\n" +
 	"\x05Click\x12\x14.plugin.ClickRequest\x1a\x15.plugin.ClickResponse\x12I\n" +
 	"\fSubmitDialog\x12\x1b.plugin.SubmitDialogRequest\x1a\x1c.plugin.SubmitDialogResponse\x12:\n" +
-	"\aCommand\x12\x16.plugin.CommandRequest\x1a\x17.plugin.CommandResponseB\xa6\x01\n" +
+	"\aCommand\x12\x16.plugin.CommandRequest\x1a\x17.plugin.CommandResponse\x12[\n" +
+	"\x12CheckConfiguration\x12!.plugin.CheckConfigurationRequest\x1a\".plugin.CheckConfigurationResponse\x12:\n" +
+	"\aMetrics\x12\x16.plugin.MetricsRequest\x1a\x17.plugin.MetricsResponse\x12F\n" +
+	"\vSupportData\x12\x1a.plugin.SupportDataRequest\x1a\x1b.plugin.SupportDataResponseB\xa6\x01\n" +
 	"\n" +
 	"com.pluginB\vPluginProtoP\x01ZSgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin\xa2\x02\x03PXX\xaa\x02\x06Plugin\xca\x02\x06Plugin\xe2\x02\x12Plugin\\GPBMetadata\xea\x02\x06Pluginb\x06proto3"
 
@@ -814,43 +1262,62 @@ func file_plugin_plugin_proto_rawDescGZIP() []byte {
 	return file_plugin_plugin_proto_rawDescData
 }
 
-var file_plugin_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_plugin_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_plugin_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_plugin_plugin_proto_goTypes = []any{
-	(*ConfigureRequest)(nil),     // 0: plugin.ConfigureRequest
-	(*ConfigureResponse)(nil),    // 1: plugin.ConfigureResponse
-	(*SettingProblem)(nil),       // 2: plugin.SettingProblem
-	(*LeadRequest)(nil),          // 3: plugin.LeadRequest
-	(*LeadResponse)(nil),         // 4: plugin.LeadResponse
-	(*ClickRequest)(nil),         // 5: plugin.ClickRequest
-	(*ClickResponse)(nil),        // 6: plugin.ClickResponse
-	(*SubmitDialogRequest)(nil),  // 7: plugin.SubmitDialogRequest
-	(*SubmitDialogResponse)(nil), // 8: plugin.SubmitDialogResponse
-	(*CommandRequest)(nil),       // 9: plugin.CommandRequest
-	(*CommandResponse)(nil),      // 10: plugin.CommandResponse
-	nil,                          // 11: plugin.ClickRequest.ContextEntry
-	nil,                          // 12: plugin.SubmitDialogRequest.SubmissionEntry
-	nil,                          // 13: plugin.SubmitDialogResponse.ErrorsEntry
+	(Severity)(0),                      // 0: plugin.Severity
+	(*CheckConfigurationRequest)(nil),  // 1: plugin.CheckConfigurationRequest
+	(*CheckConfigurationResponse)(nil), // 2: plugin.CheckConfigurationResponse
+	(*MetricsRequest)(nil),             // 3: plugin.MetricsRequest
+	(*MetricsResponse)(nil),            // 4: plugin.MetricsResponse
+	(*SupportDataRequest)(nil),         // 5: plugin.SupportDataRequest
+	(*SupportDataResponse)(nil),        // 6: plugin.SupportDataResponse
+	(*SupportFile)(nil),                // 7: plugin.SupportFile
+	(*ConfigureRequest)(nil),           // 8: plugin.ConfigureRequest
+	(*ConfigureResponse)(nil),          // 9: plugin.ConfigureResponse
+	(*SettingProblem)(nil),             // 10: plugin.SettingProblem
+	(*LeadRequest)(nil),                // 11: plugin.LeadRequest
+	(*LeadResponse)(nil),               // 12: plugin.LeadResponse
+	(*ClickRequest)(nil),               // 13: plugin.ClickRequest
+	(*ClickResponse)(nil),              // 14: plugin.ClickResponse
+	(*SubmitDialogRequest)(nil),        // 15: plugin.SubmitDialogRequest
+	(*SubmitDialogResponse)(nil),       // 16: plugin.SubmitDialogResponse
+	(*CommandRequest)(nil),             // 17: plugin.CommandRequest
+	(*CommandResponse)(nil),            // 18: plugin.CommandResponse
+	nil,                                // 19: plugin.ClickRequest.ContextEntry
+	nil,                                // 20: plugin.SubmitDialogRequest.SubmissionEntry
+	nil,                                // 21: plugin.SubmitDialogResponse.ErrorsEntry
 }
 var file_plugin_plugin_proto_depIdxs = []int32{
-	2,  // 0: plugin.ConfigureResponse.problems:type_name -> plugin.SettingProblem
-	11, // 1: plugin.ClickRequest.context:type_name -> plugin.ClickRequest.ContextEntry
-	12, // 2: plugin.SubmitDialogRequest.submission:type_name -> plugin.SubmitDialogRequest.SubmissionEntry
-	13, // 3: plugin.SubmitDialogResponse.errors:type_name -> plugin.SubmitDialogResponse.ErrorsEntry
-	0,  // 4: plugin.Plugin.Configure:input_type -> plugin.ConfigureRequest
-	3,  // 5: plugin.Plugin.Lead:input_type -> plugin.LeadRequest
-	5,  // 6: plugin.Plugin.Click:input_type -> plugin.ClickRequest
-	7,  // 7: plugin.Plugin.SubmitDialog:input_type -> plugin.SubmitDialogRequest
-	9,  // 8: plugin.Plugin.Command:input_type -> plugin.CommandRequest
-	1,  // 9: plugin.Plugin.Configure:output_type -> plugin.ConfigureResponse
-	4,  // 10: plugin.Plugin.Lead:output_type -> plugin.LeadResponse
-	6,  // 11: plugin.Plugin.Click:output_type -> plugin.ClickResponse
-	8,  // 12: plugin.Plugin.SubmitDialog:output_type -> plugin.SubmitDialogResponse
-	10, // 13: plugin.Plugin.Command:output_type -> plugin.CommandResponse
-	9,  // [9:14] is the sub-list for method output_type
-	4,  // [4:9] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	10, // 0: plugin.CheckConfigurationResponse.problems:type_name -> plugin.SettingProblem
+	3,  // 1: plugin.SupportDataRequest.host:type_name -> plugin.MetricsRequest
+	7,  // 2: plugin.SupportDataResponse.files:type_name -> plugin.SupportFile
+	10, // 3: plugin.ConfigureResponse.problems:type_name -> plugin.SettingProblem
+	0,  // 4: plugin.SettingProblem.severity:type_name -> plugin.Severity
+	19, // 5: plugin.ClickRequest.context:type_name -> plugin.ClickRequest.ContextEntry
+	20, // 6: plugin.SubmitDialogRequest.submission:type_name -> plugin.SubmitDialogRequest.SubmissionEntry
+	21, // 7: plugin.SubmitDialogResponse.errors:type_name -> plugin.SubmitDialogResponse.ErrorsEntry
+	8,  // 8: plugin.Plugin.Configure:input_type -> plugin.ConfigureRequest
+	11, // 9: plugin.Plugin.Lead:input_type -> plugin.LeadRequest
+	13, // 10: plugin.Plugin.Click:input_type -> plugin.ClickRequest
+	15, // 11: plugin.Plugin.SubmitDialog:input_type -> plugin.SubmitDialogRequest
+	17, // 12: plugin.Plugin.Command:input_type -> plugin.CommandRequest
+	1,  // 13: plugin.Plugin.CheckConfiguration:input_type -> plugin.CheckConfigurationRequest
+	3,  // 14: plugin.Plugin.Metrics:input_type -> plugin.MetricsRequest
+	5,  // 15: plugin.Plugin.SupportData:input_type -> plugin.SupportDataRequest
+	9,  // 16: plugin.Plugin.Configure:output_type -> plugin.ConfigureResponse
+	12, // 17: plugin.Plugin.Lead:output_type -> plugin.LeadResponse
+	14, // 18: plugin.Plugin.Click:output_type -> plugin.ClickResponse
+	16, // 19: plugin.Plugin.SubmitDialog:output_type -> plugin.SubmitDialogResponse
+	18, // 20: plugin.Plugin.Command:output_type -> plugin.CommandResponse
+	2,  // 21: plugin.Plugin.CheckConfiguration:output_type -> plugin.CheckConfigurationResponse
+	4,  // 22: plugin.Plugin.Metrics:output_type -> plugin.MetricsResponse
+	6,  // 23: plugin.Plugin.SupportData:output_type -> plugin.SupportDataResponse
+	16, // [16:24] is the sub-list for method output_type
+	8,  // [8:16] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_plugin_plugin_proto_init() }
@@ -863,13 +1330,14 @@ func file_plugin_plugin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_plugin_proto_rawDesc), len(file_plugin_plugin_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   14,
+			NumEnums:      1,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_plugin_plugin_proto_goTypes,
 		DependencyIndexes: file_plugin_plugin_proto_depIdxs,
+		EnumInfos:         file_plugin_plugin_proto_enumTypes,
 		MessageInfos:      file_plugin_plugin_proto_msgTypes,
 	}.Build()
 	File_plugin_plugin_proto = out.File

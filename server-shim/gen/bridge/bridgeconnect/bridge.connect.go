@@ -42,6 +42,12 @@ const (
 	BridgeSetEndpointProcedure = "/bridge.Bridge/SetEndpoint"
 	// BridgeReadFileProcedure is the fully-qualified name of the Bridge's ReadFile RPC.
 	BridgeReadFileProcedure = "/bridge.Bridge/ReadFile"
+	// BridgeForgetEndpointProcedure is the fully-qualified name of the Bridge's ForgetEndpoint RPC.
+	BridgeForgetEndpointProcedure = "/bridge.Bridge/ForgetEndpoint"
+	// BridgeSealProcedure is the fully-qualified name of the Bridge's Seal RPC.
+	BridgeSealProcedure = "/bridge.Bridge/Seal"
+	// BridgeUnsealProcedure is the fully-qualified name of the Bridge's Unseal RPC.
+	BridgeUnsealProcedure = "/bridge.Bridge/Unseal"
 )
 
 // BridgeClient is a client for the bridge.Bridge service.
@@ -54,6 +60,13 @@ type BridgeClient interface {
 	// A file on the Mattermost server, at most 1 MiB. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (not an absolute
 	// path, not a regular file, too large).
 	ReadFile(context.Context, *connect.Request[bridge.ReadFileRequest]) (*connect.Response[bridge.ReadFileResponse], error)
+	// Closes the connection to a cluster and forgets its endpoint. Nothing happens where there is none.
+	ForgetEndpoint(context.Context, *connect.Request[bridge.ForgetEndpointRequest]) (*connect.Response[bridge.ForgetEndpointResponse], error)
+	// Encrypts a text so that it may be kept in the settings (AES-256-GCM). The key is made where there is none yet.
+	// UNAVAILABLE where the key cannot be kept.
+	Seal(context.Context, *connect.Request[bridge.SealRequest]) (*connect.Response[bridge.SealResponse], error)
+	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, or was sealed with another key.
+	Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error)
 }
 
 // NewBridgeClient constructs a client for the bridge.Bridge service. By default, it uses the
@@ -85,6 +98,24 @@ func NewBridgeClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(bridgeMethods.ByName("ReadFile")),
 			connect.WithClientOptions(opts...),
 		),
+		forgetEndpoint: connect.NewClient[bridge.ForgetEndpointRequest, bridge.ForgetEndpointResponse](
+			httpClient,
+			baseURL+BridgeForgetEndpointProcedure,
+			connect.WithSchema(bridgeMethods.ByName("ForgetEndpoint")),
+			connect.WithClientOptions(opts...),
+		),
+		seal: connect.NewClient[bridge.SealRequest, bridge.SealResponse](
+			httpClient,
+			baseURL+BridgeSealProcedure,
+			connect.WithSchema(bridgeMethods.ByName("Seal")),
+			connect.WithClientOptions(opts...),
+		),
+		unseal: connect.NewClient[bridge.UnsealRequest, bridge.UnsealResponse](
+			httpClient,
+			baseURL+BridgeUnsealProcedure,
+			connect.WithSchema(bridgeMethods.ByName("Unseal")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -93,6 +124,9 @@ type bridgeClient struct {
 	inspectCredentials *connect.Client[bridge.Credentials, bridge.InspectCredentialsResponse]
 	setEndpoint        *connect.Client[bridge.SetEndpointRequest, bridge.SetEndpointResponse]
 	readFile           *connect.Client[bridge.ReadFileRequest, bridge.ReadFileResponse]
+	forgetEndpoint     *connect.Client[bridge.ForgetEndpointRequest, bridge.ForgetEndpointResponse]
+	seal               *connect.Client[bridge.SealRequest, bridge.SealResponse]
+	unseal             *connect.Client[bridge.UnsealRequest, bridge.UnsealResponse]
 }
 
 // InspectCredentials calls bridge.Bridge.InspectCredentials.
@@ -110,6 +144,21 @@ func (c *bridgeClient) ReadFile(ctx context.Context, req *connect.Request[bridge
 	return c.readFile.CallUnary(ctx, req)
 }
 
+// ForgetEndpoint calls bridge.Bridge.ForgetEndpoint.
+func (c *bridgeClient) ForgetEndpoint(ctx context.Context, req *connect.Request[bridge.ForgetEndpointRequest]) (*connect.Response[bridge.ForgetEndpointResponse], error) {
+	return c.forgetEndpoint.CallUnary(ctx, req)
+}
+
+// Seal calls bridge.Bridge.Seal.
+func (c *bridgeClient) Seal(ctx context.Context, req *connect.Request[bridge.SealRequest]) (*connect.Response[bridge.SealResponse], error) {
+	return c.seal.CallUnary(ctx, req)
+}
+
+// Unseal calls bridge.Bridge.Unseal.
+func (c *bridgeClient) Unseal(ctx context.Context, req *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error) {
+	return c.unseal.CallUnary(ctx, req)
+}
+
 // BridgeHandler is an implementation of the bridge.Bridge service.
 type BridgeHandler interface {
 	// Reads certificates without connecting anywhere. Whatever is wrong with them is an answer, not an error.
@@ -120,6 +169,13 @@ type BridgeHandler interface {
 	// A file on the Mattermost server, at most 1 MiB. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (not an absolute
 	// path, not a regular file, too large).
 	ReadFile(context.Context, *connect.Request[bridge.ReadFileRequest]) (*connect.Response[bridge.ReadFileResponse], error)
+	// Closes the connection to a cluster and forgets its endpoint. Nothing happens where there is none.
+	ForgetEndpoint(context.Context, *connect.Request[bridge.ForgetEndpointRequest]) (*connect.Response[bridge.ForgetEndpointResponse], error)
+	// Encrypts a text so that it may be kept in the settings (AES-256-GCM). The key is made where there is none yet.
+	// UNAVAILABLE where the key cannot be kept.
+	Seal(context.Context, *connect.Request[bridge.SealRequest]) (*connect.Response[bridge.SealResponse], error)
+	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, or was sealed with another key.
+	Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error)
 }
 
 // NewBridgeHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -147,6 +203,24 @@ func NewBridgeHandler(svc BridgeHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(bridgeMethods.ByName("ReadFile")),
 		connect.WithHandlerOptions(opts...),
 	)
+	bridgeForgetEndpointHandler := connect.NewUnaryHandler(
+		BridgeForgetEndpointProcedure,
+		svc.ForgetEndpoint,
+		connect.WithSchema(bridgeMethods.ByName("ForgetEndpoint")),
+		connect.WithHandlerOptions(opts...),
+	)
+	bridgeSealHandler := connect.NewUnaryHandler(
+		BridgeSealProcedure,
+		svc.Seal,
+		connect.WithSchema(bridgeMethods.ByName("Seal")),
+		connect.WithHandlerOptions(opts...),
+	)
+	bridgeUnsealHandler := connect.NewUnaryHandler(
+		BridgeUnsealProcedure,
+		svc.Unseal,
+		connect.WithSchema(bridgeMethods.ByName("Unseal")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bridge.Bridge/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BridgeInspectCredentialsProcedure:
@@ -155,6 +229,12 @@ func NewBridgeHandler(svc BridgeHandler, opts ...connect.HandlerOption) (string,
 			bridgeSetEndpointHandler.ServeHTTP(w, r)
 		case BridgeReadFileProcedure:
 			bridgeReadFileHandler.ServeHTTP(w, r)
+		case BridgeForgetEndpointProcedure:
+			bridgeForgetEndpointHandler.ServeHTTP(w, r)
+		case BridgeSealProcedure:
+			bridgeSealHandler.ServeHTTP(w, r)
+		case BridgeUnsealProcedure:
+			bridgeUnsealHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -174,4 +254,16 @@ func (UnimplementedBridgeHandler) SetEndpoint(context.Context, *connect.Request[
 
 func (UnimplementedBridgeHandler) ReadFile(context.Context, *connect.Request[bridge.ReadFileRequest]) (*connect.Response[bridge.ReadFileResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.ReadFile is not implemented"))
+}
+
+func (UnimplementedBridgeHandler) ForgetEndpoint(context.Context, *connect.Request[bridge.ForgetEndpointRequest]) (*connect.Response[bridge.ForgetEndpointResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.ForgetEndpoint is not implemented"))
+}
+
+func (UnimplementedBridgeHandler) Seal(context.Context, *connect.Request[bridge.SealRequest]) (*connect.Response[bridge.SealResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.Seal is not implemented"))
+}
+
+func (UnimplementedBridgeHandler) Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.Unseal is not implemented"))
 }

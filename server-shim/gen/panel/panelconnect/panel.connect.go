@@ -39,6 +39,10 @@ const (
 	PanelStatusProcedure = "/panel.Panel/Status"
 	// PanelExportAuditProcedure is the fully-qualified name of the Panel's ExportAudit RPC.
 	PanelExportAuditProcedure = "/panel.Panel/ExportAudit"
+	// PanelSelfTestProcedure is the fully-qualified name of the Panel's SelfTest RPC.
+	PanelSelfTestProcedure = "/panel.Panel/SelfTest"
+	// PanelCheckCredentialsProcedure is the fully-qualified name of the Panel's CheckCredentials RPC.
+	PanelCheckCredentialsProcedure = "/panel.Panel/CheckCredentials"
 )
 
 // PanelClient is a client for the panel.Panel service.
@@ -48,6 +52,12 @@ type PanelClient interface {
 	Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error)
 	// The audit trail, newest entries first, at most 10,000 of them. Refuses like Status.
 	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error)
+	// Tries settings out that need not be saved: each check is sent as soon as it has begun (PENDING) and again when it
+	// is over. Nothing is posted, and no request is touched. Refuses like Status.
+	SelfTest(context.Context, *connect.Request[panel.SelfTestRequest]) (*connect.ServerStreamForClient[panel.Check], error)
+	// Reads credentials as they were pasted, says what they are, and seals them for the settings. What is wrong with them
+	// is an answer. Refuses like Status.
+	CheckCredentials(context.Context, *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error)
 }
 
 // NewPanelClient constructs a client for the panel.Panel service. By default, it uses the Connect
@@ -73,13 +83,27 @@ func NewPanelClient(httpClient connect.HTTPClient, baseURL string, opts ...conne
 			connect.WithSchema(panelMethods.ByName("ExportAudit")),
 			connect.WithClientOptions(opts...),
 		),
+		selfTest: connect.NewClient[panel.SelfTestRequest, panel.Check](
+			httpClient,
+			baseURL+PanelSelfTestProcedure,
+			connect.WithSchema(panelMethods.ByName("SelfTest")),
+			connect.WithClientOptions(opts...),
+		),
+		checkCredentials: connect.NewClient[panel.CheckCredentialsRequest, panel.CheckCredentialsResponse](
+			httpClient,
+			baseURL+PanelCheckCredentialsProcedure,
+			connect.WithSchema(panelMethods.ByName("CheckCredentials")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // panelClient implements PanelClient.
 type panelClient struct {
-	status      *connect.Client[panel.StatusRequest, panel.StatusResponse]
-	exportAudit *connect.Client[panel.ExportAuditRequest, panel.ExportAuditResponse]
+	status           *connect.Client[panel.StatusRequest, panel.StatusResponse]
+	exportAudit      *connect.Client[panel.ExportAuditRequest, panel.ExportAuditResponse]
+	selfTest         *connect.Client[panel.SelfTestRequest, panel.Check]
+	checkCredentials *connect.Client[panel.CheckCredentialsRequest, panel.CheckCredentialsResponse]
 }
 
 // Status calls panel.Panel.Status.
@@ -92,6 +116,16 @@ func (c *panelClient) ExportAudit(ctx context.Context, req *connect.Request[pane
 	return c.exportAudit.CallUnary(ctx, req)
 }
 
+// SelfTest calls panel.Panel.SelfTest.
+func (c *panelClient) SelfTest(ctx context.Context, req *connect.Request[panel.SelfTestRequest]) (*connect.ServerStreamForClient[panel.Check], error) {
+	return c.selfTest.CallServerStream(ctx, req)
+}
+
+// CheckCredentials calls panel.Panel.CheckCredentials.
+func (c *panelClient) CheckCredentials(ctx context.Context, req *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error) {
+	return c.checkCredentials.CallUnary(ctx, req)
+}
+
 // PanelHandler is an implementation of the panel.Panel service.
 type PanelHandler interface {
 	// The plugin's state in checks, as `/teleport status` shows it. UNAUTHENTICATED without a session,
@@ -99,6 +133,12 @@ type PanelHandler interface {
 	Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error)
 	// The audit trail, newest entries first, at most 10,000 of them. Refuses like Status.
 	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error)
+	// Tries settings out that need not be saved: each check is sent as soon as it has begun (PENDING) and again when it
+	// is over. Nothing is posted, and no request is touched. Refuses like Status.
+	SelfTest(context.Context, *connect.Request[panel.SelfTestRequest], *connect.ServerStream[panel.Check]) error
+	// Reads credentials as they were pasted, says what they are, and seals them for the settings. What is wrong with them
+	// is an answer. Refuses like Status.
+	CheckCredentials(context.Context, *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error)
 }
 
 // NewPanelHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -120,12 +160,28 @@ func NewPanelHandler(svc PanelHandler, opts ...connect.HandlerOption) (string, h
 		connect.WithSchema(panelMethods.ByName("ExportAudit")),
 		connect.WithHandlerOptions(opts...),
 	)
+	panelSelfTestHandler := connect.NewServerStreamHandler(
+		PanelSelfTestProcedure,
+		svc.SelfTest,
+		connect.WithSchema(panelMethods.ByName("SelfTest")),
+		connect.WithHandlerOptions(opts...),
+	)
+	panelCheckCredentialsHandler := connect.NewUnaryHandler(
+		PanelCheckCredentialsProcedure,
+		svc.CheckCredentials,
+		connect.WithSchema(panelMethods.ByName("CheckCredentials")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/panel.Panel/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PanelStatusProcedure:
 			panelStatusHandler.ServeHTTP(w, r)
 		case PanelExportAuditProcedure:
 			panelExportAuditHandler.ServeHTTP(w, r)
+		case PanelSelfTestProcedure:
+			panelSelfTestHandler.ServeHTTP(w, r)
+		case PanelCheckCredentialsProcedure:
+			panelCheckCredentialsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -141,4 +197,12 @@ func (UnimplementedPanelHandler) Status(context.Context, *connect.Request[panel.
 
 func (UnimplementedPanelHandler) ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.ExportAudit is not implemented"))
+}
+
+func (UnimplementedPanelHandler) SelfTest(context.Context, *connect.Request[panel.SelfTestRequest], *connect.ServerStream[panel.Check]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.SelfTest is not implemented"))
+}
+
+func (UnimplementedPanelHandler) CheckCredentials(context.Context, *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.CheckCredentials is not implemented"))
 }

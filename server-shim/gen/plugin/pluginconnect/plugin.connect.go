@@ -44,6 +44,13 @@ const (
 	PluginSubmitDialogProcedure = "/plugin.Plugin/SubmitDialog"
 	// PluginCommandProcedure is the fully-qualified name of the Plugin's Command RPC.
 	PluginCommandProcedure = "/plugin.Plugin/Command"
+	// PluginCheckConfigurationProcedure is the fully-qualified name of the Plugin's CheckConfiguration
+	// RPC.
+	PluginCheckConfigurationProcedure = "/plugin.Plugin/CheckConfiguration"
+	// PluginMetricsProcedure is the fully-qualified name of the Plugin's Metrics RPC.
+	PluginMetricsProcedure = "/plugin.Plugin/Metrics"
+	// PluginSupportDataProcedure is the fully-qualified name of the Plugin's SupportData RPC.
+	PluginSupportDataProcedure = "/plugin.Plugin/SupportData"
 )
 
 // PluginClient is a client for the plugin.Plugin service.
@@ -59,6 +66,12 @@ type PluginClient interface {
 	SubmitDialog(context.Context, *connect.Request[plugin.SubmitDialogRequest]) (*connect.Response[plugin.SubmitDialogResponse], error)
 	// A slash command.
 	Command(context.Context, *connect.Request[plugin.CommandRequest]) (*connect.Response[plugin.CommandResponse], error)
+	// Settings that somebody is about to save: refused, or taken, perhaps in another form.
+	CheckConfiguration(context.Context, *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error)
+	// What the plugin counts, for Prometheus.
+	Metrics(context.Context, *connect.Request[plugin.MetricsRequest]) (*connect.Response[plugin.MetricsResponse], error)
+	// What helps whoever supports this plugin, without secrets: files for Mattermost's support packet.
+	SupportData(context.Context, *connect.Request[plugin.SupportDataRequest]) (*connect.Response[plugin.SupportDataResponse], error)
 }
 
 // NewPluginClient constructs a client for the plugin.Plugin service. By default, it uses the
@@ -102,16 +115,37 @@ func NewPluginClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(pluginMethods.ByName("Command")),
 			connect.WithClientOptions(opts...),
 		),
+		checkConfiguration: connect.NewClient[plugin.CheckConfigurationRequest, plugin.CheckConfigurationResponse](
+			httpClient,
+			baseURL+PluginCheckConfigurationProcedure,
+			connect.WithSchema(pluginMethods.ByName("CheckConfiguration")),
+			connect.WithClientOptions(opts...),
+		),
+		metrics: connect.NewClient[plugin.MetricsRequest, plugin.MetricsResponse](
+			httpClient,
+			baseURL+PluginMetricsProcedure,
+			connect.WithSchema(pluginMethods.ByName("Metrics")),
+			connect.WithClientOptions(opts...),
+		),
+		supportData: connect.NewClient[plugin.SupportDataRequest, plugin.SupportDataResponse](
+			httpClient,
+			baseURL+PluginSupportDataProcedure,
+			connect.WithSchema(pluginMethods.ByName("SupportData")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // pluginClient implements PluginClient.
 type pluginClient struct {
-	configure    *connect.Client[plugin.ConfigureRequest, plugin.ConfigureResponse]
-	lead         *connect.Client[plugin.LeadRequest, plugin.LeadResponse]
-	click        *connect.Client[plugin.ClickRequest, plugin.ClickResponse]
-	submitDialog *connect.Client[plugin.SubmitDialogRequest, plugin.SubmitDialogResponse]
-	command      *connect.Client[plugin.CommandRequest, plugin.CommandResponse]
+	configure          *connect.Client[plugin.ConfigureRequest, plugin.ConfigureResponse]
+	lead               *connect.Client[plugin.LeadRequest, plugin.LeadResponse]
+	click              *connect.Client[plugin.ClickRequest, plugin.ClickResponse]
+	submitDialog       *connect.Client[plugin.SubmitDialogRequest, plugin.SubmitDialogResponse]
+	command            *connect.Client[plugin.CommandRequest, plugin.CommandResponse]
+	checkConfiguration *connect.Client[plugin.CheckConfigurationRequest, plugin.CheckConfigurationResponse]
+	metrics            *connect.Client[plugin.MetricsRequest, plugin.MetricsResponse]
+	supportData        *connect.Client[plugin.SupportDataRequest, plugin.SupportDataResponse]
 }
 
 // Configure calls plugin.Plugin.Configure.
@@ -139,6 +173,21 @@ func (c *pluginClient) Command(ctx context.Context, req *connect.Request[plugin.
 	return c.command.CallUnary(ctx, req)
 }
 
+// CheckConfiguration calls plugin.Plugin.CheckConfiguration.
+func (c *pluginClient) CheckConfiguration(ctx context.Context, req *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error) {
+	return c.checkConfiguration.CallUnary(ctx, req)
+}
+
+// Metrics calls plugin.Plugin.Metrics.
+func (c *pluginClient) Metrics(ctx context.Context, req *connect.Request[plugin.MetricsRequest]) (*connect.Response[plugin.MetricsResponse], error) {
+	return c.metrics.CallUnary(ctx, req)
+}
+
+// SupportData calls plugin.Plugin.SupportData.
+func (c *pluginClient) SupportData(ctx context.Context, req *connect.Request[plugin.SupportDataRequest]) (*connect.Response[plugin.SupportDataResponse], error) {
+	return c.supportData.CallUnary(ctx, req)
+}
+
 // PluginHandler is an implementation of the plugin.Plugin service.
 type PluginHandler interface {
 	// Hands over the settings: first of all calls after the module has started, and again after every change. Wrong
@@ -152,6 +201,12 @@ type PluginHandler interface {
 	SubmitDialog(context.Context, *connect.Request[plugin.SubmitDialogRequest]) (*connect.Response[plugin.SubmitDialogResponse], error)
 	// A slash command.
 	Command(context.Context, *connect.Request[plugin.CommandRequest]) (*connect.Response[plugin.CommandResponse], error)
+	// Settings that somebody is about to save: refused, or taken, perhaps in another form.
+	CheckConfiguration(context.Context, *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error)
+	// What the plugin counts, for Prometheus.
+	Metrics(context.Context, *connect.Request[plugin.MetricsRequest]) (*connect.Response[plugin.MetricsResponse], error)
+	// What helps whoever supports this plugin, without secrets: files for Mattermost's support packet.
+	SupportData(context.Context, *connect.Request[plugin.SupportDataRequest]) (*connect.Response[plugin.SupportDataResponse], error)
 }
 
 // NewPluginHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -191,6 +246,24 @@ func NewPluginHandler(svc PluginHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(pluginMethods.ByName("Command")),
 		connect.WithHandlerOptions(opts...),
 	)
+	pluginCheckConfigurationHandler := connect.NewUnaryHandler(
+		PluginCheckConfigurationProcedure,
+		svc.CheckConfiguration,
+		connect.WithSchema(pluginMethods.ByName("CheckConfiguration")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pluginMetricsHandler := connect.NewUnaryHandler(
+		PluginMetricsProcedure,
+		svc.Metrics,
+		connect.WithSchema(pluginMethods.ByName("Metrics")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pluginSupportDataHandler := connect.NewUnaryHandler(
+		PluginSupportDataProcedure,
+		svc.SupportData,
+		connect.WithSchema(pluginMethods.ByName("SupportData")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/plugin.Plugin/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PluginConfigureProcedure:
@@ -203,6 +276,12 @@ func NewPluginHandler(svc PluginHandler, opts ...connect.HandlerOption) (string,
 			pluginSubmitDialogHandler.ServeHTTP(w, r)
 		case PluginCommandProcedure:
 			pluginCommandHandler.ServeHTTP(w, r)
+		case PluginCheckConfigurationProcedure:
+			pluginCheckConfigurationHandler.ServeHTTP(w, r)
+		case PluginMetricsProcedure:
+			pluginMetricsHandler.ServeHTTP(w, r)
+		case PluginSupportDataProcedure:
+			pluginSupportDataHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -230,4 +309,16 @@ func (UnimplementedPluginHandler) SubmitDialog(context.Context, *connect.Request
 
 func (UnimplementedPluginHandler) Command(context.Context, *connect.Request[plugin.CommandRequest]) (*connect.Response[plugin.CommandResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("plugin.Plugin.Command is not implemented"))
+}
+
+func (UnimplementedPluginHandler) CheckConfiguration(context.Context, *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("plugin.Plugin.CheckConfiguration is not implemented"))
+}
+
+func (UnimplementedPluginHandler) Metrics(context.Context, *connect.Request[plugin.MetricsRequest]) (*connect.Response[plugin.MetricsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("plugin.Plugin.Metrics is not implemented"))
+}
+
+func (UnimplementedPluginHandler) SupportData(context.Context, *connect.Request[plugin.SupportDataRequest]) (*connect.Response[plugin.SupportDataResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("plugin.Plugin.SupportData is not implemented"))
 }

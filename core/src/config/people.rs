@@ -1,0 +1,46 @@
+//! Which Mattermost account is which Teleport user, as people write it.
+
+use super::{Problem, key};
+
+/// A Mattermost account and the Teleport user of the same person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Username or e-mail address in Mattermost, in lower case.
+    pub mattermost: String,
+    /// Name of the Teleport user, exactly.
+    pub teleport: String,
+}
+
+/// Reads lines of `mattermost-username = teleport-user`.
+pub(super) fn parse_people(text: &str, problems: &mut Vec<Problem>) -> Vec<Person> {
+    let mut people: Vec<Person> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (mattermost, teleport) = line.split_once('=').unwrap_or_default();
+        let mattermost = mattermost.trim();
+        let person = Person {
+            mattermost: mattermost.strip_prefix('@').unwrap_or(mattermost).to_lowercase(),
+            teleport: teleport.trim().to_owned(),
+        };
+        let bad = |name: &str| name.is_empty() || name.contains(char::is_whitespace) || name.contains('=');
+        if bad(&person.mattermost) || bad(&person.teleport) {
+            problems.push(Problem::new(
+                key::USER_MAPPING,
+                format!("{line:?} maps nobody. Write `mattermost-username = teleport-user`, one person a line."),
+            ));
+            continue;
+        }
+        if let Some(other) = people.iter().find(|other| other.mattermost == person.mattermost && **other != person) {
+            problems.push(Problem::new(
+                key::USER_MAPPING,
+                format!(
+                    "{} is mapped to two Teleport users, {} and {}, so this account could decide nothing. Keep one line.",
+                    person.mattermost, other.teleport, person.teleport
+                ),
+            ));
+        }
+        if !people.contains(&person) {
+            people.push(person);
+        }
+    }
+    people
+}

@@ -1,0 +1,112 @@
+//! Where requests are posted, as people write it.
+
+use std::fmt;
+
+use super::{Problem, key, parts};
+
+/// Where a request is posted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Recipient {
+    /// A channel by the names in its address.
+    Channel {
+        /// Name of the team.
+        team: String,
+        /// Name of the channel.
+        channel: String,
+    },
+    /// A channel by its id.
+    ChannelId(String),
+    /// A direct message to the user of this name.
+    Username(String),
+    /// A direct message to the user with this e-mail address.
+    Email(String),
+}
+
+impl fmt::Display for Recipient {
+    /// Writes it the way it is given in the settings.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channel { team, channel } => write!(formatter, "{team}/{channel}"),
+            Self::ChannelId(id) => formatter.write_str(id),
+            Self::Username(name) => write!(formatter, "@{name}"),
+            Self::Email(email) => formatter.write_str(email),
+        }
+    }
+}
+
+/// Where requests for certain roles are posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleRecipients {
+    /// A role's name, or a pattern with `*` and `?`.
+    pub roles: String,
+    /// Where to.
+    pub recipients: Vec<Recipient>,
+}
+
+/// Reads a list of recipients; what is wrong is told as of the setting `key`.
+pub(super) fn parse_recipients(text: &str, key: &'static str, problems: &mut Vec<Problem>) -> Vec<Recipient> {
+    let mut recipients = Vec::new();
+    for part in parts(text) {
+        match parse_recipient(part) {
+            Some(recipient) if recipients.contains(&recipient) => {}
+            Some(recipient) => recipients.push(recipient),
+            None => problems.push(Problem::new(
+                key,
+                format!("{part:?} is no recipient. Write team/channel as in the channel's address, a channel id, @username or an e-mail address."),
+            )),
+        }
+    }
+    recipients
+}
+
+fn parse_recipient(part: &str) -> Option<Recipient> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
+    };
+    if let Some(name) = part.strip_prefix('@') {
+        return is_name(name).then(|| Recipient::Username(name.to_lowercase()));
+    }
+    if let Some((_, path)) = part.split_once("://") {
+        // A channel's address as copied from the browser: https://host[/subpath]/team/channels/name.
+        let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+        return match segments.as_slice() {
+            [_, .., team, "channels", channel] if is_name(team) && is_name(channel) => {
+                Some(Recipient::Channel { team: team.to_lowercase(), channel: channel.to_lowercase() })
+            }
+            _ => None,
+        };
+    }
+    if let Some((team, channel)) = part.split_once('/') {
+        let channel = channel.trim_start_matches('~');
+        return (is_name(team) && is_name(channel))
+            .then(|| Recipient::Channel { team: team.to_lowercase(), channel: channel.to_lowercase() });
+    }
+    if let Some((local, domain)) = part.split_once('@') {
+        return (!local.is_empty() && !domain.is_empty() && !domain.contains('@'))
+            .then(|| Recipient::Email(part.to_lowercase()));
+    }
+    let is_id = part.len() == 26 && part.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
+    is_id.then(|| Recipient::ChannelId(part.to_owned()))
+}
+
+/// Reads lines of `role = recipient, recipient`.
+pub(super) fn parse_role_recipients(text: &str, problems: &mut Vec<Problem>) -> Vec<RoleRecipients> {
+    let mut rules: Vec<RoleRecipients> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (roles, listed) = line.split_once('=').unwrap_or_default();
+        let roles = roles.trim();
+        let mut recipients = parse_recipients(listed, key::ROLE_RECIPIENTS, problems);
+        if roles.is_empty() || recipients.is_empty() {
+            problems.push(Problem::new(
+                key::ROLE_RECIPIENTS,
+                format!("{line:?} is no rule. Write `role = team/channel, @username`, one rule a line."),
+            ));
+            continue;
+        }
+        match rules.iter_mut().find(|rule| rule.roles == roles) {
+            Some(rule) => rule.recipients.append(&mut recipients),
+            None => rules.push(RoleRecipients { roles: roles.to_owned(), recipients }),
+        }
+    }
+    rules
+}

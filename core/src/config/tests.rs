@@ -1,0 +1,299 @@
+use super::*;
+
+fn parse_text(json: &str) -> (Settings, Vec<Problem>) {
+    parse(json.as_bytes())
+}
+
+fn settings_with_a_problem(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.setting.as_ref()).collect()
+}
+
+#[test]
+fn an_empty_page_says_what_is_missing_in_its_own_order() {
+    for json in ["", "{}", "null-ish", r#"{"teleportaddress":"","Recipients":null}"#] {
+        let (settings, problems) = parse_text(json);
+        assert_eq!(settings, Settings::default());
+        assert!(
+            settings_with_a_problem(&problems).ends_with(&[key::TELEPORT_ADDRESS, key::IDENTITY, key::RECIPIENTS]),
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn keys_are_found_whatever_their_case() {
+    let (settings, problems) = parse_text(
+        r#"{"teleportaddress":" tp:3025 ","IDENTITY":"/etc/identity","recipients":"ops/access","approvers":"@Alice, bob"}"#,
+    );
+    assert_eq!(problems, []);
+    assert_eq!(settings.first().address, Some(Address::Teleport("tp:3025".into())));
+    assert_eq!(settings.first().credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
+    assert_eq!(settings.recipients, [Recipient::Channel { team: "ops".into(), channel: "access".into() }]);
+    let who = vec![Approver::Username("alice".into()), Approver::Username("bob".into())];
+    assert_eq!(settings.approvers, [Rule { roles: "*".into(), who }]);
+}
+
+#[test]
+fn a_masked_secret_that_was_never_set_is_no_secret() {
+    let (settings, _) = parse_text(r#"{"Identity":"/etc/identity","ClientKey":"********************************"}"#);
+    assert_eq!(settings.first().credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
+}
+
+#[test]
+fn an_address_is_taken_as_people_write_it() {
+    for (text, address) in [
+        ("teleport.example.com", "teleport.example.com:443"),
+        ("teleport.example.com:3080", "teleport.example.com:3080"),
+        ("https://teleport.example.com", "teleport.example.com:443"),
+        ("https://teleport.example.com:8443/web/login", "teleport.example.com:8443"),
+        ("[2001:db8::1]", "[2001:db8::1]:443"),
+        ("[2001:db8::1]:3025", "[2001:db8::1]:3025"),
+        ("10.0.0.5:3025", "10.0.0.5:3025"),
+    ] {
+        assert_eq!(address::parse_address(text), Ok(Address::Teleport(address.into())), "{text}");
+    }
+    assert_eq!(
+        address::parse_address("grpc-web+https://gw.example.com/tp/"),
+        Ok(Address::Gateway("https://gw.example.com/tp".into()))
+    );
+    assert_eq!(
+        address::parse_address("grpc-web+http://127.0.0.1:8080"),
+        Ok(Address::Gateway("http://127.0.0.1:8080".into()))
+    );
+}
+
+#[test]
+fn what_is_no_address_is_refused_with_a_cure() {
+    for text in [
+        "",
+        "a b",
+        "http://tp:3080",
+        "tp:0",
+        "tp:70000",
+        "tp:x",
+        "::1",
+        ":443",
+        "grpc-web+ftp://x",
+        "grpc-web+https://",
+        "t$p:1",
+    ] {
+        let problem = address::parse_address(text).err();
+        assert_eq!(problem.map(|problem| problem.setting), Some(key::TELEPORT_ADDRESS.into()), "{text}");
+    }
+}
+
+#[test]
+fn credentials_are_one_identity_or_three_files() {
+    let with = |json: &str| {
+        let (settings, problems) = parse_text(json);
+        (
+            settings.first().credentials.clone(),
+            problems.into_iter().find(|problem| {
+                [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA]
+                    .contains(&problem.setting.as_ref())
+            }),
+        )
+    };
+    let (credentials, problem) = with(r#"{"ClientCertificate":"/a","ClientKey":"/b","ClusterCA":"/c"}"#);
+    assert!(matches!(credentials, Some(CredentialSource::Files { .. })) && problem.is_none());
+    for (json, setting) in [
+        (r#"{"ClientKey":"/b","ClusterCA":"/c"}"#, key::CLIENT_CERTIFICATE),
+        (r#"{"ClientCertificate":"/a","ClusterCA":"/c"}"#, key::CLIENT_KEY),
+        (r#"{"ClientCertificate":"/a","ClientKey":"/b"}"#, key::CLUSTER_CA),
+        (r#"{"Identity":"/i","ClientKey":"/b"}"#, key::IDENTITY),
+    ] {
+        let (credentials, problem) = with(json);
+        assert_eq!(
+            (credentials, problem.map(|problem| problem.setting.into_owned())),
+            (None, Some(setting.to_owned())),
+            "{json}"
+        );
+    }
+}
+
+#[test]
+fn a_path_is_told_from_a_pasted_text() {
+    assert_eq!(source("/etc/x".into()), Some(Source::Path("/etc/x".into())));
+    assert_eq!(source("C:\\teleport\\identity".into()), Some(Source::Path("C:\\teleport\\identity".into())));
+    assert_eq!(source("-----BEGIN X-----".into()), Some(Source::Text("-----BEGIN X-----".into())));
+    assert_eq!(source(String::new()), None);
+}
+
+#[test]
+fn recipients_come_in_every_form_that_people_know() {
+    let mut problems = Vec::new();
+    let recipients = recipients::parse_recipients(
+        "ops/access-requests; ~bad/~x/y, Team/Channel\n@Ann ann@example.com abcdefghijklmnopqrstuvwxyz https://mm.example.com/sub/ops/channels/town-square ops/access-requests nonsense",
+        key::RECIPIENTS,
+        &mut problems,
+    );
+    let shown: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "ops/access-requests",
+            "team/channel",
+            "@ann",
+            "ann@example.com",
+            "abcdefghijklmnopqrstuvwxyz",
+            "ops/town-square"
+        ]
+    );
+    assert_eq!(settings_with_a_problem(&problems), [key::RECIPIENTS, key::RECIPIENTS]);
+}
+
+#[test]
+fn an_approver_that_is_nobody_does_not_open_the_door_to_the_admins() {
+    let (settings, problems) = parse_text(r#"{"Approvers":"!!!"}"#);
+    assert_eq!(settings.approvers, [Rule { roles: "*".into(), who: vec![Approver::Nobody("!!!".into())] }]);
+    assert!(settings_with_a_problem(&problems).contains(&key::APPROVERS));
+    let (settings, problems) = parse_text(r#"{"Approvers":["alice"]}"#);
+    assert_eq!(settings.approvers, []);
+    assert!(settings_with_a_problem(&problems).contains(&key::APPROVERS));
+}
+
+#[test]
+fn rules_are_lines_of_a_role_and_who() {
+    let mut problems = Vec::new();
+    let rules = approvers::parse_approvers(
+        "# production\nprod-* = @Alice, group:SRE channel-admins\n\ndba = team-admins\ndba = bob; system-admins\nchannel-members",
+        &mut problems,
+    );
+    let shown: Vec<String> = rules
+        .iter()
+        .map(|rule| {
+            format!("{} = {}", rule.roles, rule.who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        ["prod-* = alice, group:sre, channel-admins", "dba = team-admins, bob, system-admins", "* = channel-members"]
+    );
+    assert_eq!(problems, []);
+}
+
+#[test]
+fn a_rule_that_names_nobody_lets_nobody_decide_and_says_so() {
+    let mut problems = Vec::new();
+    let rules = approvers::parse_approvers("dba =\n= alice\nops = group:", &mut problems);
+    assert_eq!(rules.len(), 2);
+    assert!(rules.iter().all(|rule| rule.who.iter().all(|who| matches!(who, Approver::Nobody(_)))));
+    assert_eq!(problems.len(), 3);
+}
+
+#[test]
+fn denials_are_asked_for_a_reason_unless_set_otherwise() {
+    for (json, asked) in [
+        ("{}", AskReason::Deny),
+        (r#"{"AskReason":"never"}"#, AskReason::Never),
+        (r#"{"askreason":"both"}"#, AskReason::Both),
+        (r#"{"AskReason":"sometimes"}"#, AskReason::Both),
+    ] {
+        assert_eq!(parse_text(json).0.ask_reason, asked, "{json}");
+    }
+}
+
+#[test]
+fn a_flag_that_is_none_counts_as_the_stricter_way() {
+    let (settings, problems) = parse_text(r#"{"RequireMFA":"maybe","AllowGuests":3}"#);
+    assert!(settings.require_mfa && !settings.allow_guests);
+    let named = settings_with_a_problem(&problems);
+    assert!(named.contains(&key::REQUIRE_MFA) && named.contains(&key::ALLOW_GUESTS));
+    let (settings, _) = parse_text(r#"{"requiremfa":true,"allowguests":"true"}"#);
+    assert!(settings.require_mfa && settings.allow_guests);
+}
+
+#[test]
+fn the_manifest_has_the_same_settings_in_the_same_order_with_the_same_defaults() {
+    let manifest: Value = serde_json::from_str(include_str!("../../../plugin.json")).unwrap_or_default();
+    let listed = manifest.pointer("/settings_schema/settings").and_then(Value::as_array).cloned().unwrap_or_default();
+    let keys: Vec<&str> = listed.iter().filter_map(|setting| setting.get("key")?.as_str()).collect();
+    assert_eq!(keys, key::ALL);
+    let defaults: BTreeMap<String, Value> = listed
+        .iter()
+        .filter_map(|setting| Some((setting.get("key")?.as_str()?.to_owned(), setting.get("default")?.clone())))
+        .collect();
+    let (settings, problems) = parse(&serde_json::to_vec(&defaults).unwrap_or_default());
+    assert_eq!(settings, Settings::default());
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Missing), "{problems:?}");
+    let secret = |setting: &&Value| setting.get("secret").and_then(Value::as_bool) == Some(true);
+    let secrets: Vec<&str> = listed.iter().filter(secret).filter_map(|setting| setting.get("key")?.as_str()).collect();
+    assert_eq!(secrets, [key::IDENTITY, key::CLIENT_KEY, key::SEALING_KEY]);
+}
+
+#[test]
+fn further_clusters_are_a_list_with_settings_of_their_own() {
+    let (settings, problems) = parse_text(
+        r#"{"teleportaddress":"one:443","identity":"/one","recipients":"ops/access",
+            "moreclusters":"[{\"TeleportAddress\":\"two:443\",\"identity\":\"sealed:v1:abc\",\"Recipients\":\"ops/two\"},{\"Adress\":\"three\"}]"}"#,
+    );
+    assert_eq!(settings.clusters.len(), 3);
+    let second = settings.clusters.get(1).cloned().unwrap_or_default();
+    assert_eq!(second.address, Some(Address::Teleport("two:443".into())));
+    assert_eq!(second.credentials, Some(CredentialSource::Identity(Source::Sealed("sealed:v1:abc".into()))));
+    assert_eq!(second.recipients.len(), 1);
+    assert!(problems.iter().all(|problem| problem.setting == key::MORE_CLUSTERS), "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.message.starts_with("Cluster 3")), "{problems:?}");
+    let (settings, problems) = parse_text(r#"{"moreclusters":"{"}"#);
+    assert_eq!(settings.clusters.len(), 1);
+    assert!(problems.iter().any(|problem| problem.setting == key::MORE_CLUSTERS));
+}
+
+#[test]
+fn a_misspelt_key_is_a_warning_with_a_suggestion() {
+    let (_, problems) = parse_text(r#"{"Recipient":"ops/x","colour":"red"}"#);
+    let warnings: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Warning).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings.iter().any(|warning| warning.message.contains("Is Recipients meant?")));
+}
+
+#[test]
+fn reminders_are_spans_and_days_are_numbers() {
+    let (settings, problems) =
+        parse_text(r#"{"Reminders":"15m, 2h 90","AuditRetentionDays":"30","RequestRetentionDays":7}"#);
+    let minutes: Vec<u64> = settings.reminders.iter().map(|span| span.as_secs() / 60).collect();
+    assert_eq!(minutes, [120, 90, 15]);
+    assert_eq!((settings.audit_days, settings.request_days), (30, 7));
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Missing));
+    let (settings, problems) = parse_text(
+        r#"{"Reminders":"soon, 0m, 99999999999999999999h","AuditRetentionDays":0,"RequestRetentionDays":"x"}"#,
+    );
+    assert_eq!(settings.reminders, []);
+    assert_eq!(problems.iter().filter(|problem| problem.severity == Severity::Wrong).count(), 5, "{problems:?}");
+    assert_eq!(parse_text(r#"{"Reminders":""}"#).0.reminders, []);
+}
+
+#[test]
+fn an_authority_that_is_none_is_the_one_that_lets_nobody_around_teleport() {
+    let (settings, problems) = parse_text(r#"{"Authority":"Aproovers"}"#);
+    assert_eq!(settings.authority, Authority::Teleport);
+    assert!(settings_with_a_problem(&problems).contains(&key::AUTHORITY));
+    for (name, authority) in Authority::ALL {
+        assert_eq!(parse_text(&format!(r#"{{"Authority":"{name}"}}"#)).0.authority, authority);
+        assert_eq!(authority.name(), name);
+    }
+}
+
+#[test]
+fn accounts_are_mapped_line_by_line() {
+    let mut problems = Vec::new();
+    let people =
+        people::parse_people("# staff\n@Alice = alice@corp\nbob@example.com = Robert\n\nbob2 = Robert", &mut problems);
+    let shown: Vec<_> = people.iter().map(|person| (person.mattermost.as_str(), person.teleport.as_str())).collect();
+    assert_eq!(shown, [("alice", "alice@corp"), ("bob@example.com", "Robert"), ("bob2", "Robert")]);
+    assert_eq!(problems, []);
+    people::parse_people("nobody\n= x\na b = c\nx = y\nx = z", &mut problems);
+    assert_eq!(problems.len(), 4, "{problems:?}");
+}
+
+#[test]
+fn recipients_by_role_are_lines_of_a_role_and_where_to() {
+    let mut problems = Vec::new();
+    let rules =
+        recipients::parse_role_recipients("dba = ops/db, @ann\nprod-* = ops/prod\ndba = ops/more", &mut problems);
+    let shown: Vec<_> = rules.iter().map(|rule| (rule.roles.as_str(), rule.recipients.len())).collect();
+    assert_eq!(shown, [("dba", 3), ("prod-*", 1)]);
+    assert_eq!(problems, []);
+    recipients::parse_role_recipients("just-text\n= ops/x\ndba =", &mut problems);
+    assert_eq!(problems.len(), 3);
+}
