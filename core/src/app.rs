@@ -4,16 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::future::AbortHandle;
-
 use crate::audit::Refusals;
-use crate::bridge::Bridge as _;
+use crate::cluster::{Cluster, Lane};
 use crate::config::{self, Problem, Settings};
 use crate::decision::Claims;
-use crate::desk::Desk;
 use crate::mattermost::{LogLevel, Mattermost as _};
+use crate::metrics::Counters;
 use crate::recipients::Recipients;
-use crate::session::{self, Link, Way};
+use crate::session::{self, Link, Trouble, Way};
 use crate::world::World;
 
 /// What the host says of itself.
@@ -45,22 +43,26 @@ pub struct App<W: World> {
     pub(crate) problems: RefCell<Vec<Problem>>,
     pub(crate) configured: Cell<bool>,
     pub(crate) leader: Cell<bool>,
-    /// How the connection to Teleport stands.
-    pub(crate) link: RefCell<Link>,
-    /// The last way to Teleport that was found with these settings. A broken watch does not take it away: clicks may
-    /// still get through.
-    pub(crate) way: RefCell<Option<Rc<Way<W>>>>,
-    /// Puts requests into posts.
-    pub(crate) desk: Desk,
+    /// One for each cluster of the settings, in their order.
+    pub(crate) clusters: RefCell<Vec<Rc<Cluster<W>>>>,
     /// Finds channels.
     pub(crate) recipients: Recipients,
     /// Decisions that others are making.
     pub(crate) claims: Claims,
     /// Refused attempts to decide.
     pub(crate) refusals: Refusals,
+    /// What is counted for Prometheus.
+    pub(crate) counters: Counters,
     /// Counts the changes of settings and leadership; work of an earlier epoch stops before its next effect.
     pub(crate) epoch: Cell<u64>,
-    session: RefCell<Option<AbortHandle>>,
+}
+
+/// Why there is no way to a cluster.
+pub(crate) enum NoWay {
+    /// The settings name no such cluster.
+    Unknown,
+    /// What is wrong, and what to do.
+    Down(String),
 }
 
 impl<W: World> App<W> {
@@ -73,30 +75,28 @@ impl<W: World> App<W> {
             problems: RefCell::default(),
             configured: Cell::new(false),
             leader: Cell::new(false),
-            link: RefCell::new(Link::Down(session::Trouble::not_configured())),
-            way: RefCell::new(None),
-            desk: Desk::default(),
+            clusters: RefCell::default(),
             recipients: Recipients::default(),
             claims: Claims::default(),
             refusals: Refusals::default(),
+            counters: Counters::default(),
             epoch: Cell::new(0),
-            session: RefCell::new(None),
         })
     }
 
     /// Takes new settings (a JSON object) and starts again with them. Answers what is wrong with them.
     pub fn configure(self: &Rc<Self>, host: Host, settings_json: &[u8]) -> Vec<Problem> {
         let (settings, problems) = config::parse(settings_json);
-        for problem in &problems {
-            self.log(LogLevel::Warn, &problem.message, &[("setting", &problem.setting)]);
-        }
         let unchanged = self.configured.get() && **self.settings.borrow() == settings && *self.host.borrow() == host;
         *self.host.borrow_mut() = host;
         *self.settings.borrow_mut() = Rc::new(settings);
         self.problems.borrow_mut().clone_from(&problems);
         self.configured.set(true);
+        for problem in &problems {
+            self.log(LogLevel::Warn, &problem.message, &[("setting", &problem.setting)]);
+        }
         // Saving an untouched page is how admins say "try again".
-        let down = matches!(*self.link.borrow(), Link::Down(_));
+        let down = self.clusters.borrow().iter().any(|cluster| matches!(*cluster.link.borrow(), Link::Down(_)));
         if !unchanged || down {
             self.restart();
         }
@@ -110,39 +110,69 @@ impl<W: World> App<W> {
         }
     }
 
-    /// Ends the session with Teleport and begins a new one.
+    /// Ends the sessions with Teleport and begins new ones.
     fn restart(self: &Rc<Self>) {
         self.epoch.set(self.epoch.get() + 1);
-        if let Some(session) = self.session.borrow_mut().take() {
-            session.abort();
+        let settings = self.settings();
+        let wanted = if self.configured.get() { settings.clusters.as_slice() } else { &[] };
+        let mut clusters = std::mem::take(&mut *self.clusters.borrow_mut());
+        while clusters.len() > wanted.len() {
+            clusters.pop().iter().for_each(|cluster| cluster.begin_anew(config::Cluster::default()));
         }
-        *self.way.borrow_mut() = None;
-        *self.link.borrow_mut() = Link::Connecting;
+        while clusters.len() < wanted.len() {
+            clusters.push(Cluster::new(clusters.len()));
+        }
         self.recipients.forget();
-        self.desk.clear();
-        if !self.configured.get() {
-            return;
+        self.clusters.borrow_mut().clone_from(&clusters);
+        for (cluster, settings) in clusters.into_iter().zip(wanted) {
+            cluster.begin_anew(settings.clone());
+            let lane = Lane { app: Rc::clone(self), cluster: Rc::clone(&cluster) };
+            let (task, handle) = futures::future::abortable(session::run(lane, self.epoch.get()));
+            *cluster.session.borrow_mut() = Some(handle);
+            self.world.spawn(Box::pin(async move {
+                let _ = task.await;
+            }));
         }
-        let (task, handle) = futures::future::abortable(session::run(Rc::clone(self), self.epoch.get()));
-        *self.session.borrow_mut() = Some(handle);
-        self.world.spawn(Box::pin(async move {
-            let _ = task.await;
-        }));
     }
 
-    /// The way to Teleport, waited for while it is being made; none where there is none. A connection may outlive the
-    /// credentials it was made with; it is not used for decisions then, as the status says.
-    pub(crate) async fn way(&self) -> Option<Rc<Way<W>>> {
-        let good =
-            |way: &Rc<Way<W>>| way.credentials.as_ref().is_none_or(|usable| usable.expired(self.world.now()).is_none());
-        for _ in 0..WAY_TRIES {
-            let way = self.way.borrow().clone().filter(good);
-            if way.is_some() || *self.link.borrow() != Link::Connecting {
-                return way;
+    /// All clusters.
+    pub(crate) fn lanes(self: &Rc<Self>) -> Vec<Lane<W>> {
+        let lane = |cluster: &Rc<Cluster<W>>| Lane { app: Rc::clone(self), cluster: Rc::clone(cluster) };
+        self.clusters.borrow().iter().map(lane).collect()
+    }
+
+    /// The way to a cluster, waited for while it is being made.
+    pub(crate) async fn way(self: &Rc<Self>, cluster: &str) -> Result<(Lane<W>, Rc<Way<W>>), NoWay> {
+        let mut tries = 0;
+        loop {
+            let mut trouble: Option<Trouble> = None;
+            let mut connecting = false;
+            for lane in self.lanes() {
+                let name = lane.cluster.name.borrow().clone();
+                if name.as_deref().is_some_and(|name| name != cluster) {
+                    continue;
+                }
+                if name.is_some()
+                    && let Some(way) = lane.cluster.good_way(self)
+                {
+                    return Ok((lane, way));
+                }
+                match &*lane.cluster.link.borrow() {
+                    Link::Connecting => connecting = true,
+                    Link::Down(down) => trouble = Some(down.clone()),
+                    Link::Up(_) => {}
+                }
+            }
+            tries += 1;
+            if !connecting || tries >= WAY_TRIES {
+                return Err(match trouble {
+                    Some(trouble) => NoWay::Down(trouble.message),
+                    None if connecting => NoWay::Down("It is being made.".to_owned()),
+                    None => NoWay::Unknown,
+                });
             }
             self.world.sleep(WAY_PAUSE).await;
         }
-        None
     }
 
     /// The settings in force.
@@ -152,28 +182,10 @@ impl<W: World> App<W> {
 
     /// Writes to the server's log.
     pub(crate) fn log(&self, level: LogLevel, message: &str, fields: &[(&str, &str)]) {
+        if (level as i32) < (self.settings.borrow().log_level as i32) {
+            return;
+        }
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.world.mattermost().log(level, message.to_owned(), fields);
-    }
-
-    /// Credentials as the settings name them, checked.
-    pub(crate) async fn credentials(&self) -> Result<crate::credentials::Usable, Problem> {
-        let settings = self.settings();
-        let Some(source) = &settings.first().credentials else {
-            let problems = self.problems.borrow();
-            let problem = problems.iter().find(|problem| problem.setting != config::key::TELEPORT_ADDRESS);
-            return Err(problem
-                .cloned()
-                .unwrap_or_else(|| Problem::new(config::key::IDENTITY, "No credentials are set.")));
-        };
-        crate::credentials::load(self.world.bridge(), source, self.world.now()).await
-    }
-
-    /// Points the bridge at Teleport.
-    pub(crate) async fn set_endpoint(
-        &self,
-        endpoint: crate::bridge::Endpoint,
-    ) -> Result<(), crate::mattermost::HostError> {
-        self.world.bridge().set_endpoint(endpoint).await
     }
 }

@@ -59,6 +59,12 @@ pub struct Entry {
     /// See `username`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub email: String,
+    /// The Teleport user that they were taken for; empty where none was needed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub teleport_user: String,
+    /// By which authority it was decided, or was to be.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub authority: String,
     /// The Teleport cluster, as far as known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,
@@ -93,6 +99,8 @@ impl Entry {
             user_id: user_id.to_owned(),
             username: String::new(),
             email: String::new(),
+            teleport_user: String::new(),
+            authority: String::new(),
             cluster: String::new(),
             request_id: String::new(),
             requester: String::new(),
@@ -112,8 +120,6 @@ impl Entry {
     }
 }
 
-/// How long entries are kept.
-const RETENTION_SECONDS: i64 = 365 * 86_400;
 /// Refused attempts of one user that are kept within an hour; further ones are only in the log.
 const REFUSED_AN_HOUR: u32 = 60;
 /// An hour in milliseconds.
@@ -153,6 +159,7 @@ pub(crate) struct Begun {
 }
 
 fn log<W: World>(app: &App<W>, entry: &Entry) {
+    app.counters.attempt(entry.result);
     let verdict = entry.verdict_name();
     app.log(
         LogLevel::Info,
@@ -161,6 +168,8 @@ fn log<W: World>(app: &App<W>, entry: &Entry) {
             ("result", entry.result.name()),
             ("user_id", &entry.user_id),
             ("username", &entry.username),
+            ("teleport_user", &entry.teleport_user),
+            ("authority", &entry.authority),
             ("cluster", &entry.cluster),
             ("request", &entry.request_id),
             ("requester", &entry.requester),
@@ -172,15 +181,16 @@ fn log<W: World>(app: &App<W>, entry: &Entry) {
     );
 }
 
-async fn write<M: Mattermost>(
-    mattermost: &M,
+async fn write<W: World>(
+    app: &App<W>,
     key: &str,
     old: Option<Vec<u8>>,
     entry: &Entry,
 ) -> core::result::Result<Vec<u8>, HostError> {
     let raw = serde_json::to_vec(entry).map_err(|error| HostError::Invalid(error.to_string()))?;
-    let swap = Swap { key: key.to_owned(), old, new: Some(raw.clone()), expire_seconds: RETENTION_SECONDS };
-    mattermost.kv_swap(swap).await?;
+    let expire_seconds = i64::from(app.settings().audit_days) * 86_400;
+    let swap = Swap { key: key.to_owned(), old, new: Some(raw.clone()), expire_seconds };
+    app.world.mattermost().kv_swap(swap).await?;
     Ok(raw)
 }
 
@@ -192,7 +202,7 @@ fn key<W: World>(app: &App<W>, entry: &Entry) -> String {
 /// Writes down that Teleport is about to be asked. Where that fails, it must not be asked.
 pub(crate) async fn begin<W: World>(app: &App<W>, entry: Entry) -> core::result::Result<Begun, HostError> {
     let key = key(app, &entry);
-    let raw = write(app.world.mattermost(), &key, None, &entry).await?;
+    let raw = write(app, &key, None, &entry).await?;
     Ok(Begun { key, raw, entry })
 }
 
@@ -200,7 +210,7 @@ pub(crate) async fn begin<W: World>(app: &App<W>, entry: Entry) -> core::result:
 pub(crate) async fn complete<W: World>(app: &App<W>, begun: Begun, result: Result, cause: String) {
     let entry = Entry { result, cause, ..begun.entry };
     log(app, &entry);
-    if let Err(error) = write(app.world.mattermost(), &begun.key, Some(begun.raw), &entry).await {
+    if let Err(error) = write(app, &begun.key, Some(begun.raw), &entry).await {
         let error = error.to_string();
         app.log(
             LogLevel::Error,
@@ -217,7 +227,7 @@ pub(crate) async fn refused<W: World>(app: &App<W>, entry: Entry) {
     if entry.user_id.is_empty() || !app.refusals.count(entry.time, &entry.user_id) {
         return;
     }
-    if let Err(error) = write(app.world.mattermost(), &key(app, &entry), None, &entry).await {
+    if let Err(error) = write(app, &key(app, &entry), None, &entry).await {
         let error = error.to_string();
         app.log(LogLevel::Error, "A refused attempt is missing in the audit trail.", &[("error", &error)]);
     }
@@ -280,7 +290,7 @@ pub fn in_json_lines(entries: &[Entry]) -> String {
 #[must_use]
 pub fn in_csv(entries: &[Entry]) -> String {
     let mut text = String::from(
-        "time,time_utc,result,verdict,username,email,user_id,cluster,request_id,requester,roles,reason,cause\r\n",
+        "time,time_utc,result,verdict,username,email,user_id,teleport_user,authority,cluster,request_id,requester,roles,reason,cause\r\n",
     );
     for entry in entries {
         let fields = [
@@ -291,6 +301,8 @@ pub fn in_csv(entries: &[Entry]) -> String {
             entry.username.clone(),
             entry.email.clone(),
             entry.user_id.clone(),
+            entry.teleport_user.clone(),
+            entry.authority.clone(),
             entry.cluster.clone(),
             entry.request_id.clone(),
             entry.requester.clone(),
@@ -334,7 +346,7 @@ mod tests {
     fn csv_quotes_what_must_be_and_runs_no_formula() {
         let csv = in_csv(&[entry()]);
         let line = csv.lines().nth(1).unwrap_or_default();
-        assert_eq!(line, "60000,1970-01-01 00:01 UTC,decided,denied,bob,,b0b,,,,dba ops,\"'=1+1, \"\"no\"\"\",");
+        assert_eq!(line, "60000,1970-01-01 00:01 UTC,decided,denied,bob,,b0b,,,,,,dba ops,\"'=1+1, \"\"no\"\"\",");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::app::App;
 use crate::audit;
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
+use crate::notices;
 use crate::status;
 use crate::world::World;
 
@@ -12,6 +13,7 @@ use crate::world::World;
 const HELP: &str = "#### /teleport
 - `/teleport status`: whether everything works, and what to do where it does not (system admins)
 - `/teleport audit [number]`: who tried to decide what, and what came of it, newest first (system admins)
+- `/teleport notifications on|off`: whether you get direct messages about your own access requests
 - `/teleport help`: this text
 
 Access requests are approved and denied with the buttons in their posts.";
@@ -32,7 +34,24 @@ pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> Strin
             Ok(true) => audit_trail(app, words.next()).await,
             answer => not_an_admin(answer, "see the audit trail"),
         },
+        Some("notifications") => notifications(app, user_id, words.next()).await,
         Some(other) => format!("There is no `/teleport {}`.\n\n{HELP}", other.replace('`', "'")),
+    }
+}
+
+async fn notifications<W: World>(app: &App<W>, user_id: &str, wanted: Option<&str>) -> String {
+    let wanted = match wanted {
+        Some("on") => true,
+        Some("off") => false,
+        _ => return "Type `/teleport notifications on` or `/teleport notifications off`.".to_owned(),
+    };
+    if user_id.is_empty() {
+        return "Sign in to Mattermost first.".to_owned();
+    }
+    match notices::set_wants(app, user_id, wanted).await {
+        Ok(()) if wanted => "You get a direct message for each review of your access requests, and for the decision.".to_owned(),
+        Ok(()) => "You get no more direct messages about your access requests. `/teleport notifications on` turns them on again.".to_owned(),
+        Err(error) => format!("This could not be written down: {error}. Try again."),
     }
 }
 

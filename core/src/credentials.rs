@@ -7,6 +7,9 @@ use crate::config::{CredentialSource, Problem, Source, key};
 use crate::mattermost::HostError;
 use crate::time::{Time, in_words};
 
+/// The settings that credentials are in.
+pub(crate) const SETTINGS: [&str; 4] = [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA];
+
 /// Credentials that fit together, and what they say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usable {

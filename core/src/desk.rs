@@ -5,17 +5,19 @@
 //! short anywhere, the record tells the next one what may be half done.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::rc::Rc;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
 
-use crate::app::App;
+use crate::cluster::Lane;
+use crate::config::Recipient;
+use crate::identity;
 use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
-use crate::mattermost::{HostError, LogLevel, Mattermost, Post};
-use crate::messages;
+use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post};
+use crate::messages::{self, Site};
+use crate::notices;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
 use crate::world::World;
@@ -152,6 +154,16 @@ impl Desk {
         self.cases.borrow().values().filter(|case| is_pending(case)).count()
     }
 
+    /// Requests whose posts are to be brought up to date.
+    pub(crate) fn due(&self) -> usize {
+        self.due.borrow().order.len() + self.busy.borrow().len()
+    }
+
+    /// Requests that the ledger tells of.
+    pub(crate) fn known(&self) -> usize {
+        self.cases.borrow().len() + self.settled.borrow().len()
+    }
+
     /// What could not be done, and is being tried again.
     pub(crate) fn undelivered(&self) -> Vec<Undelivered> {
         let cases = self.cases.borrow();
@@ -161,15 +173,13 @@ impl Desk {
 }
 
 /// Reads the open records of a cluster, unless that was done in this epoch.
-pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) -> Result<(), LedgerError> {
-    if app.desk.epoch.get() == epoch && *app.desk.cluster.borrow() == cluster {
+pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) -> Result<(), LedgerError> {
+    if lane.cluster.desk.epoch.get() == epoch && *lane.cluster.desk.cluster.borrow() == cluster {
         return Ok(());
     }
-    let mattermost = app.world.mattermost();
-    let mut channels = Vec::new();
-    for recipient in &app.settings().recipients {
-        channels.push(app.recipients.channel(mattermost, recipient).await.ok());
-    }
+    let mattermost = lane.world.mattermost();
+    // Looked up once, whether or not they are found.
+    let mut channels: HashMap<Recipient, Option<String>> = HashMap::new();
     let ids = ledger::ids(mattermost, cluster).await?;
     let read = stream::iter(ids)
         .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
@@ -186,11 +196,17 @@ pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) 
             Ok(Some(stored)) => {
                 // What is half done is read again by the worker that takes it up.
                 let whole = stored.record.is_shown() && !stored.record.look_again;
-                let stands_in = |channel: &Option<String>| {
-                    let Some(channel) = channel else { return false };
-                    stored.record.postings.iter().any(|posting| posting.channel_id == *channel)
-                };
-                let everywhere = stored.record.outcome != Outcome::Pending || channels.iter().all(stands_in);
+                let mut everywhere = true;
+                if stored.record.outcome == Outcome::Pending {
+                    for recipient in lane.recipients_of(&stored.record.request) {
+                        if !channels.contains_key(&recipient) {
+                            let found = lane.recipients.channel(mattermost, &recipient).await.ok();
+                            channels.insert(recipient.clone(), found);
+                        }
+                        let channel = channels.get(&recipient).and_then(Option::as_ref);
+                        everywhere &= channel.is_some_and(|channel| stored.record.stands_in(channel));
+                    }
+                }
                 if !whole || !everywhere {
                     left_over.push(id.clone());
                 }
@@ -199,26 +215,26 @@ pub(crate) async fn open<W: World>(app: &Rc<App<W>>, cluster: &str, epoch: u64) 
             Ok(None) => {}
             // One bad record must not keep all others from being seen.
             Err(error @ LedgerError::Unreadable { .. }) => {
-                app.log(LogLevel::Error, &error.to_string(), &[("request", &id)])
+                lane.log(LogLevel::Error, &error.to_string(), &[("request", &id)])
             }
             Err(error) => return Err(error),
         }
     }
-    app.desk.due.borrow_mut().clear();
-    *app.desk.cases.borrow_mut() = cases;
-    *app.desk.settled.borrow_mut() = settled;
-    *app.desk.cluster.borrow_mut() = cluster.to_owned();
-    app.desk.epoch.set(epoch);
+    lane.cluster.desk.due.borrow_mut().clear();
+    *lane.cluster.desk.cases.borrow_mut() = cases;
+    *lane.cluster.desk.settled.borrow_mut() = settled;
+    *lane.cluster.desk.cluster.borrow_mut() = cluster.to_owned();
+    lane.cluster.desk.epoch.set(epoch);
     for id in left_over {
-        note(app, &id, News::Ask);
+        note(lane, &id, News::Ask);
     }
     Ok(())
 }
 
 /// Compares a listing of all requests with what the desk knows. What is known and unchanged is not touched.
-pub(crate) fn reconcile<W: World>(app: &Rc<App<W>>, requests: Vec<AccessRequest>) {
+pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) {
     let mut missing: HashSet<String> = {
-        let cases = app.desk.cases.borrow();
+        let cases = lane.cluster.desk.cases.borrow();
         let open = cases
             .iter()
             .filter(|(_, case)| case.stored.as_ref().is_some_and(|stored| stored.record.outcome == Outcome::Pending));
@@ -227,37 +243,38 @@ pub(crate) fn reconcile<W: World>(app: &Rc<App<W>>, requests: Vec<AccessRequest>
     for request in requests {
         missing.remove(&request.id);
         let outcome = Outcome::from(request.state);
-        let known = app.desk.cases.borrow().get(&request.id).map(|case| {
+        let known = lane.cluster.desk.cases.borrow().get(&request.id).map(|case| {
             let same = |stored: &Stored| stored.record.request == request && stored.record.outcome == outcome;
             case.stored.as_ref().is_some_and(same)
         });
-        let settled = app.desk.settled.borrow().get(&request.id).copied();
+        let settled = lane.cluster.desk.settled.borrow().get(&request.id).copied();
         match (known, settled) {
             (Some(true), _) => {}
             // The watch may have told something newer than the listing.
-            (Some(false), _) => note(app, &request.id, News::Ask),
+            (Some(false), _) => note(lane, &request.id, News::Ask),
             (None, Some(settled)) if settled == outcome => {}
-            (None, Some(_)) => note(app, &request.id, News::Ask),
+            (None, Some(_)) => note(lane, &request.id, News::Ask),
             // What was decided before anybody saw it needs nobody's attention.
             (None, None) if outcome != Outcome::Pending => {}
-            (None, None) => note(app, &request.id.clone(), News::Put(Box::new(request))),
+            (None, None) => note(lane, &request.id.clone(), News::Put(Box::new(request))),
         }
     }
     // Decided, expired or deleted while nobody looked: only Teleport can say which.
     for id in missing {
-        note(app, &id, News::Ask);
+        note(lane, &id, News::Ask);
     }
 }
 
 /// Takes up records that the desk does not know of: a write whose answer was never seen may have landed since.
-pub(crate) async fn rescan<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError> {
-    let cluster = app.desk.cluster.borrow().clone();
-    let ids: HashSet<String> = ledger::ids(app.world.mattermost(), &cluster).await?.into_iter().collect();
-    app.desk.settled.borrow_mut().retain(|id, _| ids.contains(id));
+pub(crate) async fn rescan<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> {
+    let cluster = lane.cluster.desk.cluster.borrow().clone();
+    let ids: HashSet<String> = ledger::ids(lane.world.mattermost(), &cluster).await?.into_iter().collect();
+    lane.cluster.desk.settled.borrow_mut().retain(|id, _| ids.contains(id));
     for id in ids {
-        let known = app.desk.cases.borrow().contains_key(&id) || app.desk.settled.borrow().contains_key(&id);
+        let known =
+            lane.cluster.desk.cases.borrow().contains_key(&id) || lane.cluster.desk.settled.borrow().contains_key(&id);
         if !known {
-            note(app, &id, News::Ask);
+            note(lane, &id, News::Ask);
         }
     }
     Ok(())
@@ -265,10 +282,10 @@ pub(crate) async fn rescan<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError
 
 /// Reads the records again that were finished when the desk was opened: a write of a process that died before that may
 /// have landed since. Once is enough, when such writes have had their time.
-pub(crate) async fn reread<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError> {
-    let cluster = app.desk.cluster.borrow().clone();
-    let mattermost = app.world.mattermost();
-    let ids: Vec<String> = app.desk.settled.borrow().keys().cloned().collect();
+pub(crate) async fn reread<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> {
+    let cluster = lane.cluster.desk.cluster.borrow().clone();
+    let mattermost = lane.world.mattermost();
+    let ids: Vec<String> = lane.cluster.desk.settled.borrow().keys().cloned().collect();
     let cluster = cluster.as_str();
     let read = stream::iter(ids)
         .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
@@ -276,7 +293,7 @@ pub(crate) async fn reread<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError
     let mut read = std::pin::pin!(read);
     while let Some((stored, id)) = read.next().await {
         match stored {
-            Ok(Some(stored)) if !stored.record.is_finished() => note(app, &id, News::Ask),
+            Ok(Some(stored)) if !stored.record.is_finished() => note(lane, &id, News::Ask),
             Ok(_) | Err(LedgerError::Unreadable { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -285,26 +302,27 @@ pub(crate) async fn reread<W: World>(app: &Rc<App<W>>) -> Result<(), LedgerError
 }
 
 /// Takes an event of the watch.
-pub(crate) fn hear<W: World>(app: &Rc<App<W>>, event: Event) {
+pub(crate) fn hear<W: World>(lane: &Lane<W>, event: Event) {
     match event {
         Event::Init => {}
-        Event::Put(request) => note(app, &request.id.clone(), News::Put(request)),
-        Event::Delete(id) => note(app, &id, News::Ask),
+        Event::Put(request) => note(lane, &request.id.clone(), News::Put(request)),
+        Event::Delete(id) => note(lane, &id, News::Ask),
     }
 }
 
 /// Takes notice of a decision made here, before the watch tells of it.
-pub(crate) fn decided<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str) {
-    if *app.desk.cluster.borrow() == cluster {
-        note(app, id, News::Ask);
+pub(crate) fn decided<W: World>(lane: &Lane<W>, cluster: &str, id: &str) {
+    if *lane.cluster.desk.cluster.borrow() == cluster {
+        note(lane, id, News::Ask);
     }
 }
 
-/// Takes up what has become due by time alone: requests that should have expired.
-pub(crate) fn tick<W: World>(app: &Rc<App<W>>) {
-    let now = app.world.now();
+/// Takes up what has become due by time alone: requests that should have expired, and reminders.
+pub(crate) fn tick<W: World>(lane: &Lane<W>) {
+    let now = lane.world.now();
+    let settings = lane.settings();
     let overdue: Vec<String> = {
-        let mut cases = app.desk.cases.borrow_mut();
+        let mut cases = lane.cluster.desk.cases.borrow_mut();
         let mut overdue = Vec::new();
         for (id, case) in cases.iter_mut() {
             let Some(stored) = &case.stored else { continue };
@@ -313,63 +331,64 @@ pub(crate) fn tick<W: World>(app: &Rc<App<W>>) {
             if stored.record.outcome == Outcome::Pending && expired && !asked_lately {
                 case.expiry_asked = Some(now);
                 overdue.push(id.clone());
+            } else if stored.record.reminder_due(&settings.reminders, now).is_some() {
+                overdue.push(id.clone());
             }
         }
         overdue
     };
     for id in overdue {
-        note(app, &id, News::Ask);
+        note(lane, &id, News::Ask);
     }
 }
 
 /// Makes a request due.
-fn note<W: World>(app: &Rc<App<W>>, id: &str, news: News) {
+fn note<W: World>(lane: &Lane<W>, id: &str, news: News) {
     {
-        let mut cases = app.desk.cases.borrow_mut();
+        let mut cases = lane.cluster.desk.cases.borrow_mut();
         let case = cases.entry(id.to_owned()).or_default();
         // Asking is never wrong, and the answer may be newer than what is told.
         case.news = Some(if matches!(case.news, Some(News::Ask)) { News::Ask } else { news });
     }
-    make_due(app, id.to_owned());
+    make_due(lane, id.to_owned());
 }
 
-fn make_due<W: World>(app: &Rc<App<W>>, id: String) {
-    app.desk.due.borrow_mut().push(id);
-    if app.desk.workers.get() < WORKERS {
-        app.desk.workers.set(app.desk.workers.get() + 1);
-        let app = Rc::clone(app);
-        app.world.spawn(Box::pin(work(Rc::clone(&app))));
+fn make_due<W: World>(lane: &Lane<W>, id: String) {
+    lane.cluster.desk.due.borrow_mut().push(id);
+    if lane.cluster.desk.workers.get() < WORKERS {
+        lane.cluster.desk.workers.set(lane.cluster.desk.workers.get() + 1);
+        lane.world.spawn(Box::pin(work(lane.clone())));
     }
 }
 
 /// Works until nothing is due.
-async fn work<W: World>(app: Rc<App<W>>) {
-    while let Some(id) = take(&app) {
-        let epoch = app.epoch.get();
-        let done = handle(&app, &id, epoch).await;
-        app.desk.busy.borrow_mut().remove(&id);
-        if app.epoch.get() == epoch {
-            finish(&app, &id, done);
-        } else if app.desk.cases.borrow().get(&id).is_some_and(|case| case.news.is_some()) {
+async fn work<W: World>(lane: Lane<W>) {
+    while let Some(id) = take(&lane) {
+        let epoch = lane.epoch.get();
+        let done = handle(&lane, &id, epoch).await;
+        lane.cluster.desk.busy.borrow_mut().remove(&id);
+        if lane.epoch.get() == epoch {
+            finish(&lane, &id, done);
+        } else if lane.cluster.desk.cases.borrow().get(&id).is_some_and(|case| case.news.is_some()) {
             // The new epoch wanted it while it was in our hands.
-            make_due(&app, id);
+            make_due(&lane, id);
         }
     }
-    app.desk.workers.set(app.desk.workers.get() - 1);
+    lane.cluster.desk.workers.set(lane.cluster.desk.workers.get() - 1);
 }
 
 /// The next request that is due and in nobody's hands.
-fn take<W: World>(app: &Rc<App<W>>) -> Option<String> {
-    let mut busy = app.desk.busy.borrow_mut();
-    let id = app.desk.due.borrow_mut().take(|id| !busy.contains(id))?;
+fn take<W: World>(lane: &Lane<W>) -> Option<String> {
+    let mut busy = lane.cluster.desk.busy.borrow_mut();
+    let id = lane.cluster.desk.due.borrow_mut().take(|id| !busy.contains(id))?;
     busy.insert(id.clone());
     Some(id)
 }
 
 /// Takes a worker's result to the case.
-fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
+fn finish<W: World>(lane: &Lane<W>, id: &str, done: Result<(), Failure>) {
     let retry = {
-        let mut cases = app.desk.cases.borrow_mut();
+        let mut cases = lane.cluster.desk.cases.borrow_mut();
         let Some(case) = cases.get_mut(id) else { return };
         match done {
             Ok(()) => {
@@ -382,7 +401,7 @@ fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
                     if over {
                         let settled = cases.remove(id).and_then(|case| case.stored);
                         if let Some(settled) = settled {
-                            app.desk.settled.borrow_mut().insert(id.to_owned(), settled.record.outcome);
+                            lane.cluster.desk.settled.borrow_mut().insert(id.to_owned(), settled.record.outcome);
                         }
                     }
                     None
@@ -396,7 +415,7 @@ fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
                 case.news.get_or_insert(News::Ask);
                 let text = failure.to_string();
                 if case.trouble.as_ref() != Some(&text) {
-                    app.log(LogLevel::Warn, &text, &[("request", id)]);
+                    lane.log(LogLevel::Warn, &text, &[("request", id)]);
                 }
                 case.trouble = Some(text);
                 let wait = FIRST_WAIT.saturating_mul(1 << case.failures.saturating_sub(1).min(16)).min(LONGEST_WAIT);
@@ -406,16 +425,16 @@ fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
     };
     match retry {
         None => {}
-        Some(Duration::ZERO) => make_due(app, id.to_owned()),
+        Some(Duration::ZERO) => make_due(lane, id.to_owned()),
         Some(wait) => {
-            let (app, id, epoch) = (Rc::clone(app), id.to_owned(), app.epoch.get());
-            let jitter = Duration::from_millis(app.world.random() % 250);
-            let sleep = app.world.sleep(wait + jitter);
-            let world = Rc::clone(&app);
+            let (lane, id, epoch) = (lane.clone(), id.to_owned(), lane.epoch.get());
+            let jitter = Duration::from_millis(lane.world.random() % 250);
+            let sleep = lane.world.sleep(wait + jitter);
+            let world = lane.clone();
             world.world.spawn(Box::pin(async move {
                 sleep.await;
-                if app.epoch.get() == epoch {
-                    make_due(&app, id);
+                if lane.epoch.get() == epoch {
+                    make_due(&lane, id);
                 }
             }));
         }
@@ -423,20 +442,20 @@ fn finish<W: World>(app: &Rc<App<W>>, id: &str, done: Result<(), Failure>) {
 }
 
 /// Fails once the epoch is over. Asked before every effect.
-fn check<W: World>(app: &App<W>, epoch: u64) -> Result<(), Failure> {
-    if app.epoch.get() == epoch && app.leader.get() { Ok(()) } else { Err(Failure::Superseded) }
+fn check<W: World>(lane: &Lane<W>, epoch: u64) -> Result<(), Failure> {
+    if lane.epoch.get() == epoch && lane.leader.get() { Ok(()) } else { Err(Failure::Superseded) }
 }
 
 /// Brings one request's posts in line with what Teleport says.
-async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), Failure> {
-    check(app, epoch)?;
-    let cluster = app.desk.cluster.borrow().clone();
+async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Failure> {
+    check(lane, epoch)?;
+    let cluster = lane.cluster.desk.cluster.borrow().clone();
     let (news, stored) = {
-        let mut cases = app.desk.cases.borrow_mut();
+        let mut cases = lane.cluster.desk.cases.borrow_mut();
         let case = cases.entry(id.to_owned()).or_default();
         (case.news.take(), case.stored.clone())
     };
-    let mattermost = app.world.mattermost();
+    let mattermost = lane.world.mattermost();
     let (stored, half_done) = match stored {
         Some(stored) => (Some(stored), false),
         None => {
@@ -446,26 +465,33 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
             (stored, half_done)
         }
     };
-    check(app, epoch)?;
-    let Some((request, outcome)) = learn(app, id, news, stored.as_ref()).await? else { return Ok(()) };
-    check(app, epoch)?;
+    check(lane, epoch)?;
+    let Some((request, outcome)) = learn(lane, id, news, stored.as_ref()).await? else { return Ok(()) };
+    check(lane, epoch)?;
 
     let mut stored = match stored {
         Some(stored) => stored,
         // What was decided before anybody saw it needs nobody's attention.
         None if outcome != Outcome::Pending => return Ok(()),
-        None => Stored::from(Record::new(request.clone())),
+        None => {
+            lane.counters.request_seen();
+            Stored::from(Record::new(request.clone()))
+        }
     };
-    let now = app.world.now();
+    let now = lane.world.now();
+    let settings = lane.settings();
     let record = &mut stored.record;
     let mut changed = record.request != request || record.outcome != outcome;
     if changed {
+        if outcome != record.outcome {
+            lane.counters.request_settled(outcome);
+        }
         record.request = request;
         record.outcome = outcome;
         record.revision += 1;
         record.settled_at = (outcome != Outcome::Pending).then(|| record.settled_at.unwrap_or(now));
     }
-    let look = (record.look_again || half_done) && waited(app, id, half_done);
+    let look = (record.look_again || half_done) && waited(lane, id, half_done);
     if look {
         record.look_again = false;
         // A post that somebody deleted may have a copy that stands.
@@ -475,10 +501,19 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
     }
     changed |= look || half_done;
     let (fresh, unreachable) =
-        if outcome == Outcome::Pending { intend(app, record, now).await } else { Default::default() };
+        if outcome == Outcome::Pending { intend(lane, record, now).await } else { Default::default() };
     changed |= !fresh.is_empty();
-    let news = messages::news(record);
+    if let Some(minutes) = record.reminder_due(&settings.reminders, now) {
+        record.reminded.push(minutes);
+        changed = true;
+    }
+    let before = (record.postings.len(), record.requester_due);
+    let untold = intend_telling(lane, record, now).await.err();
+    changed |= before != (record.postings.len(), record.requester_due);
+    let site = site(lane, record);
+    let (in_threads, to_requester) = (messages::news(record), messages::news_for_requester(&site, record));
     for posting in &mut record.postings {
+        let news = if posting.requester { &to_requester } else { &in_threads };
         // At the second look all of it is looked for, lest it stands there twice.
         let untold = news.iter().map(|news| &news.key).filter(|key| look || !posting.told.contains(key));
         let telling: Vec<String> = untold.cloned().collect();
@@ -491,16 +526,17 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
             }
         }
     }
-    check(app, epoch)?;
+    check(lane, epoch)?;
     if changed {
-        ledger::save(mattermost, &cluster, &mut stored).await?;
+        ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
     }
-    keep(app, id, epoch, &stored);
+    keep(lane, id, epoch, &stored);
 
     let mut failed = unreachable;
+    failed.extend(untold);
     let before = stored.record.clone();
     for index in 0..stored.record.postings.len() {
-        check(app, epoch)?;
+        check(lane, epoch)?;
         let record = stored.record.clone();
         let Some(posting) = stored.record.postings.get_mut(index) else { break };
         let known = if fresh.contains(&posting.channel_id) {
@@ -510,30 +546,80 @@ async fn handle<W: World>(app: &Rc<App<W>>, id: &str, epoch: u64) -> Result<(), 
         } else {
             Known::All
         };
-        let mut done = show(app, &cluster, &record, posting, known).await;
+        let mut done = show(lane, &cluster, &record, posting, known).await;
         if done.is_ok() {
-            done = tell(app, &cluster, &record, posting, look || half_done).await;
+            done = tell(lane, &cluster, &record, posting, look || half_done).await;
         }
         if done.is_ok() && look {
-            done = thin_out(app, &cluster, &record, posting).await;
+            done = thin_out(lane, &cluster, &record, posting).await;
         }
         if let Err(error) = done {
             failed.push(error.to_string());
         }
     }
-    check(app, epoch)?;
+    check(lane, epoch)?;
     if stored.record != before {
-        ledger::save(mattermost, &cluster, &mut stored).await?;
+        ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
     }
-    keep(app, id, epoch, &stored);
+    keep(lane, id, epoch, &stored);
     if failed.is_empty() { Ok(()) } else { Err(Failure::Posting(failed.join("; "))) }
+}
+
+/// What the posts must know besides the record.
+fn site<W: World>(lane: &Lane<W>, record: &Record) -> Site {
+    let way = lane.cluster.way.borrow().clone();
+    let id: String =
+        record.request.id.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    Site {
+        plugin_id: lane.host.borrow().plugin_id.clone(),
+        cluster: lane.cluster.desk.cluster.borrow().clone(),
+        page: way.map(|way| way.server.page(&format!("requests/{id}"))).unwrap_or_default(),
+    }
+}
+
+/// Resolves on telling the requester, as soon as there is something to tell and where they want to hear it. Whether that
+/// can be done must not keep the posts from being made. The error is one that may pass.
+async fn intend_telling<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> Result<(), String> {
+    let settings = lane.settings();
+    let anything = !record.request.reviews.is_empty() || !matches!(record.outcome, Outcome::Pending | Outcome::Deleted);
+    if !settings.notify_requesters || !anything || record.postings.iter().any(|posting| posting.requester) {
+        record.requester_due = false;
+        return Ok(());
+    }
+    let found = requesters_channel(lane, record).await;
+    record.requester_due = matches!(&found, Err(error) if error.may_pass());
+    match found {
+        Ok(None) => Ok(()),
+        Ok(Some(channel_id)) => {
+            record.postings.push(Posting { requester: true, ..Posting::new(channel_id, now) });
+            Ok(())
+        }
+        Err(error) if record.requester_due => Err(format!("the requester cannot be told: {error}")),
+        Err(error) => {
+            lane.log(LogLevel::Warn, "The requester cannot be told.", &[("error", &error.to_string())]);
+            Ok(())
+        }
+    }
+}
+
+/// The requester's direct channel with the bot; none where they are not known here, or do not want to hear.
+async fn requesters_channel<W: World>(lane: &Lane<W>, record: &Record) -> Result<Option<String>, identity::Unknown> {
+    let Some(way) = lane.cluster.way.borrow().clone() else { return Ok(None) };
+    let mattermost = lane.world.mattermost();
+    let settings = lane.settings();
+    let account = identity::account(&settings, mattermost, &way.teleport, &record.request.user).await?;
+    let Some(account) = account else { return Ok(None) };
+    if !notices::wants(lane, &account.id).await? {
+        return Ok(None);
+    }
+    Ok(Some(mattermost.get_channel(ChannelBy::DirectUserId(account.id)).await?.id))
 }
 
 /// Whether calls that were under way when nobody saw their answers have had their time. The first question starts the
 /// wait, and so does every `anew`. Counted in the process's own time: clocks jump.
-fn waited<W: World>(app: &Rc<App<W>>, id: &str, anew: bool) -> bool {
+fn waited<W: World>(lane: &Lane<W>, id: &str, anew: bool) -> bool {
     let wait = {
-        let mut cases = app.desk.cases.borrow_mut();
+        let mut cases = lane.cluster.desk.cases.borrow_mut();
         let Some(case) = cases.get_mut(id) else { return false };
         if !anew && case.waited {
             (case.waiting, case.waited) = (false, false);
@@ -546,28 +632,28 @@ fn waited<W: World>(app: &Rc<App<W>>, id: &str, anew: bool) -> bool {
         case.wait += 1;
         case.wait
     };
-    let (app, id, epoch) = (Rc::clone(app), id.to_owned(), app.epoch.get());
-    let world = Rc::clone(&app);
+    let (lane, id, epoch) = (lane.clone(), id.to_owned(), lane.epoch.get());
+    let world = lane.clone();
     world.world.spawn(Box::pin(async move {
-        app.world.sleep(LANDING).await;
-        if app.epoch.get() != epoch {
+        lane.world.sleep(LANDING).await;
+        if lane.epoch.get() != epoch {
             return;
         }
-        let over = app.desk.cases.borrow_mut().get_mut(&id).is_some_and(|case| {
+        let over = lane.cluster.desk.cases.borrow_mut().get_mut(&id).is_some_and(|case| {
             case.waited = case.waiting && case.wait == wait;
             case.waited
         });
         if over {
-            note(&app, &id, News::Ask);
+            note(&lane, &id, News::Ask);
         }
     }));
     false
 }
 
 /// Keeps the record as it now stands in the store.
-fn keep<W: World>(app: &App<W>, id: &str, epoch: u64, stored: &Stored) {
-    if app.epoch.get() == epoch
-        && let Some(case) = app.desk.cases.borrow_mut().get_mut(id)
+fn keep<W: World>(lane: &Lane<W>, id: &str, epoch: u64, stored: &Stored) {
+    if lane.epoch.get() == epoch
+        && let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id)
     {
         case.stored = Some(stored.clone());
     }
@@ -575,7 +661,7 @@ fn keep<W: World>(app: &App<W>, id: &str, epoch: u64, stored: &Stored) {
 
 /// What the request is and has come to; none where there is nothing to do.
 async fn learn<W: World>(
-    app: &App<W>,
+    lane: &Lane<W>,
     id: &str,
     news: Option<News>,
     stored: Option<&Stored>,
@@ -596,7 +682,7 @@ async fn learn<W: World>(
         let outcome = request.state.into();
         return Ok(Some((*request, outcome)));
     }
-    let way = app.way.borrow().clone();
+    let way = lane.cluster.way.borrow().clone();
     let Some(way) = way else { return Err(Failure::Superseded) };
     if let Some(request) = way.teleport.get(id).await? {
         let outcome = request.state.into();
@@ -604,7 +690,7 @@ async fn learn<W: World>(
     }
     Ok(known.map(|record| {
         let outcome = match record.outcome {
-            Outcome::Pending if record.request.expires.is_some_and(|expires| expires <= app.world.now()) => {
+            Outcome::Pending if record.request.expires.is_some_and(|expires| expires <= lane.world.now()) => {
                 Outcome::Expired
             }
             Outcome::Pending => Outcome::Deleted,
@@ -616,14 +702,14 @@ async fn learn<W: World>(
 }
 
 /// Adds a posting for every recipient that has none. Answers the channels added, and what cannot be reached.
-async fn intend<W: World>(app: &App<W>, record: &mut Record, now: Time) -> (HashSet<String>, Vec<String>) {
-    let settings = app.settings();
+async fn intend<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> (HashSet<String>, Vec<String>) {
     let mut fresh = HashSet::new();
     let mut unreachable = Vec::new();
-    for recipient in &settings.recipients {
-        match app.recipients.channel(app.world.mattermost(), recipient).await {
+    let recipients = lane.recipients_of(&record.request);
+    for recipient in &recipients {
+        match lane.recipients.channel(lane.world.mattermost(), recipient).await {
             Ok(channel_id) => {
-                if !record.postings.iter().any(|posting| posting.channel_id == channel_id) {
+                if !record.stands_in(&channel_id) {
                     fresh.insert(channel_id.clone());
                     record.postings.push(Posting::new(channel_id, now));
                 }
@@ -631,7 +717,7 @@ async fn intend<W: World>(app: &App<W>, record: &mut Record, now: Time) -> (Hash
             Err(error) => unreachable.push(error.to_string()),
         }
     }
-    if settings.recipients.is_empty() {
+    if recipients.is_empty() {
         unreachable.push("no recipients are set".to_owned());
     }
     (fresh, unreachable)
@@ -650,7 +736,7 @@ enum Known {
 
 /// Makes one post exist and show the record.
 async fn show<W: World>(
-    app: &App<W>,
+    lane: &Lane<W>,
     cluster: &str,
     record: &Record,
     posting: &mut Posting,
@@ -660,11 +746,15 @@ async fn show<W: World>(
     if posting.gone || (posting.post_id.is_some() && posting.shown == record.revision) {
         return Ok(());
     }
-    let mattermost = app.world.mattermost();
-    let plugin_id = app.host.borrow().plugin_id.clone();
-    let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&plugin_id, cluster, record) };
+    if posting.requester {
+        // Nothing stands for the request there but what is told.
+        posting.shown = record.revision;
+        return Ok(());
+    }
+    let mattermost = lane.world.mattermost();
+    let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&site(lane, record), record) };
     if known == Known::Maybe {
-        let found = sole(app, cluster, record, posting, None).await?;
+        let found = sole(lane, cluster, record, posting, None).await?;
         if found.is_some() && found != posting.post_id {
             // A copy takes the place of a post that somebody deleted: its thread is another.
             posting.told.clear();
@@ -683,6 +773,7 @@ async fn show<W: World>(
         let made = mattermost.create_post(post, pending_id).await?;
         posting.post_id = Some(made.id);
         posting.shown = record.revision;
+        lane.counters.request_posted();
         return Ok(());
     };
     match mattermost.update_post(Post { id: post_id.clone(), ..post }).await {
@@ -695,9 +786,9 @@ async fn show<W: World>(
     Ok(())
 }
 
-/// Puts the news that are to be told into the post's thread. `maybe`: they may stand there already.
+/// Puts the news that are to be told into the post's thread, or tells the requester. `maybe`: they may stand there already.
 async fn tell<W: World>(
-    app: &App<W>,
+    lane: &Lane<W>,
     cluster: &str,
     record: &Record,
     posting: &mut Posting,
@@ -707,22 +798,28 @@ async fn tell<W: World>(
         posting.telling.clear();
         return Ok(());
     }
-    let Some(root_id) = posting.post_id.clone() else { return Ok(()) };
-    for news in messages::news(record) {
+    let (root_id, all) = match &posting.post_id {
+        _ if posting.requester => (String::new(), messages::news_for_requester(&site(lane, record), record)),
+        Some(post_id) => (post_id.clone(), messages::news(record)),
+        None => return Ok(()),
+    };
+    for news in all {
         if !posting.telling.contains(&news.key) {
             continue;
         }
-        let stands = maybe && sole(app, cluster, record, posting, Some(&news.key)).await?.is_some();
+        let stands = maybe && sole(lane, cluster, record, posting, Some(&news.key)).await?.is_some();
         // What was told and is not there any more was deleted by somebody.
         if !stands && !posting.told.contains(&news.key) {
             let reply = messages::reply(cluster, record, &news);
             let reply = Post { channel_id: posting.channel_id.clone(), root_id: root_id.clone(), ..reply };
             let pending_id = format!("{}:{}:{}", record.request.id, posting.channel_id, news.key);
-            match app.world.mattermost().create_post(reply, pending_id).await {
+            match lane.world.mattermost().create_post(reply, pending_id).await {
                 Ok(_) => {}
                 Err(error @ HostError::Unavailable(_)) => return Err(error),
-                // The post may have been deleted since, and its thread with it.
-                Err(error) if !is_deleted(app.world.mattermost(), &root_id).await? => return Err(error),
+                // The post may have been deleted since, and its thread with it. A requester that cannot be told is let be.
+                Err(error) if !posting.requester && !is_deleted(lane.world.mattermost(), &root_id).await? => {
+                    return Err(error);
+                }
                 Err(_) => {
                     posting.gone = true;
                     posting.telling.clear();
@@ -749,10 +846,15 @@ async fn is_deleted<M: Mattermost>(mattermost: &M, post_id: &str) -> Result<bool
 }
 
 /// Takes away copies of news that are of the past, because Teleport changed its mind.
-async fn thin_out<W: World>(app: &App<W>, cluster: &str, record: &Record, posting: &Posting) -> Result<(), HostError> {
+async fn thin_out<W: World>(
+    lane: &Lane<W>,
+    cluster: &str,
+    record: &Record,
+    posting: &Posting,
+) -> Result<(), HostError> {
     let news = messages::news(record);
     for key in posting.told.iter().filter(|key| news.iter().all(|news| news.key != **key)) {
-        sole(app, cluster, record, posting, Some(key)).await?;
+        sole(lane, cluster, record, posting, Some(key)).await?;
     }
     Ok(())
 }
@@ -761,13 +863,13 @@ async fn thin_out<W: World>(app: &App<W>, cluster: &str, record: &Record, postin
 /// process or by one that did not live to write it down. Should there be several, one stays: the one that is written
 /// down, else the oldest.
 async fn sole<W: World>(
-    app: &App<W>,
+    lane: &Lane<W>,
     cluster: &str,
     record: &Record,
     posting: &Posting,
     news: Option<&str>,
 ) -> Result<Option<String>, HostError> {
-    let mattermost = app.world.mattermost();
+    let mattermost = lane.world.mattermost();
     let since = posting.intent_at.minus(CLOCK_SKEW);
     let mut found: Vec<Post> = mattermost
         .list_bot_posts(&posting.channel_id, since.0)
@@ -779,7 +881,7 @@ async fn sole<W: World>(
                 && prop(messages::REQUEST_PROP) == Some(&record.request.id)
                 && prop(messages::CLUSTER_PROP) == Some(cluster)
                 && prop(messages::NEWS_PROP) == news
-                && (news.is_none() || posting.post_id.as_ref() == Some(&post.root_id))
+                && (news.is_none() || posting.post_id.as_deref().unwrap_or_default() == post.root_id)
         })
         .collect();
     found.sort_by_key(|post| (posting.post_id.as_ref() != Some(&post.id), post.create_at, post.id.clone()));

@@ -1,6 +1,8 @@
 //! The ledger: which posts stand for which request, and what they show. Kept in Mattermost's key-value store, one
 //! record a request, written only with compare-and-set.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::mattermost::{self, HostError, Mattermost, Swap};
@@ -52,6 +54,10 @@ pub struct Posting {
     /// Somebody deleted it: it is let be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
+    /// It is no post but what is told to the requester: the channel is their direct channel with the bot, and the news
+    /// stand there by themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requester: bool,
     /// Keys of the news that stand in its thread.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
@@ -64,13 +70,23 @@ impl Posting {
     /// A posting that is resolved on, and nothing more.
     #[must_use]
     pub fn new(channel_id: String, now: Time) -> Self {
-        Self { channel_id, intent_at: now, post_id: None, shown: 0, gone: false, told: Vec::new(), telling: Vec::new() }
+        Self {
+            channel_id,
+            intent_at: now,
+            post_id: None,
+            shown: 0,
+            gone: false,
+            requester: false,
+            told: Vec::new(),
+            telling: Vec::new(),
+        }
     }
 
     /// Whether it is as it should be at a revision of its record.
     #[must_use]
     pub fn is_shown(&self, revision: u32) -> bool {
-        self.gone || (self.post_id.is_some() && self.shown == revision && self.telling.is_empty())
+        let there = self.requester || self.post_id.is_some();
+        self.gone || (there && self.shown == revision && self.telling.is_empty())
     }
 }
 
@@ -87,6 +103,12 @@ pub struct Record {
     pub revision: u32,
     /// The posts, one a channel.
     pub postings: Vec<Posting>,
+    /// The reminders that were due, in minutes before the expiry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reminded: Vec<u64>,
+    /// There is something to tell the requester, but their account could not be looked up yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requester_due: bool,
     /// When it was settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
@@ -97,8 +119,8 @@ pub struct Record {
 
 /// The layout that this code writes.
 pub const VERSION: u32 = 1;
-/// How long a settled record is kept.
-const RETENTION_SECONDS: i64 = 30 * 86_400;
+/// A day in seconds.
+const DAY: i64 = 86_400;
 
 impl Record {
     /// A record of a pending request that stands nowhere yet.
@@ -111,9 +133,17 @@ impl Record {
             outcome,
             revision: 1,
             postings: Vec::new(),
+            reminded: Vec::new(),
+            requester_due: false,
             settled_at: None,
             look_again: false,
         }
+    }
+
+    /// Whether a post stands, or shall stand, for it in a channel.
+    #[must_use]
+    pub fn stands_in(&self, channel_id: &str) -> bool {
+        self.postings.iter().any(|posting| !posting.requester && posting.channel_id == channel_id)
     }
 
     /// Whether every post shows what it should.
@@ -122,10 +152,24 @@ impl Record {
         self.postings.iter().all(|posting| posting.is_shown(self.revision))
     }
 
+    /// The reminder that is due, in minutes before the expiry: the last of those whose time has come. What is told later
+    /// than it was due says the truth all the same, and those that it overtook are not told.
+    #[must_use]
+    pub fn reminder_due(&self, reminders: &[Duration], now: Time) -> Option<u64> {
+        let expires = self.request.expires.filter(|expires| self.outcome == Outcome::Pending && *expires > now)?;
+        let due = |span: &&Duration| {
+            let at = expires.minus(**span);
+            // A request that lives no longer than that needs no reminder right away.
+            at <= now && self.request.created.is_none_or(|created| created < at)
+        };
+        let minutes = reminders.iter().filter(due).map(|span| span.as_secs() / 60).min()?;
+        self.reminded.iter().all(|told| *told > minutes).then_some(minutes)
+    }
+
     /// Whether there is nothing left to do, ever, unless Teleport changes its mind.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.outcome != Outcome::Pending && self.is_shown() && !self.look_again
+        self.outcome != Outcome::Pending && self.is_shown() && !self.look_again && !self.requester_due
     }
 }
 
@@ -184,13 +228,18 @@ pub async fn load<M: Mattermost>(mattermost: &M, cluster: &str, id: &str) -> Res
     Ok(Some(Stored { record, raw: Some(raw) }))
 }
 
-/// Writes a record where the store still holds what was read. A finished one expires by itself after a while.
-pub async fn save<M: Mattermost>(mattermost: &M, cluster: &str, stored: &mut Stored) -> Result<(), LedgerError> {
+/// Writes a record where the store still holds what was read. A finished one is kept for so many days.
+pub async fn save<M: Mattermost>(
+    mattermost: &M,
+    cluster: &str,
+    stored: &mut Stored,
+    days: u32,
+) -> Result<(), LedgerError> {
     stored.record.version = VERSION;
     let key = prefix(cluster) + &stored.record.request.id;
     let raw = serde_json::to_vec(&stored.record)
         .map_err(|error| LedgerError::Unreadable { key: key.clone(), detail: error.to_string() })?;
-    let expire_seconds = if stored.record.is_finished() { RETENTION_SECONDS } else { 0 };
+    let expire_seconds = if stored.record.is_finished() { i64::from(days) * DAY } else { 0 };
     let swap = Swap { key: key.clone(), old: stored.raw.clone(), new: Some(raw.clone()), expire_seconds };
     match mattermost.kv_swap(swap).await {
         Ok(true) => {}
@@ -225,6 +274,27 @@ mod tests {
             "revision":2,"postings":[{"channel_id":"c","intent_at":1,"post_id":"p","shown":2}]}"#;
         let record = serde_json::from_str::<Record>(text).ok();
         assert!(record.is_some_and(|record| record.is_shown() && !record.is_finished()));
+    }
+
+    #[test]
+    fn of_several_reminders_only_the_last_that_is_due_is_told() {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        let at = |minute: i64| Time(minute * 60_000);
+        let request = AccessRequest { created: Some(at(0)), expires: Some(at(120)), ..Default::default() };
+        let mut record = Record::new(request);
+        let reminders = [minutes(180), minutes(60), minutes(15)];
+        assert_eq!(record.reminder_due(&reminders, at(59)), None, "it never lived for three hours");
+        assert_eq!(record.reminder_due(&reminders, at(60)), Some(60));
+        assert_eq!(record.reminder_due(&reminders, at(110)), Some(15));
+        record.reminded.push(60);
+        assert_eq!(record.reminder_due(&reminders, at(61)), None);
+        assert_eq!(record.reminder_due(&reminders, at(105)), Some(15));
+        record.reminded.push(15);
+        assert_eq!(record.reminder_due(&reminders, at(119)), None);
+        record.reminded.clear();
+        assert_eq!(record.reminder_due(&reminders, at(120)), None, "it has expired");
+        record.outcome = Outcome::Denied;
+        assert_eq!(record.reminder_due(&reminders, at(110)), None);
     }
 
     #[test]

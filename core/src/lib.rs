@@ -5,15 +5,19 @@
 
 pub mod app;
 pub mod audit;
+pub mod authority;
 pub mod bridge;
+mod cluster;
 pub mod command;
 pub mod config;
 pub mod credentials;
 pub mod decision;
 pub mod desk;
+pub mod identity;
 pub mod ledger;
 pub mod mattermost;
 pub mod messages;
+pub mod metrics;
 pub mod notices;
 pub mod policy;
 pub mod proto;

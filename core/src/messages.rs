@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::ledger::{Outcome, Record};
 use crate::mattermost::{Action, Attachment, AttachmentField, Post};
-use crate::teleport::{AccessRequest, State};
+use crate::teleport::{AccessRequest, Review, State};
 use crate::time::{Time, in_words};
 
 /// The prop of a post that holds the id of its request.
@@ -38,23 +38,35 @@ pub mod context {
     pub const DENY: &str = "deny";
 }
 
+/// What posts must know besides the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Site {
+    /// The plugin's id, which the buttons lead to.
+    pub plugin_id: String,
+    /// Name of the Teleport cluster.
+    pub cluster: String,
+    /// The request's page in Teleport's web UI; empty where it is not known.
+    pub page: String,
+}
+
 /// The post that shows a request, without id and channel.
 #[must_use]
-pub fn post(plugin_id: &str, cluster: &str, record: &Record) -> Post {
+pub fn post(site: &Site, record: &Record) -> Post {
     let request = &record.request;
+    let decidable = record.outcome == Outcome::Pending && !request.long_term;
     Post {
         message: headline(record),
         attachments: vec![Attachment {
             fallback: fallback(request),
             color: color(record.outcome).to_owned(),
-            fields: fields(record),
-            footer: format!("Teleport cluster {}", plain(cluster)),
-            actions: if record.outcome == Outcome::Pending { buttons(plugin_id, cluster, request) } else { Vec::new() },
+            fields: fields(site, record),
+            footer: format!("Teleport cluster {}", plain(&site.cluster)),
+            actions: if decidable { buttons(site, request) } else { Vec::new() },
             ..Default::default()
         }],
         props: HashMap::from([
             (REQUEST_PROP.to_owned(), request.id.clone()),
-            (CLUSTER_PROP.to_owned(), cluster.to_owned()),
+            (CLUSTER_PROP.to_owned(), site.cluster.clone()),
         ]),
         ..Default::default()
     }
@@ -69,7 +81,10 @@ pub struct News {
     pub text: String,
 }
 
-/// What there is to tell of a request so far, in order: each review, and the decision.
+/// What begins the keys of reminders.
+const REMINDER: &str = "reminder:";
+
+/// What there is to tell of a request so far, in order: each review, reminders, and the decision.
 #[must_use]
 pub fn news(record: &Record) -> Vec<News> {
     let request = &record.request;
@@ -85,10 +100,17 @@ pub fn news(record: &Record) -> Vec<News> {
             };
             News {
                 key: format!("review:{}", review.author),
-                text: with_quote(format!("{} {} {verb}", sign(review.state), code(&review.author)), &review.reason),
+                text: with_quote(format!("{} {} {verb}", sign(review.state), reviewer(review)), &review.reason),
             }
         })
         .collect();
+    news.extend(record.reminded.iter().map(|minutes| News {
+        key: format!("{REMINDER}{minutes}"),
+        text: match request.expires {
+            Some(expires) => format!("⏰ Nobody has decided yet, and the request expires on {expires}."),
+            None => "⏰ Nobody has decided yet.".to_owned(),
+        },
+    }));
     if matches!(record.outcome, Outcome::Approved | Outcome::Denied | Outcome::Promoted) {
         news.push(News {
             key: format!("outcome:{:?}", record.outcome).to_lowercase(),
@@ -98,7 +120,51 @@ pub fn news(record: &Record) -> Vec<News> {
     news
 }
 
-/// The post that tells news in a thread, without its channel and root.
+/// The news that the requester is told, too: all but the reminders, with what to do with a decision.
+#[must_use]
+pub fn news_for_requester(site: &Site, record: &Record) -> Vec<News> {
+    let request = &record.request;
+    let mine = format!("Your access request for {}", wish(request));
+    let told = news(record).into_iter().filter(|news| !news.key.starts_with(REMINDER));
+    let told = told.map(|news| {
+        let text = if news.key.starts_with("review:") {
+            format!("{mine} was reviewed.\n{}", news.text)
+        } else {
+            let mut text = format!("{mine}: {}", news.text);
+            if record.outcome == Outcome::Approved {
+                text.push_str(&usage(site, request));
+            }
+            text
+        };
+        News { text, ..news }
+    });
+    let expired = (record.outcome == Outcome::Expired)
+        .then(|| News { key: "outcome:expired".to_owned(), text: format!("{mine} expired: nobody decided in time.") });
+    told.chain(expired).collect()
+}
+
+/// How a granted request is used.
+fn usage(site: &Site, request: &AccessRequest) -> String {
+    let id: String = request.id.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    let mut text = String::from("\n\n");
+    if let Some(starts) = request.starts {
+        let _ = write!(text, "The access begins on {starts}. Then ");
+    }
+    let _ =
+        write!(text, "{} it with `tsh login --request-id={id}`", if request.starts.is_some() { "use" } else { "Use" });
+    if !site.page.is_empty() {
+        let _ = write!(text, ", or [in Teleport's web UI]({})", site.page);
+    }
+    let until = access_until(request);
+    if !until.is_empty() {
+        let _ = write!(text, ". It ends on {until}");
+    }
+    text.push('.');
+    text.push_str("\n\nYou can turn these messages off with `/teleport notifications off`.");
+    text
+}
+
+/// The post that tells news, in a thread or to the requester, without its channel and root.
 #[must_use]
 pub fn reply(cluster: &str, record: &Record, news: &News) -> Post {
     Post {
@@ -129,6 +195,11 @@ pub fn summary(request: &AccessRequest) -> String {
     add("Resources", resources(request));
     add("Reason", quoted(&request.reason));
     add("Access until", access_until(request));
+    add("Access begins", request.starts.map(|time| time.to_string()).unwrap_or_default());
+    let needed = request.thresholds.iter().map(|threshold| threshold.approve).max().unwrap_or(1);
+    if needed > 1 || !request.reviews.is_empty() {
+        add("Reviews", format!("{}\n{needed} approvals decide.", reviews(request)).trim_start().to_owned());
+    }
     text
 }
 
@@ -196,22 +267,25 @@ fn plural(count: usize) -> &'static str {
 /// Who decided, as far as Teleport knows: whoever clicked in Mattermost, else the reviewers who agreed.
 pub(crate) fn by(request: &AccessRequest) -> String {
     if let Some(username) = request.resolve_annotations.get(DECIDER_ANNOTATION).and_then(|names| names.first()) {
-        return format!(
-            " by @{}",
-            username
-                .chars()
-                .filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter))
-                .take(64)
-                .collect::<String>()
-        );
+        return format!(" by {}", mention(username));
     }
-    let reviewers: Vec<String> = request
-        .reviews
-        .iter()
-        .filter(|review| review.state == request.state)
-        .map(|review| review.author.clone())
-        .collect();
-    if reviewers.is_empty() { " in Teleport".to_owned() } else { format!(" by {}", listed(&reviewers)) }
+    let reviewers: Vec<String> =
+        request.reviews.iter().filter(|review| review.state == request.state).map(reviewer).take(MAX_LISTED).collect();
+    if reviewers.is_empty() { " in Teleport".to_owned() } else { format!(" by {}", reviewers.join(", ")) }
+}
+
+/// Who a review is of: its author, and the Mattermost user whose verdict the author passed on.
+fn reviewer(review: &Review) -> String {
+    if review.decider.is_empty() {
+        return code(&review.author);
+    }
+    format!("{} for {}", code(&review.author), mention(&review.decider))
+}
+
+/// A username as a mention, with nothing in it that is none.
+fn mention(username: &str) -> String {
+    let name = username.chars().filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter)).take(64);
+    format!("@{}", name.collect::<String>())
 }
 
 fn fallback(request: &AccessRequest) -> String {
@@ -219,7 +293,7 @@ fn fallback(request: &AccessRequest) -> String {
     format!("Access request from {} for {roles}", plain(&request.user))
 }
 
-fn fields(record: &Record) -> Vec<AttachmentField> {
+fn fields(site: &Site, record: &Record) -> Vec<AttachmentField> {
     let request = &record.request;
     let mut fields = Vec::new();
     let mut add = |title: &str, value: String, short: bool| {
@@ -245,10 +319,15 @@ fn fields(record: &Record) -> Vec<AttachmentField> {
     }
     if matches!(record.outcome, Outcome::Pending | Outcome::Approved) {
         add("Access until", access_until(request), true);
+        add("Access begins", request.starts.map(|time| time.to_string()).unwrap_or_default(), true);
     }
     add("Reviews", reviews(request), false);
     add("Comment", quoted(&request.resolve_reason), false);
-    add("Request ID", code(&request.id), false);
+    if record.outcome == Outcome::Pending && request.long_term {
+        add("Decide in Teleport", LONG_TERM.to_owned(), false);
+    }
+    let page = if site.page.is_empty() { String::new() } else { format!(" ([open in Teleport]({}))", site.page) };
+    add("Request ID", format!("{}{page}", code(&request.id)), false);
     fields
 }
 
@@ -311,7 +390,7 @@ fn reviews(request: &AccessRequest) -> String {
             } else {
                 format!(": {}", harmless(&one_line(&review.reason)))
             };
-            format!("{} {}{reason}", sign(review.state), code(&review.author))
+            format!("{} {}{reason}", sign(review.state), reviewer(review))
         })
         .collect();
     lines(&reviews)
@@ -333,15 +412,18 @@ fn listed(names: &[String]) -> String {
     text
 }
 
-fn buttons(plugin_id: &str, cluster: &str, request: &AccessRequest) -> Vec<Action> {
+/// Why a request for lasting access has no buttons.
+pub(crate) const LONG_TERM: &str = "This asks for lasting access, which Teleport grants by adding the user to an access list: only its web UI can do that.";
+
+fn buttons(site: &Site, request: &AccessRequest) -> Vec<Action> {
     let button = |id: &str, name: &str, style: &str| Action {
         id: id.to_owned(),
         name: name.to_owned(),
         style: style.to_owned(),
-        url: format!("/plugins/{plugin_id}/click"),
+        url: format!("/plugins/{}/click", site.plugin_id),
         context: HashMap::from([
             (context::REQUEST.to_owned(), request.id.clone()),
-            (context::CLUSTER.to_owned(), cluster.to_owned()),
+            (context::CLUSTER.to_owned(), site.cluster.clone()),
             (context::VERDICT.to_owned(), id.to_owned()),
         ]),
     };
@@ -400,7 +482,7 @@ fn harmless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::teleport::{Resource, Review, Threshold};
+    use crate::teleport::{Resource, Threshold};
 
     fn record() -> Record {
         Record::new(AccessRequest {
@@ -416,7 +498,8 @@ mod tests {
     }
 
     fn shown(record: &Record) -> (Post, Attachment) {
-        let post = post("the.plugin", "tp", record);
+        let site = Site { plugin_id: "the.plugin".into(), cluster: "tp".into(), page: String::new() };
+        let post = post(&site, record);
         let attachment = post.attachments.first().cloned().unwrap_or_default();
         (post, attachment)
     }
@@ -462,8 +545,20 @@ mod tests {
         denied.request.state = State::Denied;
         assert_eq!(shown(&denied).0.message, "`ann@example.com` was denied `dba` in Teleport");
         denied.request.reviews = vec![
-            Review { author: "eve".into(), state: State::Approved, reason: String::new(), created: None },
-            Review { author: "bob".into(), state: State::Denied, reason: "not @now".into(), created: None },
+            Review {
+                author: "eve".into(),
+                state: State::Approved,
+                reason: String::new(),
+                created: None,
+                decider: String::new(),
+            },
+            Review {
+                author: "bob".into(),
+                state: State::Denied,
+                reason: "not @now".into(),
+                created: None,
+                decider: String::new(),
+            },
         ];
         let (post, attachment) = shown(&denied);
         assert_eq!(post.message, "`ann@example.com` was denied `dba` by `bob`");
@@ -474,8 +569,13 @@ mod tests {
     fn the_thread_tells_each_review_and_the_decision() {
         let mut record = record();
         assert_eq!(news(&record), []);
-        let review =
-            |author: &str, state| Review { author: author.into(), state, reason: "fine".into(), created: None };
+        let review = |author: &str, state| Review {
+            author: author.into(),
+            state,
+            reason: "fine".into(),
+            created: None,
+            decider: String::new(),
+        };
         record.request.reviews = vec![review("bob", State::Approved), review("eve", State::Denied)];
         record.request.state = State::Denied;
         record.outcome = Outcome::Denied;
@@ -495,8 +595,13 @@ mod tests {
         let mut record = record();
         record.request.thresholds = vec![Threshold { name: String::new(), approve: 2, deny: 1 }];
         assert_eq!(field(&shown(&record).1, "Status").as_deref(), Some("⏳ Pending (0 of 2 approvals)"));
-        record.request.reviews =
-            vec![Review { author: "bob".into(), state: State::Approved, reason: String::new(), created: None }];
+        record.request.reviews = vec![Review {
+            author: "bob".into(),
+            state: State::Approved,
+            reason: String::new(),
+            created: None,
+            decider: String::new(),
+        }];
         assert_eq!(field(&shown(&record).1, "Status").as_deref(), Some("⏳ Pending (1 of 2 approvals)"));
     }
 
@@ -537,11 +642,16 @@ mod tests {
         let mut record = record();
         record.request.reason = "é".repeat(4_096);
         record.request.roles = vec!["r".repeat(500); 300];
-        record.request.reviews =
-            vec![
-                Review { author: "a".repeat(500), state: State::Approved, reason: "!".repeat(4_096), created: None };
-                100
-            ];
+        record.request.reviews = vec![
+            Review {
+                author: "a".repeat(500),
+                state: State::Approved,
+                reason: "!".repeat(4_096),
+                created: None,
+                decider: String::new()
+            };
+            100
+        ];
         let (post, attachment) = shown(&record);
         assert!(post.message.chars().count() < 16_383, "{}", post.message.chars().count());
         let size: usize = attachment.fields.iter().map(|field| field.value.len()).sum();

@@ -68,6 +68,29 @@ async fn tell<W: World>(app: &App<W>, usable: &Usable, days: i64, now: Time) -> 
     Ok(())
 }
 
+/// Under which key it stands that somebody does not want to hear of their own requests.
+fn muted_key(user_id: &str) -> String {
+    format!("muted:{user_id}")
+}
+
+/// Whether somebody wants to hear what becomes of their own requests.
+pub(crate) async fn wants<W: World>(app: &App<W>, user_id: &str) -> Result<bool, HostError> {
+    Ok(app.world.mattermost().kv_get(&muted_key(user_id)).await?.is_none())
+}
+
+/// Turns the messages about somebody's own requests on or off.
+pub(crate) async fn set_wants<W: World>(app: &App<W>, user_id: &str, wants: bool) -> Result<(), HostError> {
+    let mattermost = app.world.mattermost();
+    let key = muted_key(user_id);
+    let old = mattermost.kv_get(&key).await?;
+    if old.is_none() == wants {
+        return Ok(());
+    }
+    let new = (!wants).then(|| b"muted".to_vec());
+    // Whoever was faster wanted the same, or the other thing at the same moment.
+    mattermost.kv_swap(Swap { key, old, new, expire_seconds: 0 }).await.map(|_| ())
+}
+
 fn text(usable: &Usable, now: Time) -> String {
     let when = if now >= usable.not_after {
         format!(

@@ -1,8 +1,6 @@
 //! Who may decide.
 
-use wildmatch::WildMatch;
-
-use crate::config::{Approver, Rule, Settings};
+use crate::config::{self, Approver, Settings};
 use crate::mattermost::{ChannelBy, HostError, Mattermost, User};
 use crate::messages::code;
 use crate::teleport::AccessRequest;
@@ -39,7 +37,24 @@ pub enum Refusal {
     Unknown(#[from] HostError),
 }
 
-/// Whether `user` may decide `request`, whose post stands in the channel `channel_id`.
+/// Whether the account is one that may decide at all, whatever the request and the authority.
+///
+/// # Errors
+/// The first reason against it.
+pub fn is_fit(settings: &Settings, user: &User) -> Result<(), Refusal> {
+    if user.is_bot || user.delete_at != 0 {
+        return Err(Refusal::NotAPerson);
+    }
+    if user.is_guest && !settings.allow_guests {
+        return Err(Refusal::Guest);
+    }
+    if settings.require_mfa && !user.mfa_active {
+        return Err(Refusal::NoMfa);
+    }
+    Ok(())
+}
+
+/// Whether the approvers of the settings let `user` decide `request`, whose post stands in the channel `channel_id`.
 ///
 /// # Errors
 /// The first reason against it.
@@ -50,15 +65,7 @@ pub async fn may_decide<M: Mattermost>(
     channel_id: &str,
     request: &AccessRequest,
 ) -> Result<(), Refusal> {
-    if user.is_bot || user.delete_at != 0 {
-        return Err(Refusal::NotAPerson);
-    }
-    if user.is_guest && !settings.allow_guests {
-        return Err(Refusal::Guest);
-    }
-    if settings.require_mfa && !user.mfa_active {
-        return Err(Refusal::NoMfa);
-    }
+    is_fit(settings, user)?;
     if is_requester(user, request) {
         return Err(Refusal::OwnRequest);
     }
@@ -66,7 +73,7 @@ pub async fn may_decide<M: Mattermost>(
     let unnamed = [String::new()];
     let roles = if request.roles.is_empty() { unnamed.as_slice() } else { request.roles.as_slice() };
     for role in roles {
-        let rules = rules_for(&settings.approvers, role);
+        let rules = config::rules_for(&settings.approvers, |rule| &rule.roles, role);
         if rules.is_empty() {
             if !user.is_system_admin {
                 return Err(Refusal::OnlySystemAdmins { role: role.clone() });
@@ -85,16 +92,6 @@ pub async fn may_decide<M: Mattermost>(
         }
     }
     Ok(())
-}
-
-/// The rules that are about a role: those that name it; else those whose pattern fits; else those about all roles.
-fn rules_for<'a>(rules: &'a [Rule], role: &str) -> Vec<&'a Rule> {
-    let tiers: [&dyn Fn(&Rule) -> bool; 3] =
-        [&|rule| rule.roles == role, &|rule| rule.roles != "*" && WildMatch::new(&rule.roles).matches(role), &|rule| {
-            rule.roles == "*"
-        }];
-    let found = tiers.iter().map(|tier| rules.iter().filter(|rule| tier(rule)).collect::<Vec<_>>());
-    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
 }
 
 /// Whether the user is meant.

@@ -7,11 +7,14 @@ use futures::StreamExt;
 use futures::future::{Either, select};
 
 use crate::app::App;
-use crate::bridge::{Endpoint, EndpointKind};
-use crate::config::{Address, CredentialSource, Problem, Source, key};
+use crate::authority;
+use crate::bridge::{Bridge as _, Endpoint, EndpointKind};
+use crate::cluster::Lane;
+use crate::config::{Address, Authority, Problem, Settings, key};
 use crate::credentials::Usable;
 use crate::desk;
 use crate::mattermost::LogLevel;
+use crate::messages::code;
 use crate::notices;
 use crate::proto::bridge;
 use crate::teleport::{Decision, Event, ServerInfo, State, Teleport, TeleportError};
@@ -59,10 +62,6 @@ impl Trouble {
     pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into() }
     }
-
-    pub(crate) fn not_configured() -> Self {
-        Self::new(Place::Settings, "The plugin has not read its settings yet.")
-    }
 }
 
 impl From<Problem> for Trouble {
@@ -99,68 +98,120 @@ pub enum Link {
 }
 
 /// Keeps the connection, for as long as this epoch lasts.
-pub(crate) async fn run<W: World>(app: Rc<App<W>>, epoch: u64) {
+pub(crate) async fn run<W: World>(lane: Lane<W>, epoch: u64) {
     let mut wait = FIRST_WAIT;
     let mut told: Option<Trouble> = None;
     loop {
-        let since = app.world.now();
-        *app.link.borrow_mut() = Link::Connecting;
-        let Err(trouble) = hold(&app, epoch).await;
-        *app.link.borrow_mut() = Link::Down(trouble.clone());
+        let since = lane.world.now();
+        *lane.cluster.link.borrow_mut() = Link::Connecting;
+        let Err(trouble) = hold(&lane, epoch).await;
+        *lane.cluster.link.borrow_mut() = Link::Down(trouble.clone());
         // One line for each new trouble, not one for each attempt.
         if told.as_ref() != Some(&trouble) {
-            app.log(LogLevel::Warn, &trouble.message, &[("at", &format!("{:?}", trouble.place))]);
+            lane.log(LogLevel::Warn, &trouble.message, &[("at", &format!("{:?}", trouble.place))]);
         }
         told = Some(trouble);
-        if app.world.now().since(since) > LONGEST_WAIT {
+        if lane.world.now().since(since) > LONGEST_WAIT {
             wait = FIRST_WAIT;
             told = None;
         }
         // Half of the wait is chance, so that many nodes do not come back all at once.
         let half = wait / 2;
         let chance = u64::try_from(half.as_millis()).unwrap_or(1).max(1);
-        app.world.sleep(half + Duration::from_millis(app.world.random() % chance)).await;
+        lane.world.sleep(half + Duration::from_millis(lane.world.random() % chance)).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
 /// Makes the connection and stays on it until it breaks.
-async fn hold<W: World>(app: &Rc<App<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
-    let way = Rc::new(open(app).await?);
-    *app.way.borrow_mut() = Some(Rc::clone(&way));
-    *app.link.borrow_mut() = Link::Up(None);
-    if app.leader.get() { watch(app, &way, epoch).await } else { stand_by(app, &way).await }
+async fn hold<W: World>(lane: &Lane<W>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
+    let way = Rc::new(open(lane).await?);
+    lane.cluster.connects.set(lane.cluster.connects.get() + 1);
+    *lane.cluster.way.borrow_mut() = Some(Rc::clone(&way));
+    *lane.cluster.link.borrow_mut() = Link::Up(None);
+    if lane.leader.get() { watch(lane, &way, epoch).await } else { stand_by(lane, &way).await }
 }
 
 /// Makes the way to Teleport and checks that it leads there.
-async fn open<W: World>(app: &Rc<App<W>>) -> Result<Way<W>, Trouble> {
-    let settings = app.settings();
-    let Some(address) = &settings.first().address else {
-        let problems = app.problems.borrow();
-        let message = problems.first().map_or("No Teleport address is set.", |problem| problem.message.as_str());
-        return Err(Trouble::new(Place::Settings, message));
-    };
-    let credentials = match (address, &settings.first().credentials) {
+async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
+    let settings = lane.cluster.settings();
+    let Some(address) = &settings.address else { return Err(no_address(lane)) };
+    let credentials = match (address, &settings.credentials) {
         // A gateway may sign in for us.
         (Address::Gateway(_), None) => None,
         _ => {
-            let usable = app.credentials().await?;
-            if app.leader.get() {
-                notices::credentials(app, &usable).await;
+            let usable = lane.credentials().await?;
+            claim_name(lane, &usable.cluster)?;
+            if lane.leader.get() {
+                notices::credentials(lane, &usable).await;
             }
-            if let Some(problem) = usable.expired(app.world.now()) {
+            if let Some(problem) = usable.expired(lane.world.now()) {
                 return Err(problem.into());
             }
             Some(usable)
         }
     };
-    let cluster = credentials.as_ref().map_or_else(|| "gateway".to_owned(), |usable| usable.cluster.clone());
-    app.set_endpoint(endpoint(address, &cluster, credentials.as_ref()))
+    let cluster = match &credentials {
+        Some(usable) => usable.cluster.clone(),
+        None => {
+            let name = gateway_name(lane.cluster.place);
+            claim_name(lane, &name)?;
+            name
+        }
+    };
+    connect(lane, &cluster, &cluster, address, credentials).await
+}
+
+/// What a cluster behind a gateway that needs no credentials goes by: nothing tells its name before it is asked.
+fn gateway_name(place: usize) -> String {
+    if place == 0 { "gateway".to_owned() } else { format!("gateway-{}", place + 1) }
+}
+
+/// Points the bridge at an endpoint under the name `destination`, and asks who is there.
+pub(crate) async fn connect<W: World>(
+    app: &App<W>,
+    destination: &str,
+    cluster: &str,
+    address: &Address,
+    credentials: Option<Usable>,
+) -> Result<Way<W>, Trouble> {
+    let endpoint = Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials.as_ref()) };
+    app.world
+        .bridge()
+        .set_endpoint(endpoint)
         .await
         .map_err(|error| Trouble::new(Place::Credentials, format!("The credentials cannot be used: {error}")))?;
-    let teleport = app.world.teleport(&cluster);
+    let teleport = app.world.teleport(destination);
     let server = teleport.ping().await.map_err(|error| explain(address, error))?;
-    Ok(Way { cluster, teleport, credentials, server })
+    Ok(Way { cluster: cluster.to_owned(), teleport, credentials, server })
+}
+
+fn no_address<W: World>(lane: &Lane<W>) -> Trouble {
+    let problems = lane.problems.borrow();
+    let first = |setting: &'static str| problems.iter().find(move |problem| problem.setting == setting);
+    let setting = if lane.cluster.place == 0 { key::TELEPORT_ADDRESS } else { key::MORE_CLUSTERS };
+    let message = first(setting).map_or("No Teleport address is set.", |problem| problem.message.as_str());
+    Trouble::new(Place::Settings, message)
+}
+
+/// Writes down which cluster it is. Nobody watches the same one twice: each request would be posted twice.
+fn claim_name<W: World>(lane: &Lane<W>, name: &str) -> Result<(), Trouble> {
+    let named = |other: &Lane<W>| {
+        other.cluster.place != lane.cluster.place && other.cluster.name.borrow().as_deref() == Some(name)
+    };
+    if let Some(other) = lane.app.lanes().into_iter().find(named) {
+        return Err(Trouble::new(
+            Place::Settings,
+            format!(
+                "The settings name the Teleport cluster {} twice, as clusters {} and {}. Take one of them out.",
+                code(name),
+                other.cluster.place.min(lane.cluster.place) + 1,
+                other.cluster.place.max(lane.cluster.place) + 1,
+            ),
+        ));
+    }
+    *lane.cluster.name.borrow_mut() = Some(name.to_owned());
+    Ok(())
 }
 
 /// How the bridge gets there. Teleport's servers know each other, and are known to clients, by the name
@@ -188,19 +239,21 @@ fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> E
 }
 
 /// Watches Teleport and hands everything to the desk.
-async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
-    let settings = app.settings();
-    let address = settings.first().address.as_ref();
+async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
+    let settings = lane.cluster.settings();
+    let address = settings.address.as_ref();
     let explain_here = |error| match address {
         Some(address) => explain(address, error),
         None => Trouble::new(Place::Watch, "No Teleport address is set."),
     };
-    check_rights(way).await.map_err(explain_here)?;
+    if let Some(address) = address {
+        check_rights(&way.teleport, &way.server, &lane.settings(), address).await?;
+    }
     let mut events = way.teleport.watch().await.map_err(explain_here)?;
     let silent =
         || Trouble::new(Place::Watch, "Teleport opened the watch but does not send anything. It is tried again.");
     loop {
-        match within(&app.world, INIT_TIMEOUT, events.next()).await.ok_or_else(silent)? {
+        match within(&lane.world, INIT_TIMEOUT, events.next()).await.ok_or_else(silent)? {
             Some(Ok(Event::Init)) => break,
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(explain_here(error)),
@@ -208,92 +261,109 @@ async fn watch<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>, epoch: u64) -> Resu
         }
     }
     // From here on nothing is missed; what was there before comes with the listing.
-    desk::open(app, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
+    desk::open(lane, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
     let requests = way.teleport.list().await.map_err(explain_here)?;
     let pending = requests.iter().filter(|request| request.state == State::Pending).count();
-    app.log(
+    lane.log(
         LogLevel::Info,
         "Watching Teleport for access requests.",
         &[("cluster", &way.cluster), ("version", &way.server.version), ("pending", &pending.to_string())],
     );
-    desk::reconcile(app, requests);
-    *app.link.borrow_mut() = Link::Up(Some(app.world.now()));
+    desk::reconcile(lane, requests);
+    *lane.cluster.link.borrow_mut() = Link::Up(Some(lane.world.now()));
 
-    let mut relisted = app.world.now();
-    let mut ticked = app.world.now();
+    let mut relisted = lane.world.now();
+    let mut ticked = lane.world.now();
     // Counted in rounds, not by the clock, which may jump.
     let mut rounds: u32 = 0;
     loop {
-        let next = match select(events.next(), app.world.sleep(TICK)).await {
+        let next = match select(events.next(), lane.world.sleep(TICK)).await {
             Either::Left((event, _)) => Some(event),
             Either::Right(((), _)) => None,
         };
         match next {
-            Some(Some(Ok(event))) => desk::hear(app, event),
+            Some(Some(Ok(event))) => desk::hear(lane, event),
             Some(Some(Err(error))) => return Err(explain_here(error)),
             Some(None) => return Err(Trouble::new(Place::Watch, "Teleport ended the watch. It is opened again.")),
             None => {}
         }
-        let now = app.world.now();
+        let now = lane.world.now();
         // A clock that was set back must not stop the rounds.
         if now.since(ticked) >= TICK || now < ticked {
             ticked = now;
             rounds += 1;
-            if TICK * rounds > desk::LANDING && !app.desk.reread.get() {
-                desk::reread(app).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
-                app.desk.reread.set(true);
+            if TICK * rounds > desk::LANDING && !lane.cluster.desk.reread.get() {
+                desk::reread(lane).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
+                lane.cluster.desk.reread.set(true);
             }
-            renewed(app, way).await?;
-            desk::tick(app);
+            renewed(lane, way).await?;
+            desk::tick(lane);
         }
         if now.since(relisted) >= RELIST || now < relisted {
             relisted = now;
-            desk::reconcile(app, way.teleport.list().await.map_err(explain_here)?);
-            desk::rescan(app).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
+            desk::reconcile(lane, way.teleport.list().await.map_err(explain_here)?);
+            desk::rescan(lane).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
         }
     }
 }
 
 /// Keeps the way ready for clicks while another node watches.
-async fn stand_by<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<std::convert::Infallible, Trouble> {
+async fn stand_by<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>) -> Result<std::convert::Infallible, Trouble> {
     loop {
-        app.world.sleep(TICK).await;
-        renewed(app, way).await?;
+        lane.world.sleep(TICK).await;
+        renewed(lane, way).await?;
     }
 }
 
 /// Notices credentials that were renewed on disk, or have expired: then the connection is made again.
-async fn renewed<W: World>(app: &Rc<App<W>>, way: &Rc<Way<W>>) -> Result<(), Trouble> {
+async fn renewed<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>) -> Result<(), Trouble> {
     let Some(now) = &way.credentials else { return Ok(()) };
-    let settings = app.settings();
-    let from_file = match &settings.first().credentials {
-        Some(CredentialSource::Identity(source)) => matches!(source, Source::Path(_)),
-        Some(CredentialSource::Files { certificate, key, authorities }) => {
-            [certificate, key, authorities].into_iter().any(|source| matches!(source, Source::Path(_)))
-        }
-        None => false,
-    };
-    if app.leader.get() {
-        notices::credentials(app, now).await;
+    if lane.leader.get() {
+        notices::credentials(lane, now).await;
     }
-    if let Some(problem) = now.expired(app.world.now()) {
+    if let Some(problem) = now.expired(lane.world.now()) {
         // The next attempt reads them again, and says so while they are the same.
         return Err(problem.into());
     }
-    if !from_file {
+    if !lane.reads_files() {
         return Ok(());
     }
-    match app.credentials().await {
-        Ok(usable) if usable == *now || usable.expired(app.world.now()).is_some() => Ok(()),
+    match lane.credentials().await {
+        Ok(usable) if usable == *now || usable.expired(lane.world.now()).is_some() => Ok(()),
         Ok(_) => Err(Trouble::new(Place::Credentials, "The credentials were renewed: connecting with the new ones.")),
         // A file in the middle of being written: what we have is still good.
         Err(_) => Ok(()),
     }
 }
 
-/// Whether we may list, read and update requests. Asked with a request that does not exist, because a listing without
-/// the right looks like an empty one.
-async fn check_rights<T: Teleport>(way: &Way<impl World<Teleport = T>>) -> Result<(), TeleportError> {
+/// Whether the role of the plugin's user allows what the authority takes.
+pub(crate) async fn check_rights<T: Teleport>(
+    teleport: &T,
+    server: &ServerInfo,
+    settings: &Settings,
+    address: &Address,
+) -> Result<(), Trouble> {
+    // Where the server is too old for the chosen one, requests are shown all the same.
+    let authority = authority::in_force(settings.authority, server).unwrap_or(Authority::Teleport);
+    match teleport.rights().await {
+        // What denies is not told: only trying shows that.
+        Ok(rights) => match authority::lacks(authority, &rights, !settings.user_trait.is_empty()) {
+            Some(cure) if authority::in_force(settings.authority, server).is_ok() => {
+                return Err(Trouble::new(Place::Permissions, cure));
+            }
+            _ => {}
+        },
+        Err(TeleportError::Unimplemented(_)) => {}
+        Err(error) => return Err(explain(address, error)),
+    }
+    if authority == Authority::Approvers {
+        try_update(teleport).await.map_err(|error| explain(address, error))?;
+    }
+    Ok(())
+}
+
+/// Whether we may update requests. Asked with one that does not exist.
+async fn try_update<T: Teleport>(teleport: &T) -> Result<(), TeleportError> {
     let decision = Decision {
         request_id: NO_REQUEST.to_owned(),
         state: State::Denied,
@@ -301,11 +371,15 @@ async fn check_rights<T: Teleport>(way: &Way<impl World<Teleport = T>>) -> Resul
         reason: "checking permissions".to_owned(),
         annotations: std::collections::BTreeMap::new(),
         roles: Vec::new(),
+        starts: None,
     };
-    match way.teleport.decide(decision).await {
-        Err(error @ (TeleportError::Denied(_) | TeleportError::Unreachable { .. } | TeleportError::Unavailable(_))) => {
-            Err(error)
-        }
+    match teleport.decide(decision).await {
+        Err(
+            error @ (TeleportError::Denied(_)
+            | TeleportError::MfaRequired(_)
+            | TeleportError::Unreachable { .. }
+            | TeleportError::Unavailable(_)),
+        ) => Err(error),
         _ => Ok(()),
     }
 }
@@ -382,6 +456,12 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
             Place::Permissions,
             format!(
                 "Teleport does not let the plugin's user do what is needed: {detail}. Its role needs the rule `resources: [access_request], verbs: [list, read, update]`; change it with `tctl create -f`."
+            ),
+        ),
+        TeleportError::MfaRequired(detail) => at(
+            Place::Permissions,
+            format!(
+                "Teleport asks for multi-factor authentication where an administrator changes something, which a certificate from `tctl auth sign` cannot give: {detail}. Let Machine ID (`tbot`) write the identity file; its bots are exempt."
             ),
         ),
         TeleportError::Unavailable(detail) => {

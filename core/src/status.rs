@@ -3,8 +3,11 @@
 use std::rc::Rc;
 
 use crate::app::App;
-use crate::config::{Address, Approver};
+use crate::authority;
+use crate::cluster::Lane;
+use crate::config::{Address, Approver, Authority, Severity};
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
+use crate::messages::code;
 pub use crate::proto::panel::{Check, Outcome};
 use crate::session::{Link, Place};
 use crate::world::World;
@@ -19,12 +22,47 @@ fn check(name: &str, outcome: Outcome, message: impl Into<String>) -> Check {
 /// Goes along the chain from the settings to the posts.
 pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
     let mut checks = vec![settings(app)];
-    checks.extend(links(app));
-    checks.push(recipients(app).await);
-    checks.push(posts(app));
+    let lanes = app.lanes();
+    for lane in &lanes {
+        let mut of_cluster = links(lane);
+        of_cluster.push(recipients(lane).await);
+        of_cluster.push(posts(lane));
+        of_cluster.extend(authority(lane));
+        if lanes.len() > 1 {
+            of_cluster.iter_mut().for_each(|check| check.cluster = lane.cluster.label());
+        }
+        checks.append(&mut of_cluster);
+    }
     checks.push(approvers(app).await);
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
+}
+
+/// The authority that decisions are made by, in words; none while the server is not known.
+fn authority<W: World>(lane: &Lane<W>) -> Option<Check> {
+    let way = lane.cluster.way.borrow().clone()?;
+    let settings = lane.settings();
+    let mapped = !settings.people.is_empty() || !settings.user_trait.is_empty() || settings.match_email;
+    Some(match authority::in_force(settings.authority, &way.server) {
+        Err(too_old) => check("Decisions", Outcome::Failed, format!("{too_old}.")),
+        Ok(Authority::Teleport) if !mapped => check(
+            "Decisions",
+            Outcome::Failed,
+            "Teleport decides, by reviews on behalf of whoever clicks, but nothing says which Teleport user anybody is. Fill in Users, Users by trait or Users by e-mail address on the settings page.",
+        ),
+        Ok(Authority::Teleport) => {
+            check("Decisions", Outcome::Ok, "Teleport decides, by reviews on behalf of whoever clicks")
+        }
+        Ok(Authority::Reviewer) if !way.server.reviews => check(
+            "Decisions",
+            Outcome::Warning,
+            "the plugin reviews as its own user, but this Teleport says that it has no reviews. Set \"Who checks decisions\" to the approvers on the settings page.",
+        ),
+        Ok(Authority::Reviewer) => {
+            check("Decisions", Outcome::Ok, "the plugin reviews as its own user for the approvers below")
+        }
+        Ok(_) => check("Decisions", Outcome::Ok, "the plugin decides for the approvers below"),
+    })
 }
 
 fn settings<W: World>(app: &App<W>) -> Check {
@@ -34,15 +72,16 @@ fn settings<W: World>(app: &App<W>) -> Check {
     }
     let lines: Vec<String> =
         problems.iter().map(|problem| format!("{}: {}", problem.setting, problem.message)).collect();
-    check("Settings", Outcome::Failed, lines.join("\n"))
+    let harmless = problems.iter().all(|problem| problem.severity == Severity::Warning);
+    check("Settings", if harmless { Outcome::Warning } else { Outcome::Failed }, lines.join("\n"))
 }
 
 /// Credentials, connection, permissions and watch: fine up to where the trouble is, and waiting behind it.
-fn links<W: World>(app: &App<W>) -> Vec<Check> {
-    let link = app.link.borrow().clone();
-    let way = app.way.borrow().clone();
-    let settings = app.settings();
-    let address = settings.first().address.as_ref().map(Address::to_string).unwrap_or_default();
+fn links<W: World>(lane: &Lane<W>) -> Vec<Check> {
+    let link = lane.cluster.link.borrow().clone();
+    let way = lane.cluster.way.borrow().clone();
+    let settings = lane.cluster.settings();
+    let address = settings.address.as_ref().map(Address::to_string).unwrap_or_default();
     let trouble = match &link {
         Link::Down(trouble) => Some(trouble),
         Link::Connecting | Link::Up(_) => None,
@@ -54,7 +93,7 @@ fn links<W: World>(app: &App<W>) -> Vec<Check> {
     };
     let credentials = way.as_ref().map(|way| match &way.credentials {
         None => check("Credentials", Outcome::Ok, "none needed: the gateway signs in"),
-        Some(usable) => match usable.warning(app.world.now()) {
+        Some(usable) => match usable.warning(lane.world.now()) {
             Some(warning) => check("Credentials", Outcome::Warning, warning),
             None => check(
                 "Credentials",
@@ -72,10 +111,14 @@ fn links<W: World>(app: &App<W>) -> Vec<Check> {
     });
     let (permissions, watch) = match &link {
         Link::Up(Some(since)) => (
-            Some(check("Permissions", Outcome::Ok, "may list, read and update access requests")),
-            Some(check("Watch", Outcome::Ok, format!("running since {since}, {} pending", app.desk.pending()))),
+            Some(check("Permissions", Outcome::Ok, "the role allows what is needed")),
+            Some(check(
+                "Watch",
+                Outcome::Ok,
+                format!("running since {since}, {} pending", lane.cluster.desk.pending()),
+            )),
         ),
-        Link::Up(None) if !app.leader.get() => (
+        Link::Up(None) if !lane.leader.get() => (
             Some(check("Permissions", Outcome::Pending, "checked by the node that watches")),
             Some(check("Watch", Outcome::Ok, "another node of this Mattermost cluster watches; this one stands by")),
         ),
@@ -89,9 +132,12 @@ fn links<W: World>(app: &App<W>) -> Vec<Check> {
     ]
 }
 
-async fn recipients<W: World>(app: &App<W>) -> Check {
-    let settings = app.settings();
-    if settings.recipients.is_empty() {
+async fn recipients<W: World>(lane: &Lane<W>) -> Check {
+    let settings = lane.settings();
+    let own = lane.cluster.settings();
+    let usual = if own.recipients.is_empty() { &settings.recipients } else { &own.recipients };
+    let by_role = settings.role_recipients.iter().flat_map(|rule| &rule.recipients);
+    if usual.is_empty() {
         return check(
             "Recipients",
             Outcome::Failed,
@@ -99,12 +145,16 @@ async fn recipients<W: World>(app: &App<W>) -> Check {
         );
     }
     // Looked up afresh: a channel may have been archived since.
-    app.recipients.forget();
+    lane.recipients.forget();
     let mut found = Vec::new();
     let mut troubles = Vec::new();
-    for recipient in &settings.recipients {
-        match app.recipients.channel(app.world.mattermost(), recipient).await {
-            Ok(_) => found.push(recipient.to_string()),
+    for recipient in usual.iter().chain(by_role) {
+        let name = recipient.to_string();
+        if found.contains(&name) {
+            continue;
+        }
+        match lane.recipients.channel(lane.world.mattermost(), recipient).await {
+            Ok(_) => found.push(name),
             Err(error) => troubles.push(error.to_string()),
         }
     }
@@ -115,11 +165,11 @@ async fn recipients<W: World>(app: &App<W>) -> Check {
     }
 }
 
-fn posts<W: World>(app: &App<W>) -> Check {
-    if !app.leader.get() {
+fn posts<W: World>(lane: &Lane<W>) -> Check {
+    if !lane.leader.get() {
         return check("Posts", Outcome::Ok, "written by the node that watches");
     }
-    let undelivered = app.desk.undelivered();
+    let undelivered = lane.cluster.desk.undelivered();
     if undelivered.is_empty() {
         return check("Posts", Outcome::Ok, "all up to date");
     }
@@ -171,7 +221,11 @@ pub fn in_markdown(version: &str, checks: &[Check]) -> String {
             Outcome::Pending | Outcome::Unspecified => "⏳",
         };
         let message = check.message.replace('\n', "\n   ");
-        text.push_str(&format!("- {sign} **{}**: {message}\n", check.name));
+        let cluster = if check.cluster.is_empty() { String::new() } else { format!(" of {}", code(&check.cluster)) };
+        text.push_str(&format!("- {sign} **{}**{cluster}: {message}\n", check.name));
+        if !check.command.is_empty() {
+            text.push_str(&format!("   ```\n   {}\n   ```\n", check.command.replace('\n', "\n   ")));
+        }
     }
     text
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 pub use address::Address;
 pub use approvers::{Approver, Rule};
@@ -237,15 +238,6 @@ pub struct Settings {
     pub request_days: u32,
     /// What is less than this is not logged.
     pub log_level: LogLevel,
-}
-
-static NO_CLUSTER: Cluster = Cluster { address: None, credentials: None, recipients: Vec::new() };
-
-impl Settings {
-    /// The first cluster.
-    pub(crate) fn first(&self) -> &Cluster {
-        self.clusters.first().unwrap_or(&NO_CLUSTER)
-    }
 }
 
 impl Default for Settings {
@@ -494,6 +486,14 @@ fn parse_reminders(text: &str, problems: &mut Vec<Problem>) -> Vec<Duration> {
         reminders.truncate(MAX_REMINDERS);
     }
     reminders
+}
+
+/// The rules that are about a role: those that name it; else those whose pattern fits; else those about all roles.
+pub(crate) fn rules_for<'a, R>(rules: &'a [R], roles: impl Fn(&R) -> &String, role: &str) -> Vec<&'a R> {
+    let tiers: [&dyn Fn(&String) -> bool; 3] =
+        [&|roles| roles == role, &|roles| roles != "*" && WildMatch::new(roles).matches(role), &|roles| roles == "*"];
+    let found = tiers.iter().map(|tier| rules.iter().filter(|rule| tier(roles(rule))).collect::<Vec<_>>());
+    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
 }
 
 /// The parts of a list that people separate with commas, semicolons or white space.

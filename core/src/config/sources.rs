@@ -42,6 +42,18 @@ pub enum CredentialSource {
     },
 }
 
+impl CredentialSource {
+    /// Whether any of it is a file on the server, which may change by itself.
+    #[must_use]
+    pub fn is_in_files(&self) -> bool {
+        let is_path = |source: &Source| matches!(source, Source::Path(_));
+        match self {
+            Self::Identity(source) => is_path(source),
+            Self::Files { certificate, key, authorities } => [certificate, key, authorities].into_iter().any(is_path),
+        }
+    }
+}
+
 /// What sealed texts begin with.
 pub const SEALED_PREFIX: &str = "sealed:v1:";
 

@@ -8,6 +8,10 @@ fn settings_with_a_problem(problems: &[Problem]) -> Vec<&str> {
     problems.iter().map(|problem| problem.setting.as_ref()).collect()
 }
 
+fn first(settings: &Settings) -> Cluster {
+    settings.clusters.first().cloned().unwrap_or_default()
+}
+
 #[test]
 fn an_empty_page_says_what_is_missing_in_its_own_order() {
     for json in ["", "{}", "null-ish", r#"{"teleportaddress":"","Recipients":null}"#] {
@@ -26,8 +30,8 @@ fn keys_are_found_whatever_their_case() {
         r#"{"teleportaddress":" tp:3025 ","IDENTITY":"/etc/identity","recipients":"ops/access","approvers":"@Alice, bob"}"#,
     );
     assert_eq!(problems, []);
-    assert_eq!(settings.first().address, Some(Address::Teleport("tp:3025".into())));
-    assert_eq!(settings.first().credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
+    assert_eq!(first(&settings).address, Some(Address::Teleport("tp:3025".into())));
+    assert_eq!(first(&settings).credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
     assert_eq!(settings.recipients, [Recipient::Channel { team: "ops".into(), channel: "access".into() }]);
     let who = vec![Approver::Username("alice".into()), Approver::Username("bob".into())];
     assert_eq!(settings.approvers, [Rule { roles: "*".into(), who }]);
@@ -36,7 +40,7 @@ fn keys_are_found_whatever_their_case() {
 #[test]
 fn a_masked_secret_that_was_never_set_is_no_secret() {
     let (settings, _) = parse_text(r#"{"Identity":"/etc/identity","ClientKey":"********************************"}"#);
-    assert_eq!(settings.first().credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
+    assert_eq!(first(&settings).credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn credentials_are_one_identity_or_three_files() {
     let with = |json: &str| {
         let (settings, problems) = parse_text(json);
         (
-            settings.first().credentials.clone(),
+            first(&settings).credentials.clone(),
             problems.into_iter().find(|problem| {
                 [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA]
                     .contains(&problem.setting.as_ref())

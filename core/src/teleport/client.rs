@@ -1,6 +1,7 @@
 //! Teleport's auth service over the wall.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,10 +10,13 @@ use futures::{Stream, StreamExt};
 use tonic::{Code, IntoRequest, Request, Response, Status};
 use tonic_web::GrpcWebClientService;
 
-use super::{AccessRequest, Decision, Event, ServerInfo, Teleport, TeleportError};
+use super::{AccessRequest, Decision, Event, Rights, ServerInfo, Teleport, TeleportError, Verdict};
 use crate::proto::proto::auth_service_client::AuthServiceClient;
 use crate::proto::proto::{self as auth, event::Resource};
+use crate::proto::teleport::users::v1 as users;
+use crate::proto::teleport::users::v1::users_service_client::UsersServiceClient;
 use crate::proto::{types, wrappers};
+use crate::time::Time;
 use crate::wall::WallChannel;
 
 /// How long Teleport may take to answer a call.
@@ -48,6 +52,7 @@ impl Listing {
 #[derive(Debug, Clone)]
 pub(crate) struct WallTeleport {
     client: AuthServiceClient<GrpcWebClientService<WallChannel>>,
+    users: UsersServiceClient<GrpcWebClientService<WallChannel>>,
     /// The newest method that this server may have, as far as we know.
     listing: Rc<Cell<Listing>>,
 }
@@ -56,8 +61,9 @@ impl WallTeleport {
     /// The Teleport that the bridge knows under this cluster's name.
     pub(crate) fn new(cluster: &str) -> Self {
         let channel = GrpcWebClientService::new(WallChannel::new(format!("teleport/{cluster}")));
-        let client = AuthServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
-        Self { client, listing: Rc::new(Cell::new(Listing::Paged)) }
+        let client = AuthServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE);
+        let users = UsersServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+        Self { client, users, listing: Rc::new(Cell::new(Listing::Paged)) }
     }
 
     /// All requests that match, by the newest method that the server has.
@@ -114,6 +120,45 @@ impl WallTeleport {
     }
 }
 
+impl WallTeleport {
+    async fn users_paged(&self) -> Result<Vec<types::UserV2>, Status> {
+        let mut found = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            // No filter: servers that know it look at names only, and what they leave out could be somebody's second user.
+            let page = users::ListUsersRequest { page_size: PAGE, page_token, ..Default::default() };
+            let page = self.users.clone().list_users(timed(page)).await?.into_inner();
+            found.extend(page.users);
+            if page.next_page_token.is_empty() {
+                return Ok(found);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
+    async fn users_streamed(&self) -> Result<Vec<types::UserV2>, Status> {
+        let request = auth::GetUsersRequest { with_secrets: false };
+        let mut stream = self.client.clone().get_users(timed(request)).await?.into_inner();
+        let mut found = Vec::new();
+        while let Some(user) = stream.message().await? {
+            found.push(user);
+        }
+        Ok(found)
+    }
+}
+
+/// A user's name with the values of a trait; none where they do not have it.
+fn named_trait(user: types::UserV2, name: &str) -> Option<(String, Vec<String>)> {
+    let mut traits = user.spec?.traits?.values;
+    let values = traits.remove(name)?.values;
+    Some((user.metadata?.name, values))
+}
+
+fn label_values(labels: BTreeMap<String, Vec<String>>) -> wrappers::LabelValues {
+    let values = labels.into_iter().map(|(name, values)| (name, wrappers::StringValues { values })).collect();
+    wrappers::LabelValues { values }
+}
+
 /// A call with its deadline.
 fn timed<T>(message: T) -> Request<T> {
     let mut request = message.into_request();
@@ -130,6 +175,7 @@ impl Teleport for WallTeleport {
             cluster: answer.cluster_name,
             version: answer.server_version,
             reviews: answer.server_features.is_some_and(|features| features.advanced_access_workflows),
+            web: answer.proxy_public_addr,
         })
     }
 
@@ -166,19 +212,84 @@ impl Teleport for WallTeleport {
     }
 
     async fn decide(&self, decision: Decision) -> Result<(), TeleportError> {
-        let values =
-            decision.annotations.into_iter().map(|(name, values)| (name, wrappers::StringValues { values })).collect();
         let setter = auth::RequestStateSetter {
             id: decision.request_id,
             state: types::RequestState::from(decision.state).into(),
             delegator: decision.delegator,
             reason: decision.reason,
-            annotations: Some(wrappers::LabelValues { values }),
+            annotations: Some(label_values(decision.annotations)),
             roles: decision.roles,
-            ..Default::default()
+            assume_start_time: decision.starts.map(Time::to_timestamp),
         };
         self.client.clone().set_access_request_state(timed(setter)).await?;
         Ok(())
+    }
+
+    async fn review(&self, verdict: Verdict) -> Result<AccessRequest, TeleportError> {
+        // The server would put its caller in the place of an empty author.
+        if verdict.author.is_empty() {
+            return Err(TeleportError::Invalid("a review without an author".to_owned()));
+        }
+        let decision = verdict.decision;
+        let review = types::AccessReview {
+            author: verdict.author,
+            roles: decision.roles,
+            proposed_state: types::RequestState::from(decision.state).into(),
+            reason: decision.reason,
+            created: Some(verdict.created.to_timestamp()),
+            annotations: Some(label_values(decision.annotations)),
+            assume_start_time: decision.starts.map(Time::to_timestamp),
+            submitted_on_behalf_of_author: verdict.on_behalf,
+            ..Default::default()
+        };
+        let submission = types::AccessReviewSubmission { request_id: decision.request_id, review: Some(review) };
+        let request = self.client.clone().submit_access_review(timed(submission)).await?.into_inner();
+        AccessRequest::try_from(request).map_err(|malformed| TeleportError::Other(malformed.to_string()))
+    }
+
+    async fn users_with_trait(&self, name: &str) -> Result<Vec<(String, Vec<String>)>, TeleportError> {
+        let users = match self.users_paged().await {
+            Err(status) if status.code() == Code::Unimplemented => self.users_streamed().await?,
+            users => users?,
+        };
+        Ok(users.into_iter().filter_map(|user| named_trait(user, name)).collect())
+    }
+
+    async fn trait_of(&self, user: &str, name: &str) -> Result<Vec<String>, TeleportError> {
+        let request = users::GetUserRequest { name: user.to_owned(), ..Default::default() };
+        let found = match self.users.clone().get_user(timed(request)).await {
+            Err(status) if status.code() == Code::Unimplemented => {
+                let request = auth::GetUserRequest { name: user.to_owned(), with_secrets: false };
+                self.client.clone().get_user(timed(request)).await.map(|answer| Some(answer.into_inner()))
+            }
+            answer => answer.map(|answer| answer.into_inner().user),
+        };
+        match found {
+            Err(status) if status.code() == Code::NotFound => Ok(Vec::new()),
+            found => Ok(found?.and_then(|user| named_trait(user, name)).map(|(_, values)| values).unwrap_or_default()),
+        }
+    }
+
+    async fn rights(&self) -> Result<Rights, TeleportError> {
+        let mut roles = self.client.clone().get_current_user_roles(timed(())).await?.into_inner();
+        let mut rights = Rights::default();
+        while let Some(role) = roles.message().await? {
+            let Some(allow) = role.spec.and_then(|spec| spec.allow) else { continue };
+            for rule in allow.rules {
+                let about = |kind: &str| rule.resources.iter().any(|resource| resource == kind || resource == "*");
+                if about("access_request") {
+                    rights.requests.extend(rule.verbs.iter().cloned());
+                }
+                if about("user") {
+                    rights.users.extend(rule.verbs.iter().cloned());
+                }
+            }
+            if let Some(review) = allow.review_requests {
+                rights.reviews |= !review.roles.is_empty();
+                rights.review_for.extend(review.submit_for_users);
+            }
+        }
+        Ok(rights)
     }
 }
 

@@ -35,6 +35,24 @@ pub enum TeleportError {
     /// The request has been decided before.
     #[error("the request is decided already: {0}")]
     AlreadyDecided(String),
+    /// The author has reviewed the request before.
+    #[error("the author has reviewed the request already: {0}")]
+    AlreadyReviewed(String),
+    /// It is the author's own request.
+    #[error("nobody decides their own request: {0}")]
+    OwnRequest(String),
+    /// The plugin's user may not submit reviews on behalf of the author, or the server does not know such reviews.
+    #[error("Teleport takes no review on behalf of this user: {0}")]
+    NotOnBehalf(String),
+    /// The author may not review, or this edition has no reviews.
+    #[error("Teleport takes no review of this user: {0}")]
+    MayNotReview(String),
+    /// Changes by an administrator take multi-factor authentication there, which a certificate alone cannot give.
+    #[error("Teleport asks for multi-factor authentication: {0}")]
+    MfaRequired(String),
+    /// There is no such Teleport user.
+    #[error("Teleport does not know the user: {0}")]
+    UnknownUser(String),
     /// There is no such thing.
     #[error("Teleport knows nothing of it: {0}")]
     NotFound(String),
@@ -63,6 +81,12 @@ impl TeleportError {
             Self::Unavailable(_) | Self::Other(_) => true,
             Self::Denied(_)
             | Self::AlreadyDecided(_)
+            | Self::AlreadyReviewed(_)
+            | Self::OwnRequest(_)
+            | Self::NotOnBehalf(_)
+            | Self::MayNotReview(_)
+            | Self::MfaRequired(_)
+            | Self::UnknownUser(_)
             | Self::NotFound(_)
             | Self::Invalid(_)
             | Self::Unimplemented(_) => false,
@@ -76,6 +100,9 @@ impl From<tonic::Status> for TeleportError {
         if let Some(failure) = status.metadata().get("bridge-failure").and_then(|value| value.to_str().ok()) {
             return Self::Unreachable { failure: Failure::from_name(failure), detail };
         }
+        if let Some(told) = by_text(&detail) {
+            return told;
+        }
         // Teleport says "already decided" as PermissionDenied (reviews) or InvalidArgument (states): only the text tells.
         if detail.contains("has been already") || detail.contains("(already ") {
             return Self::AlreadyDecided(detail);
@@ -86,6 +113,9 @@ impl From<tonic::Status> for TeleportError {
             | tonic::Code::ResourceExhausted
             | tonic::Code::Cancelled => Self::Unavailable(detail),
             tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => Self::Denied(detail),
+            tonic::Code::NotFound if detail.contains("user") && !detail.contains("request") => {
+                Self::UnknownUser(detail)
+            }
             tonic::Code::NotFound => Self::NotFound(detail),
             tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition | tonic::Code::OutOfRange => {
                 Self::Invalid(detail)
@@ -94,6 +124,22 @@ impl From<tonic::Status> for TeleportError {
             code => Self::Other(format!("{code:?} {detail}")),
         }
     }
+}
+
+/// What Teleport says in words only, under codes that mean many things.
+fn by_text(detail: &str) -> Option<TeleportError> {
+    type Kind = fn(String) -> TeleportError;
+    let words: [(&str, Kind); 8] = [
+        ("already reviewed", TeleportError::AlreadyReviewed),
+        ("your own access request", TeleportError::OwnRequest),
+        ("own access request", TeleportError::OwnRequest),
+        ("reviews on behalf of", TeleportError::NotOnBehalf),
+        ("cannot submit reviews", TeleportError::MayNotReview),
+        ("cannot review", TeleportError::MayNotReview),
+        ("MFA", TeleportError::MfaRequired),
+        ("multi-factor", TeleportError::MfaRequired),
+    ];
+    words.iter().find(|(words, _)| detail.contains(words)).map(|(_, kind)| kind(detail.to_owned()))
 }
 
 #[cfg(test)]
@@ -108,6 +154,31 @@ mod tests {
         assert!(matches!(TeleportError::from(state), TeleportError::AlreadyDecided(_)));
         let rule = tonic::Status::permission_denied("access denied to perform action \"update\" on \"access_request\"");
         assert!(matches!(TeleportError::from(rule), TeleportError::Denied(_)));
+    }
+
+    #[test]
+    fn what_teleport_says_in_words_is_told_apart() {
+        let denied = |text: &str| TeleportError::from(tonic::Status::permission_denied(text));
+        let of = |text: &str| std::mem::discriminant(&denied(text));
+        let kind = |kind: fn(String) -> TeleportError| std::mem::discriminant(&kind(String::new()));
+        for (text, expected) in [
+            ("user \"a\" cannot submit reviews on behalf of \"b\"", kind(TeleportError::NotOnBehalf)),
+            ("user \"a\" cannot submit reviews", kind(TeleportError::MayNotReview)),
+            ("user \"a\" has already reviewed this request", kind(TeleportError::AlreadyReviewed)),
+            (
+                "directly updating the state of your own access requests is not permitted",
+                kind(TeleportError::OwnRequest),
+            ),
+            ("admin-level API request requires MFA verification", kind(TeleportError::MfaRequired)),
+            ("access denied to perform action \"update\" on \"access_request\"", kind(TeleportError::Denied)),
+            ("the access request has been already denied", kind(TeleportError::AlreadyDecided)),
+        ] {
+            assert_eq!(of(text), expected, "{text}");
+        }
+        let user = TeleportError::from(tonic::Status::not_found("user \"b\" not found"));
+        assert!(matches!(user, TeleportError::UnknownUser(_)));
+        let request = TeleportError::from(tonic::Status::not_found("access request not found"));
+        assert!(matches!(request, TeleportError::NotFound(_)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::messages::DECIDER_ANNOTATION;
 use crate::proto::{types, wrappers};
 use crate::time::Time;
 
@@ -35,6 +36,9 @@ pub struct Review {
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Time>,
+    /// The Mattermost user whose verdict the plugin submitted as its own; empty where it is the author's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub decider: String,
 }
 
 /// How many reviews decide.
@@ -104,6 +108,12 @@ pub struct AccessRequest {
     /// The resources asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Resource>,
+    /// Not before this the access begins, where it was granted or asked for from a later time on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Time>,
+    /// Whether lasting access is asked for, which takes an access list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub long_term: bool,
     /// Title of the access list that it was promoted to.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub promoted_to: String,
@@ -180,6 +190,10 @@ impl TryFrom<types::AccessRequestV3> for AccessRequest {
                     author: review.author,
                     reason: review.reason,
                     created: moment(review.created),
+                    decider: labels(review.annotations)
+                        .remove(DECIDER_ANNOTATION)
+                        .and_then(|names| names.into_iter().next())
+                        .unwrap_or_default(),
                 })
                 .collect(),
             suggested_reviewers: spec.suggested_reviewers,
@@ -193,6 +207,8 @@ impl TryFrom<types::AccessRequestV3> for AccessRequest {
                     sub_resource: resource.sub_resource_name,
                 })
                 .collect(),
+            starts: moment(spec.assume_start_time),
+            long_term: spec.request_kind == i32::from(types::AccessRequestKind::LongTerm),
             promoted_to: spec
                 .access_list
                 .map(|list| if list.title.is_empty() { list.name } else { list.title })

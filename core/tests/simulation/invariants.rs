@@ -9,17 +9,22 @@ use teleport_access_core::messages::{NEWS_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::{AccessRequest, State};
 
 use crate::script::{Script, requests};
+use crate::servers::Applied;
 
 /// After every step.
 pub fn always(script: &Script) {
     let server = script.sim.teleport.borrow();
     let before = script.looked_at.replace(server.applied.len());
     for (index, applied) in server.applied.iter().enumerate().skip(before) {
-        let click = (applied.request_id.clone(), applied.state, applied.delegator.clone());
+        let click = (applied.request_id.clone(), applied.state, applied.by.clone());
         if !script.allowed.contains(&click) {
             script.sim.violation(format!("decided without an allowed click: {applied:?}"));
         }
-        if server.applied.iter().take(index).any(|earlier| earlier.request_id == applied.request_id) {
+        // Several people may review one request, each once; outright it is decided once.
+        let twice = |earlier: &Applied| {
+            earlier.request_id == applied.request_id && (script.authority != "teleport" || earlier.by == applied.by)
+        };
+        if server.applied.iter().take(index).any(twice) {
             script.sim.violation(format!("decided twice through the plugin: {}", applied.request_id));
         }
     }
@@ -52,7 +57,10 @@ pub fn at_rest(script: &Script) {
     }
     for (id, (there, request)) in requests(sim) {
         let of_request = posts.get(id.as_str()).cloned().unwrap_or_default();
-        let (all, replies): (Vec<&Post>, Vec<&Post>) = of_request.into_iter().partition(|post| post.root_id.is_empty());
+        let (all, news): (Vec<&Post>, Vec<&Post>) =
+            of_request.into_iter().partition(|post| !post.props.contains_key(NEWS_PROP));
+        let (told, replies): (Vec<&Post>, Vec<&Post>) = news.into_iter().partition(|post| post.root_id.is_empty());
+        requester(script, &id, &told, there.then_some(&request));
         for channel in script.channels() {
             let in_channel: Vec<&&Post> = all.iter().filter(|post| post.channel_id == channel).collect();
             let live: Vec<&&&Post> = in_channel.iter().filter(|post| post.delete_at == 0).collect();
@@ -94,7 +102,13 @@ pub fn at_rest(script: &Script) {
         let tells = |entry: &&Entry| {
             entry.request_id == applied.request_id
                 && entry.verdict == Some(applied.state)
-                && applied.delegator == format!("mattermost:{}", entry.email)
+                && applied.by
+                    == match script.authority {
+                        "teleport" => entry.teleport_user.clone(),
+                        "reviewer" => "access-plugin".to_owned(),
+                        _ => format!("mattermost:{}", entry.email),
+                    }
+                && entry.authority == script.authority
                 && entry.result != audit::Result::Refused
         };
         if !entries.iter().any(|entry| tells(&entry)) {
@@ -130,6 +144,46 @@ pub fn at_rest(script: &Script) {
     }
 }
 
+/// The requester is told each review and the decision exactly once, and nobody else is.
+fn requester(script: &Script, id: &str, told: &[&Post], request: Option<&AccessRequest>) {
+    let mut stands: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut by_hand = Vec::new();
+    for post in told {
+        let key = post.props.get(NEWS_PROP).map_or("", String::as_str);
+        *stands.entry(key).or_default() += usize::from(post.delete_at == 0);
+        if post.channel_id != "direct-requester" {
+            script.sim.violation(format!("{} tells {key} in {}", post.id, post.channel_id));
+        }
+        if key.starts_with("reminder:") {
+            script.sim.violation(format!("{} reminds the requester", post.id));
+        }
+        if script.deleted_by_hand.contains(&post.id) {
+            by_hand.push(key);
+        }
+    }
+    for (key, count) in &stands {
+        if *count > 1 {
+            script.sim.violation(format!("the requester of {id} is told {key} {count} times"));
+        }
+    }
+    // What was decided before anybody saw it has no post, and needs nobody's attention.
+    let known = script.sim.mattermost.borrow().kv.contains_key(&format!("request:tp:{id}"));
+    for key in request.filter(|_| known).map(due).unwrap_or_default() {
+        if stands.get(key.as_str()).copied().unwrap_or(0) == 0 && !by_hand.contains(&key.as_str()) {
+            script.sim.violation(format!("the requester of {id} is not told {key}"));
+        }
+    }
+}
+
+/// Keys of what there is to tell of a request.
+fn due(request: &AccessRequest) -> Vec<String> {
+    let mut due: Vec<String> = request.reviews.iter().map(|review| format!("review:{}", review.author)).collect();
+    if request.state != State::Pending {
+        due.push(format!("outcome:{:?}", request.state).to_lowercase());
+    }
+    due
+}
+
 /// Each review and the decision stand in the post's thread exactly once.
 fn thread(script: &Script, root: &Post, replies: &[&Post], request: Option<&AccessRequest>) {
     let mut stands: BTreeMap<&str, usize> = BTreeMap::new();
@@ -141,19 +195,12 @@ fn thread(script: &Script, root: &Post, replies: &[&Post], request: Option<&Acce
             by_hand.push(key);
         }
     }
-    let mut due: Vec<String> = Vec::new();
-    if let Some(request) = request {
-        due.extend(request.reviews.iter().map(|review| format!("review:{}", review.author)));
-        if request.state != State::Pending {
-            due.push(format!("outcome:{:?}", request.state).to_lowercase());
-        }
-    }
     for (key, count) in &stands {
         if *count > 1 {
             script.sim.violation(format!("{} tells {key} {count} times", root.id));
         }
     }
-    for key in due {
+    for key in request.map(due).unwrap_or_default() {
         if stands.get(key.as_str()).copied().unwrap_or(0) == 0 && !by_hand.contains(&key.as_str()) {
             script.sim.violation(format!("{} does not tell {key}", root.id));
         }

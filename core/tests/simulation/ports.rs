@@ -14,7 +14,8 @@ use teleport_access_core::mattermost::{
     Channel, ChannelBy, Dialog, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy,
 };
 use teleport_access_core::teleport::{
-    AccessRequest, Decision, Event, Failure, ServerInfo, State, Teleport, TeleportError,
+    AccessRequest, Decision, Event, Failure, Review, Rights, ServerInfo, State, Teleport, TeleportError, Threshold,
+    Verdict,
 };
 use teleport_access_core::time::Time;
 use teleport_access_core::world::World;
@@ -311,7 +312,12 @@ impl Teleport for SimTeleport {
     type Events = mpsc::UnboundedReceiver<Result<Event, TeleportError>>;
 
     async fn ping(&self) -> Result<ServerInfo, TeleportError> {
-        self.call("ping", |_| Ok(ServerInfo { cluster: "tp".into(), version: "13.3.8".into(), reviews: false })).await
+        self.call("ping", |sim| {
+            let version = sim.teleport.borrow().version.clone();
+            let version = if version.is_empty() { "13.3.8".to_owned() } else { version };
+            Ok(ServerInfo { cluster: "tp".into(), version, reviews: true, web: "tp.example.com:443".into() })
+        })
+        .await
     }
 
     async fn watch(&self) -> Result<Self::Events, TeleportError> {
@@ -355,7 +361,7 @@ impl Teleport for SimTeleport {
                 server.applied.push(Applied {
                     request_id: decision.request_id,
                     state: decision.state,
-                    delegator: decision.delegator,
+                    by: decision.delegator,
                     was_pending,
                 });
                 changed
@@ -365,6 +371,91 @@ impl Teleport for SimTeleport {
             Ok(())
         })
         .await
+    }
+
+    async fn review(&self, verdict: Verdict) -> Result<AccessRequest, TeleportError> {
+        self.call("review", move |sim| Self::reviewed(sim, verdict)).await
+    }
+
+    async fn users_with_trait(&self, _: &str) -> Result<Vec<(String, Vec<String>)>, TeleportError> {
+        self.call("users", |sim| Ok(sim.teleport.borrow().traits.clone())).await
+    }
+
+    async fn trait_of(&self, user: &str, _: &str) -> Result<Vec<String>, TeleportError> {
+        let user = user.to_owned();
+        self.call("user", move |sim| {
+            let server = sim.teleport.borrow();
+            Ok(server
+                .traits
+                .iter()
+                .find(|(name, _)| *name == user)
+                .map(|(_, values)| values.clone())
+                .unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn rights(&self) -> Result<Rights, TeleportError> {
+        self.call("rights", |_| {
+            let all = vec!["*".to_owned()];
+            Ok(Rights { requests: all.clone(), users: all.clone(), review_for: all, reviews: true })
+        })
+        .await
+    }
+}
+
+impl SimTeleport {
+    fn reviewed(sim: &Sim, verdict: Verdict) -> Result<AccessRequest, TeleportError> {
+        let changed = {
+            let mut server = sim.teleport.borrow_mut();
+            let plugin_user = server.plugin_user;
+            let on_behalf = verdict.author != plugin_user;
+            if on_behalf != verdict.on_behalf || (on_behalf && !server.version.starts_with("18.11")) {
+                return Err(TeleportError::NotOnBehalf(verdict.author));
+            }
+            let decision = verdict.decision;
+            let Some(request) = server.requests.get_mut(&decision.request_id) else {
+                return Err(TeleportError::NotFound("no such request".to_owned()));
+            };
+            if request.state != State::Pending {
+                return Err(TeleportError::AlreadyDecided("has been already decided".to_owned()));
+            }
+            if request.user == verdict.author {
+                return Err(TeleportError::OwnRequest("your own access request".to_owned()));
+            }
+            if request.reviews.iter().any(|review| review.author == verdict.author) {
+                return Err(TeleportError::AlreadyReviewed("has already reviewed".to_owned()));
+            }
+            request.reviews.push(Review {
+                author: verdict.author.clone(),
+                state: decision.state,
+                reason: decision.reason,
+                created: Some(verdict.created),
+                decider: String::new(),
+            });
+            let count = request.reviews.iter().filter(|review| review.state == decision.state).count();
+            let needs = |threshold: &Threshold| match decision.state {
+                State::Denied => threshold.deny,
+                _ => threshold.approve,
+            };
+            if count >= request.thresholds.iter().map(needs).max().unwrap_or(1) as usize {
+                request.state = decision.state;
+            }
+            let changed = request.clone();
+            if changed.state != State::Pending {
+                server.had.entry(changed.id.clone()).or_default().push(changed.state);
+            }
+            server.applied.push(Applied {
+                request_id: changed.id.clone(),
+                state: decision.state,
+                by: verdict.author,
+                was_pending: true,
+            });
+            changed
+        };
+        sim.note(|| format!("{} is reviewed through the plugin: {:?}", changed.id, changed.state));
+        crate::teleport::tell(sim, Event::Put(Box::new(changed.clone())));
+        Ok(changed)
     }
 }
 

@@ -40,7 +40,9 @@ pub struct Script {
     leader: Rc<Cell<Option<usize>>>,
     recipients: Vec<&'static str>,
     ask_reason: &'static str,
-    /// Clicks that may decide: request id, verdict, delegator.
+    /// By which authority decisions are made.
+    pub authority: &'static str,
+    /// Clicks that may decide: request id, verdict, and who Teleport is told.
     pub allowed: HashSet<(String, State, String)>,
     /// Clicks that wait for an answer, and the node that has them.
     waiting: Rc<RefCell<BTreeMap<u64, usize>>>,
@@ -73,8 +75,20 @@ impl Script {
         let nodes = sim.random(|rng| if rng.u8(0..3) == 0 { 2 } else { 1 });
         let recipients = if sim.random(|rng| rng.bool()) { vec!["ops/one"] } else { vec!["ops/one", "@bob"] };
         let ask_reason = sim.random(|rng| ["never", "deny", "both"][rng.usize(0..3)]);
+        let authority = sim.random(|rng| ["approvers", "approvers", "teleport", "reviewer"][rng.usize(0..4)]);
+        {
+            let mut server = sim.teleport.borrow_mut();
+            server.version = if authority == "teleport" { "18.11.2".to_owned() } else { "18.10.0".to_owned() };
+            server.plugin_user = "access-plugin";
+            // Bob is mapped by the table, the others by their trait.
+            for name in ["alice", "requester"] {
+                let user = if name == "requester" { name.to_owned() } else { format!("{name}-tp") };
+                server.traits.push((user, vec![format!("@{name}")]));
+            }
+        }
         Self {
             ask_reason,
+            authority,
             nodes: (0..nodes).map(|_| None).collect(),
             skews: (0..nodes).map(|_| Rc::new(Cell::new(0))).collect(),
             leader: Rc::default(),
@@ -85,6 +99,15 @@ impl Script {
             deleted_by_hand: HashSet::new(),
             looked_at: Cell::new(0),
             sim,
+        }
+    }
+
+    /// Who Teleport is told when this person decides.
+    fn signature(&self, user: &str) -> String {
+        match self.authority {
+            "teleport" => format!("{user}-tp"),
+            "reviewer" => "access-plugin".to_owned(),
+            _ => format!("mattermost:{user}@example.com"),
         }
     }
 
@@ -118,6 +141,10 @@ impl Script {
             "recipients": self.recipients.join(","),
             "approvers": "channel-members, requester",
             "askreason": self.ask_reason,
+            "authority": self.authority,
+            "usermapping": "bob = bob-tp",
+            "usertrait": "mattermost",
+            "reminders": "1m",
         });
         app.configure(Host { plugin_id: "the.plugin".into(), ..Host::default() }, settings.to_string().as_bytes());
         self.nodes[node] = Some(Node { pool, app });
@@ -204,7 +231,7 @@ impl Script {
             // A click that is asked for a reason decides nothing by itself: the submission does.
             if matches!(user, "alice" | "bob") && !forged && !self.asks(approve) {
                 let state = if approve { State::Approved } else { State::Denied };
-                self.allowed.insert((request.clone(), state, format!("mattermost:{user}@example.com")));
+                self.allowed.insert((request.clone(), state, self.signature(user)));
             }
             self.clicks += 1;
             let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
@@ -242,7 +269,7 @@ impl Script {
         let state = if made_up { "0123456789abcdef0123456789abcdef".to_owned() } else { dialog.state };
         if user == opener && !cancelled && !made_up {
             let verdict = if dialog.title.starts_with("Approve") { State::Approved } else { State::Denied };
-            self.allowed.insert((request, verdict, format!("mattermost:{user}@example.com")));
+            self.allowed.insert((request, verdict, self.signature(&user)));
         }
         let submission = Submission {
             user_id: user.clone(),

@@ -58,7 +58,8 @@ pub struct Watcher {
 pub struct Applied {
     pub request_id: String,
     pub state: State,
-    pub delegator: String,
+    /// The delegator of a decision, or the author of a review.
+    pub by: String,
     /// Whether the request was pending before.
     pub was_pending: bool,
 }
@@ -69,6 +70,12 @@ pub struct TeleportServer {
     pub requests: BTreeMap<String, AccessRequest>,
     pub watchers: Vec<Watcher>,
     pub down: bool,
+    /// Its version; empty: an old one.
+    pub version: String,
+    /// Traits of its users.
+    pub traits: Vec<(String, Vec<String>)>,
+    /// What the plugin's own user is called.
+    pub plugin_user: &'static str,
     pub applied: Vec<Applied>,
     /// What became of requests that are gone: the last state they had.
     pub gone: BTreeMap<String, AccessRequest>,

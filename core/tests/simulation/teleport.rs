@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use teleport_access_core::teleport::{AccessRequest, Event, Failure, Review, State, TeleportError};
+use teleport_access_core::teleport::{AccessRequest, Event, Failure, Review, State, TeleportError, Threshold};
 use teleport_access_core::time::Time;
 
 use crate::servers::Watcher;
@@ -43,6 +43,10 @@ pub fn file(sim: &Rc<Sim>, id: String, lives: i64) {
         roles: vec!["dba".into()],
         created: Some(Time(now)),
         expires: Some(Time(now + lives)),
+        thresholds: sim.random(|rng| match rng.u8(0..3) {
+            0 => vec![Threshold { name: String::new(), approve: 2, deny: 1 }],
+            _ => Vec::new(),
+        }),
         ..Default::default()
     };
     sim.note(|| format!("{id} is filed, for {}s", lives / 1_000));
@@ -85,7 +89,13 @@ pub fn review(sim: &Sim, id: &str) {
         }
         let author = format!("reviewer-{}", request.reviews.len());
         let state = State::Approved;
-        request.reviews.push(Review { author, state, reason: "fine".into(), created: Some(Time(sim.now())) });
+        request.reviews.push(Review {
+            author,
+            state,
+            reason: "fine".into(),
+            created: Some(Time(sim.now())),
+            decider: String::new(),
+        });
         request.clone()
     };
     sim.note(|| format!("{id} is reviewed"));

@@ -1,0 +1,226 @@
+//! The dialog that asks for a reason, and offers fewer roles and a later start. Its submission is a claim like a click:
+//! everything is checked again.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{Admitted, Details, Refused, Wish, admit, carry_out, pending, refusal};
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::mattermost::{Dialog, DialogElement, DialogOption, HostError, Mattermost as _, Swap};
+use crate::messages;
+use crate::session::Way;
+use crate::teleport::{AccessRequest, State};
+use crate::time::{Time, in_words};
+use crate::world::World;
+
+/// A dialog as it is submitted. Only the user id can be trusted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// Whose session submitted; empty where there was none.
+    pub user_id: String,
+    /// What the dialog was opened with, as claimed.
+    pub state: String,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// The elements' values.
+    pub values: BTreeMap<String, String>,
+}
+
+/// What a submitted dialog shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Above the dialog, which stays open; empty closes it.
+    pub error: String,
+    /// By element.
+    pub errors: BTreeMap<String, String>,
+}
+
+/// How long an open dialog may wait.
+const DIALOG_EXPIRES_SECONDS: i64 = 900;
+/// Longest reason in bytes, as Mattermost's dialogs take it; Teleport takes 4,096.
+const MAX_REASON: usize = 3_000;
+/// Most roles that a dialog offers to choose from.
+const MAX_CHOICES: usize = 8;
+/// Names of the dialog's elements.
+const REASON: &str = "reason";
+const ROLE: &str = "role";
+const START: &str = "start";
+
+/// Later starts that are offered, in hours from now; Teleport takes a week at most.
+const STARTS: [u64; 6] = [1, 4, 8, 24, 72, 144];
+/// How much of the access must be left after a later start.
+const LEFT: Duration = Duration::from_secs(900);
+
+fn dialog_key(nonce: &str) -> String {
+    format!("dialog:{nonce}")
+}
+
+/// Asks the clicker for a reason.
+pub(super) async fn open<W: World>(
+    app: &Rc<App<W>>,
+    wish: &Wish,
+    admitted: &Admitted<W>,
+    trigger_id: &str,
+) -> Result<(), Refused> {
+    // Nobody should write a reason in vain.
+    let (request, _) = pending(app, wish, admitted).await?;
+    let nonce = format!("{:016x}{:016x}", app.world.random(), app.world.random());
+    let state = serde_json::to_vec(wish).map_err(|error| Refused::NoDialog(HostError::Invalid(error.to_string())))?;
+    let mattermost = app.world.mattermost();
+    let swap = Swap { key: dialog_key(&nonce), old: None, new: Some(state), expire_seconds: DIALOG_EXPIRES_SECONDS };
+    mattermost.kv_swap(swap).await.map_err(Refused::NoDialog)?;
+    let settings = app.settings();
+    let approve = wish.state == State::Approved;
+    let mut elements = vec![DialogElement {
+        name: REASON.to_owned(),
+        display_name: "Reason".to_owned(),
+        r#type: "textarea".to_owned(),
+        help_text: "Teleport keeps it with the request, and the post shows it.".to_owned(),
+        optional: !settings.require_reason,
+        max_length: i32::try_from(MAX_REASON).unwrap_or(i32::MAX),
+        ..Default::default()
+    }];
+    if approve && (2..=MAX_CHOICES).contains(&request.roles.len()) {
+        elements.extend(request.roles.iter().enumerate().map(|(index, role)| DialogElement {
+            name: format!("{ROLE}{index}"),
+            display_name: messages::clip(role, 23),
+            r#type: "bool".to_owned(),
+            default: "true".to_owned(),
+            placeholder: messages::clip(&format!("Grant {role}"), 140),
+            optional: true,
+            ..Default::default()
+        }));
+    }
+    if approve {
+        elements.extend(start_element(&starts(&admitted.way, &request, app.world.now())));
+    }
+    let verb = if approve { "Approve" } else { "Deny" };
+    let dialog = Dialog {
+        callback_id: "decide".to_owned(),
+        title: format!("{verb} access request"),
+        introduction_text: messages::summary(&request),
+        elements,
+        submit_label: verb.to_owned(),
+        state: nonce,
+    };
+    let url = format!("/plugins/{}/dialog", app.host.borrow().plugin_id);
+    mattermost.open_dialog(trigger_id, url, dialog).await.map_err(Refused::NoDialog)
+}
+
+/// Takes a submission.
+pub(super) async fn take<W: World>(app: &Rc<App<W>>, submission: &Submission) -> Result<Answer, Refused> {
+    if submission.user_id.is_empty() {
+        return Err(Refused::NoSession);
+    }
+    let nonce = &submission.state;
+    if nonce.len() != 32 || !nonce.chars().all(|letter| letter.is_ascii_hexdigit()) {
+        return Err(Refused::OldDialog);
+    }
+    let mattermost = app.world.mattermost();
+    let key = dialog_key(nonce);
+    let stored = mattermost.kv_get(&key).await.map_err(Refused::Mattermost)?.ok_or(Refused::OldDialog)?;
+    let wish: Wish = serde_json::from_slice(&stored).map_err(|_| Refused::OldDialog)?;
+    if wish.user_id != submission.user_id {
+        return Err(Refused::OldDialog);
+    }
+    let use_up = Swap { key, old: Some(stored), new: None, expire_seconds: 0 };
+    if submission.cancelled {
+        let _ = mattermost.kv_swap(use_up).await;
+        return Ok(Answer::default());
+    }
+    let settings = app.settings();
+    let reason = submission.values.get(REASON).map_or("", |reason| reason.trim());
+    let wrong = |element: &str, text: &str| {
+        Ok(Answer { errors: BTreeMap::from([(element.to_owned(), text.to_owned())]), ..Default::default() })
+    };
+    if reason.is_empty() && settings.require_reason {
+        return wrong(REASON, "A reason is required.");
+    }
+    if reason.len() > MAX_REASON {
+        return wrong(REASON, "This is too long: at most 3,000 bytes.");
+    }
+    // Everything is checked again: what was true when the dialog opened may not be any more.
+    let admitted = admit(app, &wish).await?;
+    let (request, _) = pending(app, &wish, &admitted).await?;
+    let mut details = Details { reason: reason.to_owned(), ..Default::default() };
+    if wish.state == State::Approved && (2..=MAX_CHOICES).contains(&request.roles.len()) {
+        let refused =
+            |index: usize| submission.values.get(&format!("{ROLE}{index}")).is_some_and(|value| value == "false");
+        let granted = request.roles.iter().enumerate().filter(|(index, _)| !refused(*index));
+        details.roles = granted.map(|(_, role)| role.clone()).collect();
+        if details.roles.is_empty() {
+            return wrong(&format!("{ROLE}0"), "Grant at least one role, or deny the request.");
+        }
+        if details.roles.len() == request.roles.len() {
+            details.roles.clear();
+        }
+    }
+    if wish.state == State::Approved {
+        let now = app.world.now();
+        let chosen = submission.values.get(START).map_or("", |hours| hours.as_str());
+        match chosen {
+            "" | "0" => {}
+            chosen => {
+                match starts(&admitted.way, &request, now).into_iter().find(|hours| hours.to_string() == chosen) {
+                    Some(hours) => details.starts = Some(now.plus(from_hours(hours))),
+                    None => return wrong(START, "The access cannot begin then. Choose an earlier start."),
+                }
+            }
+        }
+    }
+    // A dialog decides once. Who comes second finds it used up.
+    if !mattermost.kv_swap(use_up).await.map_err(Refused::Mattermost)? {
+        return Err(Refused::OldDialog);
+    }
+    let text = match carry_out(app, &wish, &admitted, details).await {
+        Ok(text) => text,
+        Err(refused) => {
+            let entry = Entry {
+                cluster: wish.cluster.clone(),
+                request_id: wish.request_id.clone(),
+                verdict: Some(wish.state),
+                ..Entry::new(app.world.now(), &wish.user_id, audit::Result::Refused)
+            };
+            refusal::note_refused(app, entry, &refused).await;
+            refused.to_string()
+        }
+    };
+    // The dialog is used up whatever came of it, so it closes, and the person reads in the channel what happened.
+    let shown = mattermost.send_ephemeral(&wish.user_id, &admitted.channel_id, text.clone()).await;
+    Ok(if shown.is_ok() { Answer::default() } else { Answer { error: text, ..Default::default() } })
+}
+
+fn from_hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3_600)
+}
+
+/// The later starts that this server takes for this request, in hours from now.
+fn starts<W: World>(way: &Way<W>, request: &AccessRequest, now: Time) -> Vec<u64> {
+    if !way.server.takes_start_times() {
+        return Vec::new();
+    }
+    // Without a known end there is no telling what would be left.
+    let Some(until) = request.access_until else { return Vec::new() };
+    STARTS.into_iter().filter(|hours| now.plus(from_hours(*hours)).plus(LEFT) <= until).collect()
+}
+
+fn start_element(starts: &[u64]) -> Option<DialogElement> {
+    if starts.is_empty() {
+        return None;
+    }
+    let later = starts
+        .iter()
+        .map(|hours| DialogOption { text: format!("In {}", in_words(from_hours(*hours))), value: hours.to_string() });
+    let at_once = DialogOption { text: "As requested".to_owned(), value: "0".to_owned() };
+    Some(DialogElement {
+        name: START.to_owned(),
+        display_name: "Access begins".to_owned(),
+        r#type: "select".to_owned(),
+        default: "0".to_owned(),
+        optional: true,
+        options: std::iter::once(at_once).chain(later).collect(),
+        ..Default::default()
+    })
+}
