@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod decision;
 pub mod desk;
 pub mod identity;
+pub mod import;
 pub mod ledger;
 pub mod mattermost;
 pub mod messages;
