@@ -24,6 +24,7 @@ pub mod policy;
 pub mod proto;
 pub mod recipients;
 pub mod session;
+pub mod setup;
 pub mod status;
 pub mod teleport;
 pub mod time;
