@@ -22,6 +22,7 @@ const worker = await build({
   entryPoints: { worker: 'src/engine/worker.ts' },
   entryNames: '[name]-[hash]',
   assetNames: '[name]-[hash]',
+  alias: { 'browser-core': '../build/webapp/core.js', 'browser-core/module': '../build/webapp/core_bg.wasm' },
   loader: { '.wasm': 'file' },
 });
 const [script] = Object.entries(worker.metafile.outputs).flatMap(([file, { entryPoint }]) => (entryPoint ? [file] : []));

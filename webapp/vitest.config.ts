@@ -7,7 +7,7 @@ const pageWith = (version: '18' | '19') => ({
 });
 
 export default defineConfig({
-  esbuild: { jsx: 'transform' },
+  oxc: { jsx: { runtime: 'classic' } },
   test: {
     projects: [
       pageWith('18'),

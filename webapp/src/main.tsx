@@ -8,7 +8,7 @@ import type { HostProps } from './page/form';
 import { SettingsPage } from './page/SettingsPage';
 
 interface Registry {
-  registerAdminConsoleCustomSetting(key: string, component: React.ComponentType<HostProps>, options: { showTitle: boolean }): void;
+  registerAdminConsoleCustomSetting: (key: string, component: React.ComponentType<HostProps>, options: { showTitle: boolean }) => void;
 }
 
 const Page = (props: HostProps) => <SettingsPage {...props} startEngine={startEngine} />;
@@ -24,7 +24,7 @@ class Plugin {
 
 declare global {
   interface Window {
-    registerPlugin(id: string, plugin: Plugin): void;
+    registerPlugin: (id: string, plugin: Plugin) => void;
   }
 }
 

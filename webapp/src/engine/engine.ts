@@ -1,16 +1,17 @@
 // The page's side of the calls.
-import type { Calls, CallName, Check, Facts, FromWorker, Imported, Problem, Session, Status, ToWorker } from './messages';
+import type { Calls, CallName, Check, Facts, FromWorker, Imported, Problem, Session, Status, Step, ToWorker, Wish } from './messages';
 import type { Values } from '../manifest';
 
-/** What the page can ask. All but the first three go to the plugin on the server. */
+/** What the page can ask. The last three go to the plugin on the server. */
 export interface Engine {
-  check(settings: Values): Promise<Problem[]>;
-  importToml(text: string): Promise<Imported>;
-  exportToml(settings: Values): Promise<string>;
-  status(): Promise<Status>;
-  selfTest(settings: Values, onCheck: (check: Check) => void, signal: AbortSignal): Promise<void>;
-  checkCredentials(values: Record<string, string>, cluster: number): Promise<Facts>;
-  stop(): void;
+  check: (settings: Values) => Promise<Problem[]>;
+  importToml: (text: string) => Promise<Imported>;
+  exportToml: (settings: Values) => Promise<string>;
+  guide: (wish: Wish) => Promise<Step[]>;
+  status: () => Promise<Status>;
+  selfTest: (settings: Values, onCheck: (check: Check) => void, signal: AbortSignal) => Promise<void>;
+  checkCredentials: (values: Record<string, string>, cluster: number) => Promise<Facts>;
+  stop: () => void;
 }
 
 /** Starts an engine. */
@@ -18,8 +19,8 @@ export type StartEngine = () => Promise<Engine>;
 
 /** What of a `Worker` is used here. */
 export interface WorkerLike {
-  postMessage(message: ToWorker): void;
-  terminate(): void;
+  postMessage: (message: ToWorker) => void;
+  terminate: () => void;
   onmessage: ((event: MessageEvent<FromWorker>) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
 }
@@ -28,9 +29,9 @@ export interface WorkerLike {
 const START_MS = 10_000;
 
 interface Pending {
-  resolve(output: unknown): void;
-  reject(error: Error): void;
-  onEvent(event: unknown): void;
+  resolve: (output: unknown) => void;
+  reject: (error: Error) => void;
+  onEvent: (event: unknown) => void;
 }
 
 /** An engine in a worker. A worker that crashes fails its calls, and the next call starts another. */
@@ -54,6 +55,7 @@ export class WorkerEngine implements Engine {
   check = (settings: Values) => this.call('check', { settings });
   importToml = (text: string) => this.call('importToml', { text });
   exportToml = (settings: Values) => this.call('exportToml', { settings });
+  guide = (wish: Wish) => this.call('guide', { wish });
   status = () => this.call('status', { session: this.session() });
   checkCredentials = (values: Record<string, string>, cluster: number) =>
     this.call('checkCredentials', { session: this.session(), values, cluster });
@@ -77,7 +79,7 @@ export class WorkerEngine implements Engine {
       const timer = setTimeout(() => fail('it did not start in time'), this.startMs);
       worker.onerror = (event) => {
         // Where it is handled, the console need not tell it as well.
-        event.preventDefault?.();
+        event.preventDefault();
         fail(event.message || 'its script could not be loaded');
       };
       worker.onmessage = ({ data }) => {
@@ -95,7 +97,10 @@ export class WorkerEngine implements Engine {
   private settle(message: Exclude<FromWorker, { ready: true } | { failed: string } | { crashed: string }>) {
     const call = this.pending.get(message.id);
     if (!call) return;
-    if ('event' in message) return call.onEvent(message.event);
+    if ('event' in message) {
+      call.onEvent(message.event);
+      return;
+    }
     this.pending.delete(message.id);
     if ('error' in message) call.reject(Object.assign(new Error(message.error), { code: message.code }));
     else call.resolve(message.output);

@@ -40,18 +40,41 @@ export interface Facts {
   warning: string;
 }
 
-/** A remark on an imported file, or an error in it. */
-export interface Remark {
+/** What an admin should know about an imported file. */
+export interface Note {
   line: number | null;
-  key?: string;
   text: string;
+}
+
+/** Something in an imported file that cannot be used. */
+export interface ImportError {
+  line: number | null;
+  /** With its section; empty where the file's form is wrong. */
+  key: string;
+  message: string;
 }
 
 /** What an imported file says. With errors there are no settings. */
 export interface Imported {
   settings: Record<string, unknown>;
-  notes: Remark[];
-  errors: Remark[];
+  notes: Note[];
+  errors: ImportError[];
+}
+
+/** For which server and settings help with setting up is wanted. */
+export interface Wish {
+  teleportVersion: string;
+  authority: string;
+  userTrait: boolean;
+  teleportAddress: string;
+}
+
+/** One thing to do. */
+export interface Step {
+  title: string;
+  /** In Markdown. */
+  text: string;
+  command: string;
 }
 
 /** How the plugin is reached: the URL of its route, and the token that goes along with every call. */
@@ -65,6 +88,7 @@ export interface Calls {
   check: { in: { settings: Values }; out: Problem[] };
   importToml: { in: { text: string }; out: Imported };
   exportToml: { in: { settings: Values }; out: string };
+  guide: { in: { wish: Wish }; out: Step[] };
   status: { in: { session: Session }; out: Status };
   selfTest: { in: { session: Session; settings: Values }; out: null; event: Check };
   checkCredentials: { in: { session: Session; values: Record<string, string>; cluster: number }; out: Facts };

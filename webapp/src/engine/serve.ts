@@ -3,28 +3,29 @@ import type { Calls, CallName, FromWorker, Session, ToWorker } from './messages'
 
 /** What the module exports. Everything is JSON. */
 export interface Core {
-  version(): string;
-  check(settings: string): string;
-  import_toml(text: string): string;
-  export_toml(settings: string): string;
+  version: () => string;
+  check: (settings: string) => string;
+  importToml: (text: string) => string;
+  exportToml: (settings: string) => string;
+  guide: (wish: string) => string;
   Panel: new (base: string, csrf: string) => Panel;
 }
 
 interface Panel {
-  status(): Promise<string>;
-  selfTest(settings: string, onCheck: (check: string) => void, cancelled: Promise<unknown>): Promise<void>;
-  checkCredentials(values: string, cluster: number): Promise<string>;
-  free(): void;
+  status: () => Promise<string>;
+  selfTest: (settings: string, onCheck: (check: string) => void, cancelled: Promise<unknown>) => Promise<void>;
+  checkCredentials: (values: string, cluster: number) => Promise<string>;
+  free: () => void;
 }
 
 /** What a worker's global scope is to this code. */
 export interface Port {
-  postMessage(message: FromWorker): void;
-  addEventListener(type: 'message', listener: (event: { data: ToWorker }) => void): void;
+  postMessage: (message: FromWorker) => void;
+  addEventListener: (type: 'message', listener: (event: { data: ToWorker }) => void) => void;
 }
 
 interface Context {
-  onEvent(event: unknown): void;
+  onEvent: (event: unknown) => void;
   cancelled: Promise<unknown>;
 }
 
@@ -32,28 +33,31 @@ type Handlers = {
   [Name in CallName]: (core: Core, input: Calls[Name]['in'], context: Context) => unknown;
 };
 
+const read = (json: string): unknown => JSON.parse(json);
+
 /** A panel for one call: the token may be another one next time. */
-const withPanel = async <Result>(core: Core, session: Session, use: (panel: Panel) => Promise<Result>) => {
+const withPanel = async <Result>(core: Core, session: Session, ask: (panel: Panel) => Promise<Result>) => {
   const panel = new core.Panel(session.base, session.csrf);
   try {
-    return await use(panel);
+    return await ask(panel);
   } finally {
     panel.free();
   }
 };
 
 const handlers: Handlers = {
-  check: (core, { settings }) => JSON.parse(core.check(JSON.stringify(settings))),
-  importToml: (core, { text }) => JSON.parse(core.import_toml(text)),
-  exportToml: (core, { settings }) => core.export_toml(JSON.stringify(settings)),
-  status: (core, { session }) => withPanel(core, session, async (panel) => JSON.parse(await panel.status())),
+  check: (core, { settings }) => read(core.check(JSON.stringify(settings))),
+  importToml: (core, { text }) => read(core.importToml(text)),
+  exportToml: (core, { settings }) => core.exportToml(JSON.stringify(settings)),
+  guide: (core, { wish }) => read(core.guide(JSON.stringify(wish))),
+  status: (core, { session }) => withPanel(core, session, async (panel) => read(await panel.status())),
   selfTest: (core, { session, settings }, { onEvent, cancelled }) =>
     withPanel(core, session, async (panel) => {
-      await panel.selfTest(JSON.stringify(settings), (check) => onEvent(JSON.parse(check)), cancelled);
+      await panel.selfTest(JSON.stringify(settings), (check) => onEvent(read(check)), cancelled);
       return null;
     }),
   checkCredentials: (core, { session, values, cluster }) =>
-    withPanel(core, session, async (panel) => JSON.parse(await panel.checkCredentials(JSON.stringify(values), cluster))),
+    withPanel(core, session, async (panel) => read(await panel.checkCredentials(JSON.stringify(values), cluster))),
 };
 
 const text = (error: unknown) => (error instanceof Error ? error.message : String(error));

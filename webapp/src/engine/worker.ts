@@ -1,7 +1,7 @@
 // The worker: the only place where the page's policy lets WebAssembly be compiled. It is loaded from a file of its own,
 // because blobs are refused, and takes its policy from that file's response.
-import init, * as core from '../../../build/webapp/core.js';
-import file from '../../../build/webapp/core_bg.wasm';
+import init, * as core from 'browser-core';
+import file from 'browser-core/module';
 import { serve } from './serve';
 
 void serve(self, async () => {

@@ -8,6 +8,7 @@ async function copy(text: string, beside: HTMLElement): Promise<void> {
   area.value = text;
   beside.append(area);
   area.select();
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
   const copied = document.execCommand('copy');
   area.remove();
   if (!copied) throw new Error('the browser did not let us');

@@ -19,15 +19,19 @@ interface Props {
   values: Texts;
   problems: Problem[];
   disabled: boolean;
-  onChange(changes: Texts): void;
+  onChange: (changes: Texts) => void;
   /** The asterisks of this setting stand for nothing. */
-  onNothingSaved(key: string): void;
+  onNothingSaved: (key: string) => void;
 }
 
 /** Pasted credentials have dashes or several lines; anything else is a path, and no secret. */
 const isPasted = (text: string) => text.includes('-----') || text.trim().includes('\n');
 
-const isHeld = (text: string | undefined) => isMask(text) || isSealed(text);
+const heldAs = (text = ''): string | undefined => {
+  if (isMask(text)) return 'Saved. It is shown to nobody.';
+  if (isSealed(text)) return 'Encrypted.';
+  return isPasted(text) ? 'Pasted.' : undefined;
+};
 
 export const CredentialsEditor = ({ id, cluster, engine, values, problems, disabled, onChange, onNothingSaved }: Props) => {
   const [chosen, choose] = useState<string[]>();
@@ -36,6 +40,9 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
   const [replacing, setReplacing] = useState<string[]>([]);
   const focus = useRef('');
   const areas = useRef<Record<string, HTMLTextAreaElement | null>>({});
+
+  /** What is not shown any more, but can be replaced. Without an engine only the host checks what is pasted, so it stays in sight. */
+  const isHeld = (text: string | undefined) => Boolean(heldAs(text)) && (engine !== undefined || !isPasted(text ?? ''));
 
   /** What is filled in here replaces the other way of signing in. */
   const change = (changes: Texts) => {
@@ -53,7 +60,10 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
 
   const editing = (key: string) => replacing.includes(key) || key in state.drafts || !isHeld(values[key]);
   const take = (key: string, text: string) => {
-    if (engine && isPasted(text)) return state.paste(key, text);
+    if (engine && isPasted(text)) {
+      state.paste(key, text);
+      return;
+    }
     state.forget(key);
     if (text === '' && isHeld(values[key])) return;
     change({ [key]: text });
@@ -90,7 +100,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
           return (
             <Row key={key} {...row} group>
               <div className="teleport-held">
-                <span>{isMask(values[key]) ? 'Saved. It is shown to nobody.' : 'Encrypted, and in the form. It counts once you save.'}</span>
+                <span>{heldAs(values[key])}</span>
                 <button
                   type="button"
                   className="btn btn-tertiary btn-sm"

@@ -11,7 +11,7 @@ export interface FieldProps {
   value: Value;
   problems: Problem[];
   disabled: boolean;
-  onChange(value: Value): void;
+  onChange: (value: Value) => void;
 }
 
 /** Numbers as numbers; what is no number stays as it was typed, and the core says so. */

@@ -2,7 +2,7 @@
 import React, { useState } from 'react';
 
 import type { Engine } from '../engine/engine';
-import type { Imported, Remark } from '../engine/messages';
+import type { Imported } from '../engine/messages';
 import { CREDENTIALS, settings } from '../manifest';
 import type { Value, Values } from '../manifest';
 import { Text, reason } from './text';
@@ -16,6 +16,12 @@ export function changesOf(imported: Imported): Values {
   const changes = Object.fromEntries(known.map(({ key }) => [key, asValue(imported.settings[key])]));
   const signsIn = CREDENTIALS.some((key) => changes[key]);
   return signsIn ? { ...Object.fromEntries(CREDENTIALS.map((key) => [key, ''])), ...changes } : changes;
+}
+
+interface Remark {
+  line: number | null;
+  key?: string;
+  text: string;
 }
 
 const Remarks = ({ remarks }: { remarks: Remark[] }) => (
@@ -34,7 +40,7 @@ const Remarks = ({ remarks }: { remarks: Remark[] }) => (
   </ul>
 );
 
-export const Import = ({ engine, onImport }: { engine: Engine; onImport(changes: Values): void }) => {
+export const Import = ({ engine, onImport }: { engine: Engine; onImport: (changes: Values) => void }) => {
   const [text, setText] = useState('');
   const [imported, setImported] = useState<Imported>();
   const [failure, setFailure] = useState('');
@@ -67,7 +73,7 @@ export const Import = ({ engine, onImport }: { engine: Engine; onImport(changes:
       {imported && imported.errors.length > 0 && (
         <div role="alert" data-testid="import-errors" className="teleport-wrong">
           <p>Nothing was filled in. This is wrong in the file:</p>
-          <Remarks remarks={imported.errors} />
+          <Remarks remarks={imported.errors.map(({ line, key, message }) => ({ line, key, text: message }))} />
         </div>
       )}
       {imported?.errors.length === 0 && (

@@ -42,12 +42,8 @@ function textsOf(cluster: Cluster): Texts {
 
 /** A cluster with some settings changed; empty ones are left out. */
 function changed(cluster: Cluster, changes: Texts): Cluster {
-  const next = { ...cluster };
-  for (const [key, text] of Object.entries(changes)) {
-    if (text === '') delete next[nameIn(next, key)];
-    else next[nameIn(next, key)] = text;
-  }
-  return next;
+  const next = Object.entries(changes).map(([key, text]) => [nameIn(cluster, key), text] as const);
+  return Object.fromEntries(Object.entries({ ...cluster, ...Object.fromEntries(next) }).filter(([, value]) => value !== ''));
 }
 
 interface Props {
@@ -55,7 +51,7 @@ interface Props {
   value: string;
   problems: Problem[];
   disabled: boolean;
-  onChange(value: string): void;
+  onChange: (value: string) => void;
 }
 
 export const MoreClusters = ({ engine, value, problems, disabled, onChange }: Props) => {

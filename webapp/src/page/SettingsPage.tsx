@@ -9,14 +9,14 @@ import { Export } from './Export';
 import { Field } from './Field';
 import { useForm } from './form';
 import type { HostProps } from './form';
-import { useEngine, useProblems } from './hooks';
+import { useEngine, useProblems, useStatus } from './hooks';
 import { Import } from './Import';
 import { withoutEmptyMasks } from './masks';
 import { MoreClusters } from './MoreClusters';
 import { Problems } from './Problems';
 import { SelfTest } from './SelfTest';
+import { SetupHelp } from './SetupHelp';
 import { styles } from './styles';
-import type { Texts } from './useCredentials';
 
 const keysOfPage = new Set(settings.map(({ key }) => key));
 
@@ -26,6 +26,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
   const values = withoutEmptyMasks(form.values, empty);
   const { engine, failure } = useEngine(startEngine);
   const problems = useProblems(engine, values);
+  const status = useStatus(engine);
   const [tool, setTool] = useState('');
   // An import may change how the plugin signs in: the editor starts anew.
   const [imports, setImports] = useState(0);
@@ -34,6 +35,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
 
   const tools = engine
     ? {
+        'Setup help': <SetupHelp engine={engine} values={values} status={status} />,
         Import: (
           <Import
             engine={engine}
@@ -67,7 +69,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
           id="teleport"
           cluster={0}
           engine={engine}
-          values={Object.fromEntries(CREDENTIALS.map((key) => [key, String(values[key] ?? '')])) as Texts}
+          values={Object.fromEntries(CREDENTIALS.map((key) => [key, String(values[key] ?? '')]))}
           problems={problems}
           disabled={form.disabled}
           onChange={form.change}

@@ -13,14 +13,14 @@ export interface HostProps {
   config?: { PluginSettings?: { Plugins?: Record<string, Record<string, unknown> | undefined> } };
   /** The whole form by full ids, with what has not been saved. */
   currentState?: Record<string, unknown>;
-  onChange(id: string, value: unknown): void;
+  onChange: (id: string, value: unknown) => void;
 }
 
 export interface Form {
   values: Values;
   disabled: boolean;
   /** Changes settings. Saving is the host's. */
-  change(changes: Values): void;
+  change: (changes: Values) => void;
 }
 
 const isValue = (value: unknown): value is Value => ['string', 'boolean', 'number'].includes(typeof value);

@@ -17,9 +17,9 @@ export interface Credentials {
   /** Why they could not be checked. */
   failure?: string | undefined;
   busy: boolean;
-  paste(key: string, text: string): void;
-  forget(key: string): void;
-  again(): void;
+  paste: (key: string, text: string) => void;
+  forget: (key: string) => void;
+  again: () => void;
 }
 
 interface Answer {
@@ -87,7 +87,7 @@ export function useCredentials(
     failure: known ? answer.failure : undefined,
     busy: Boolean(engine) && complete && !known,
     paste: (key, text) => setDrafts((before) => ({ ...before, [key]: text })),
-    forget: (key) => setDrafts(({ [key]: _, ...rest }) => rest),
+    forget: (key) => setDrafts((before) => Object.fromEntries(Object.entries(before).filter(([other]) => other !== key))),
     again: () => setAnswer(undefined),
   };
 }
