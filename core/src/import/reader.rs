@@ -51,8 +51,8 @@ struct Origin {
 #[derive(Default)]
 struct Target {
     values: BTreeMap<&'static str, (Json, Origin)>,
-    /// Credentials that are to be filled in.
-    empty: Vec<&'static str>,
+    /// Credentials that are to be filled in, or are wrong by themselves.
+    unsettled: Vec<&'static str>,
 }
 
 #[derive(Default)]
@@ -479,6 +479,7 @@ impl Reader {
 
     /// Takes where a cluster is, or one of its credentials.
     fn cluster_key(&mut self, target: &mut Target, setting: &'static str, node: &Node, origin: &Origin) {
+        target.unsettled.push(setting);
         let Some(text) = self.text(node, origin) else { return };
         if setting == key::TELEPORT_ADDRESS {
             if text.is_empty() || !self.fits(setting, &Json::String(text.clone()), origin) {
@@ -487,7 +488,6 @@ impl Reader {
         } else {
             match config::source(text.clone()) {
                 None => {
-                    target.empty.push(setting);
                     let text = format!(
                         "`{}` is empty. Fill in {setting}: the path of the file on the Mattermost server, or its text.",
                         origin.key
@@ -518,6 +518,7 @@ impl Reader {
                 }
             }
         }
+        target.unsettled.pop();
         self.set(target, setting, Json::String(text), origin);
     }
 
@@ -605,7 +606,7 @@ impl Reader {
                 self.note(line, format!("{about}{setting}: {}", problem.message));
                 continue;
             }
-            if target.empty.contains(&setting) || self.errors.iter().any(|error| error.message == problem.message) {
+            if target.unsettled.contains(&setting) || self.errors.iter().any(|error| error.message == problem.message) {
                 continue;
             }
             let of_credentials = [key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA];
