@@ -11,6 +11,7 @@ use crate::decision::Claims;
 use crate::mattermost::{LogLevel, Mattermost as _};
 use crate::metrics::Counters;
 use crate::recipients::Recipients;
+use crate::save;
 use crate::session::{self, Link, Trouble, Way};
 use crate::world::World;
 
@@ -21,6 +22,8 @@ pub struct Host {
     pub plugin_id: String,
     /// The plugin's version and build.
     pub version: String,
+    /// The plugin's bot; empty where there is none yet.
+    pub bot_user_id: String,
     /// Mattermost's version.
     pub mattermost_version: String,
     /// Mattermost's SiteURL; empty where none is set.
@@ -40,6 +43,8 @@ pub struct App<W: World> {
     pub(crate) world: W,
     pub(crate) host: RefCell<Host>,
     pub(crate) settings: RefCell<Rc<Settings>>,
+    /// The settings as they were handed over, secrets included.
+    pub(crate) raw: RefCell<save::Values>,
     pub(crate) problems: RefCell<Vec<Problem>>,
     pub(crate) configured: Cell<bool>,
     pub(crate) leader: Cell<bool>,
@@ -72,6 +77,7 @@ impl<W: World> App<W> {
             world,
             host: RefCell::default(),
             settings: RefCell::default(),
+            raw: RefCell::default(),
             problems: RefCell::default(),
             configured: Cell::new(false),
             leader: Cell::new(false),
@@ -90,6 +96,7 @@ impl<W: World> App<W> {
         let unchanged = self.configured.get() && **self.settings.borrow() == settings && *self.host.borrow() == host;
         *self.host.borrow_mut() = host;
         *self.settings.borrow_mut() = Rc::new(settings);
+        *self.raw.borrow_mut() = save::read(settings_json);
         self.problems.borrow_mut().clone_from(&problems);
         self.configured.set(true);
         for problem in &problems {

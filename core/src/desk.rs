@@ -195,7 +195,7 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
             }
             Ok(Some(stored)) => {
                 // What is half done is read again by the worker that takes it up.
-                let whole = stored.record.is_shown() && !stored.record.look_again;
+                let whole = stored.record.is_shown() && !stored.record.look_again && !stored.record.requester_due;
                 let mut everywhere = true;
                 if stored.record.outcome == Outcome::Pending {
                     for recipient in lane.recipients_of(&stored.record.request) {

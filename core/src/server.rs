@@ -15,22 +15,29 @@ use tonic::{Request, Response, Status};
 
 use crate::app::{App, Host};
 use crate::audit;
+use crate::authority;
 use crate::bridge::WallBridge;
 use crate::command;
+use crate::config::{self, Problem};
 use crate::decision::{self, Click, Submission};
 use crate::mattermost::WallMattermost;
+use crate::metrics::{self, HostFigures};
 use crate::proto::panel::panel_server::{Panel, PanelServer};
 use crate::proto::panel::{
-    AuditFormat, Check, CheckCredentialsRequest, CheckCredentialsResponse, ExportAuditRequest, ExportAuditResponse,
-    SelfTestRequest, StatusRequest, StatusResponse,
+    AuditFormat, Check, CheckCredentialsRequest, CheckCredentialsResponse, CredentialsProblem, ExportAuditRequest,
+    ExportAuditResponse, SelfTestRequest, StatusRequest, StatusResponse,
 };
 use crate::proto::plugin::plugin_server::{Plugin, PluginServer};
 use crate::proto::plugin::{
     CheckConfigurationRequest, CheckConfigurationResponse, ClickRequest, ClickResponse, CommandRequest,
     CommandResponse, ConfigureRequest, ConfigureResponse, LeadRequest, LeadResponse, MetricsRequest, MetricsResponse,
-    SettingProblem, SubmitDialogRequest, SubmitDialogResponse, SupportDataRequest, SupportDataResponse,
+    SettingProblem, Severity, SubmitDialogRequest, SubmitDialogResponse, SupportDataRequest, SupportDataResponse,
+    SupportFile,
 };
+use crate::save;
+use crate::selftest;
 use crate::status;
+use crate::support;
 use crate::teleport::WallTeleport;
 use crate::time::Time;
 use crate::wall;
@@ -128,6 +135,7 @@ impl Plugin for Desk {
             };
             let host = Host {
                 plugin_id: request.plugin_id,
+                bot_user_id: request.bot_user_id,
                 version,
                 mattermost_version: request.server_version,
                 site_url: request.site_url,
@@ -135,14 +143,7 @@ impl Plugin for Desk {
                 notes: request.notes,
             };
             let problems = core.configure(host, &request.settings_json);
-            let problems = problems
-                .into_iter()
-                .map(|problem| SettingProblem {
-                    setting: problem.setting.into_owned(),
-                    message: problem.message,
-                    severity: 0,
-                })
-                .collect();
+            let problems = problems.into_iter().map(on_wire).collect();
             Ok(ConfigureResponse { problems })
         })
         .await
@@ -199,17 +200,46 @@ impl Plugin for Desk {
 
     async fn check_configuration(
         &self,
-        _: Request<CheckConfigurationRequest>,
+        request: Request<CheckConfigurationRequest>,
     ) -> Result<Response<CheckConfigurationResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let request = request.into_inner();
+        self.ask(|core| async move {
+            let (new, old) = (save::read(&request.new_settings_json), save::read(&request.old_settings_json));
+            let answer = save::check(core.world.bridge(), new, &old, core.world.now()).await;
+            Ok(match answer {
+                Ok(values) => CheckConfigurationResponse {
+                    problems: Vec::new(),
+                    settings_json: serde_json::to_vec(&values).unwrap_or_default(),
+                },
+                Err(problems) => CheckConfigurationResponse {
+                    problems: problems.into_iter().map(on_wire).collect(),
+                    settings_json: Vec::new(),
+                },
+            })
+        })
+        .await
     }
 
-    async fn metrics(&self, _: Request<MetricsRequest>) -> Result<Response<MetricsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+    async fn metrics(&self, request: Request<MetricsRequest>) -> Result<Response<MetricsResponse>, Status> {
+        let host = figures(&request.into_inner());
+        self.ask(move |core| async move {
+            let text = metrics::in_text(&core, host);
+            Ok(MetricsResponse { text, content_type: metrics::CONTENT_TYPE.to_owned() })
+        })
+        .await
     }
 
-    async fn support_data(&self, _: Request<SupportDataRequest>) -> Result<Response<SupportDataResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+    async fn support_data(
+        &self,
+        request: Request<SupportDataRequest>,
+    ) -> Result<Response<SupportDataResponse>, Status> {
+        let host = figures(&request.into_inner().host.unwrap_or_default());
+        self.ask(move |core| async move {
+            let files = support::files(&core, host).await;
+            let files = files.into_iter().map(|(name, content)| SupportFile { name, content }).collect();
+            Ok(SupportDataResponse { files })
+        })
+        .await
     }
 }
 
@@ -220,22 +250,72 @@ impl Panel for Desk {
         self.ask(|core| async move {
             only_admins(&core, &user_id, "see the status").await?;
             let version = core.host.borrow().version.clone();
-            Ok(StatusResponse { checks: status::checks(&core).await, version, ..Default::default() })
+            let server =
+                core.lanes().first().and_then(|lane| lane.cluster.way.borrow().as_ref().map(|way| way.server.clone()));
+            let authority = server.as_ref().map(|server| authority::in_force(core.settings().authority, server));
+            Ok(StatusResponse {
+                checks: status::checks(&core).await,
+                version,
+                teleport_version: server.map(|server| server.version).unwrap_or_default(),
+                authority: authority
+                    .and_then(Result::ok)
+                    .map(|authority| authority.name().to_owned())
+                    .unwrap_or_default(),
+            })
         })
         .await
     }
 
     type SelfTestStream = mpsc::UnboundedReceiver<Result<Check, Status>>;
 
-    async fn self_test(&self, _: Request<SelfTestRequest>) -> Result<Response<Self::SelfTestStream>, Status> {
-        Err(Status::unimplemented("not yet"))
+    async fn self_test(&self, request: Request<SelfTestRequest>) -> Result<Response<Self::SelfTestStream>, Status> {
+        let user_id = caller(&request)?;
+        let settings = request.into_inner().settings_json;
+        self.ask(|core| async move {
+            only_admins(&core, &user_id, "test the settings").await?;
+            let (checks, stream) = mpsc::unbounded();
+            wall::spawn(async move {
+                // Where nobody listens any more it goes on to its end, which is near.
+                let report = |check: Check| drop(checks.unbounded_send(Ok(check)));
+                selftest::run(&core, &settings, &report).await;
+            });
+            Ok(stream)
+        })
+        .await
     }
 
     async fn check_credentials(
         &self,
-        _: Request<CheckCredentialsRequest>,
+        request: Request<CheckCredentialsRequest>,
     ) -> Result<Response<CheckCredentialsResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let user_id = caller(&request)?;
+        let request = request.into_inner();
+        self.ask(move |core| async move {
+            only_admins(&core, &user_id, "check credentials").await?;
+            let pasted = request.values.into_iter().collect();
+            let saved = core.raw.borrow().clone();
+            let place = usize::try_from(request.cluster).unwrap_or(usize::MAX);
+            let now = core.world.now();
+            Ok(match save::check_credentials(core.world.bridge(), pasted, &saved, place, now).await {
+                Err(problem) => CheckCredentialsResponse {
+                    problems: vec![CredentialsProblem {
+                        setting: problem.setting.into_owned(),
+                        message: problem.message,
+                    }],
+                    ..Default::default()
+                },
+                Ok(checked) => CheckCredentialsResponse {
+                    sealed: checked.values.into_iter().collect(),
+                    problems: Vec::new(),
+                    valid_until: checked.usable.not_after.to_string(),
+                    warning: checked.usable.warning(now).unwrap_or_default(),
+                    not_after: checked.usable.not_after.0,
+                    user: checked.usable.user,
+                    cluster: checked.usable.cluster,
+                },
+            })
+        })
+        .await
     }
 
     async fn export_audit(
@@ -259,6 +339,20 @@ impl Panel for Desk {
         })
         .await
     }
+}
+
+/// A problem for the host.
+fn on_wire(problem: Problem) -> SettingProblem {
+    let severity = match problem.severity {
+        config::Severity::Wrong => Severity::Wrong,
+        config::Severity::Missing => Severity::Missing,
+        config::Severity::Warning => Severity::Warning,
+    };
+    SettingProblem { setting: problem.setting.into_owned(), message: problem.message, severity: severity.into() }
+}
+
+fn figures(host: &MetricsRequest) -> HostFigures {
+    HostFigures { memory_bytes: host.wasm_memory_bytes, restarts: host.wasm_restarts }
 }
 
 /// Most entries of an exported audit trail.

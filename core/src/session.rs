@@ -159,7 +159,12 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
             name
         }
     };
-    connect(lane, &cluster, &cluster, address, credentials).await
+    point(lane, &cluster, &cluster, address, credentials.as_ref()).await?;
+    let teleport = lane.world.teleport(&cluster);
+    lane.log(LogLevel::Debug, "Checking Teleport's version.", &[("cluster", &cluster)]);
+    let server = teleport.ping().await.map_err(|error| explain(address, error))?;
+    lane.log(LogLevel::Debug, "Teleport answers.", &[("cluster", &cluster), ("version", &server.version)]);
+    Ok(Way { cluster, teleport, credentials, server })
 }
 
 /// What a cluster behind a gateway that needs no credentials goes by: nothing tells its name before it is asked.
@@ -167,23 +172,20 @@ fn gateway_name(place: usize) -> String {
     if place == 0 { "gateway".to_owned() } else { format!("gateway-{}", place + 1) }
 }
 
-/// Points the bridge at an endpoint under the name `destination`, and asks who is there.
-pub(crate) async fn connect<W: World>(
+/// Points the bridge at an endpoint under the name `destination`.
+pub(crate) async fn point<W: World>(
     app: &App<W>,
     destination: &str,
     cluster: &str,
     address: &Address,
-    credentials: Option<Usable>,
-) -> Result<Way<W>, Trouble> {
-    let endpoint = Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials.as_ref()) };
+    credentials: Option<&Usable>,
+) -> Result<(), Trouble> {
+    let endpoint = Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials) };
     app.world
         .bridge()
         .set_endpoint(endpoint)
         .await
-        .map_err(|error| Trouble::new(Place::Credentials, format!("The credentials cannot be used: {error}")))?;
-    let teleport = app.world.teleport(destination);
-    let server = teleport.ping().await.map_err(|error| explain(address, error))?;
-    Ok(Way { cluster: cluster.to_owned(), teleport, credentials, server })
+        .map_err(|error| Trouble::new(Place::Credentials, format!("The credentials cannot be used: {error}")))
 }
 
 fn no_address<W: World>(lane: &Lane<W>) -> Trouble {

@@ -5,23 +5,25 @@ use std::rc::Rc;
 use crate::app::App;
 use crate::authority;
 use crate::cluster::Lane;
-use crate::config::{Address, Approver, Authority, Severity};
-use crate::mattermost::{HostError, Mattermost as _, UserBy};
+use crate::config::{Address, Approver, Authority, Problem, Recipient, Settings, Severity};
+use crate::mattermost::{HostError, Mattermost, UserBy};
 use crate::messages::code;
 pub use crate::proto::panel::{Check, Outcome};
+use crate::recipients::Recipients;
 use crate::session::{Link, Place};
+use crate::teleport::ServerInfo;
 use crate::world::World;
 
 /// Most troubled requests that are listed.
 const MAX_LISTED: usize = 5;
 
-fn check(name: &str, outcome: Outcome, message: impl Into<String>) -> Check {
+pub(crate) fn check(name: &str, outcome: Outcome, message: impl Into<String>) -> Check {
     Check { name: name.to_owned(), outcome: outcome.into(), message: message.into(), ..Default::default() }
 }
 
 /// Goes along the chain from the settings to the posts.
 pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
-    let mut checks = vec![settings(app)];
+    let mut checks = vec![settings_check(&app.problems.borrow())];
     let lanes = app.lanes();
     for lane in &lanes {
         let mut of_cluster = links(lane);
@@ -33,17 +35,21 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
         }
         checks.append(&mut of_cluster);
     }
-    checks.push(approvers(app).await);
+    checks.push(approvers_check(app, &app.settings()).await);
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
 }
 
-/// The authority that decisions are made by, in words; none while the server is not known.
+/// The authority that decisions are made by; none while the server is not known.
 fn authority<W: World>(lane: &Lane<W>) -> Option<Check> {
     let way = lane.cluster.way.borrow().clone()?;
-    let settings = lane.settings();
+    Some(decisions_check(&lane.settings(), &way.server))
+}
+
+/// The authority that decisions are made by, in words.
+pub(crate) fn decisions_check(settings: &Settings, server: &ServerInfo) -> Check {
     let mapped = !settings.people.is_empty() || !settings.user_trait.is_empty() || settings.match_email;
-    Some(match authority::in_force(settings.authority, &way.server) {
+    match authority::in_force(settings.authority, server) {
         Err(too_old) => check("Decisions", Outcome::Failed, format!("{too_old}.")),
         Ok(Authority::Teleport) if !mapped => check(
             "Decisions",
@@ -53,7 +59,7 @@ fn authority<W: World>(lane: &Lane<W>) -> Option<Check> {
         Ok(Authority::Teleport) => {
             check("Decisions", Outcome::Ok, "Teleport decides, by reviews on behalf of whoever clicks")
         }
-        Ok(Authority::Reviewer) if !way.server.reviews => check(
+        Ok(Authority::Reviewer) if !server.reviews => check(
             "Decisions",
             Outcome::Warning,
             "the plugin reviews as its own user, but this Teleport says that it has no reviews. Set \"Who checks decisions\" to the approvers on the settings page.",
@@ -62,11 +68,11 @@ fn authority<W: World>(lane: &Lane<W>) -> Option<Check> {
             check("Decisions", Outcome::Ok, "the plugin reviews as its own user for the approvers below")
         }
         Ok(_) => check("Decisions", Outcome::Ok, "the plugin decides for the approvers below"),
-    })
+    }
 }
 
-fn settings<W: World>(app: &App<W>) -> Check {
-    let problems = app.problems.borrow();
+/// What is wrong with the settings.
+pub(crate) fn settings_check(problems: &[Problem]) -> Check {
     if problems.is_empty() {
         return check("Settings", Outcome::Ok, "complete");
     }
@@ -137,31 +143,40 @@ async fn recipients<W: World>(lane: &Lane<W>) -> Check {
     let own = lane.cluster.settings();
     let usual = if own.recipients.is_empty() { &settings.recipients } else { &own.recipients };
     let by_role = settings.role_recipients.iter().flat_map(|rule| &rule.recipients);
-    if usual.is_empty() {
-        return check(
-            "Recipients",
-            Outcome::Failed,
-            "none: access requests are posted nowhere. Set Recipients on the settings page.",
-        );
-    }
     // Looked up afresh: a channel may have been archived since.
     lane.recipients.forget();
-    let mut found = Vec::new();
-    let mut troubles = Vec::new();
-    for recipient in usual.iter().chain(by_role) {
+    recipients_check(lane.world.mattermost(), &lane.recipients, usual.iter().chain(by_role)).await
+}
+
+/// Whether all recipients can be posted to.
+pub(crate) async fn recipients_check<M: Mattermost>(
+    mattermost: &M,
+    known: &Recipients,
+    all: impl Iterator<Item = &Recipient>,
+) -> Check {
+    let mut found: Vec<String> = Vec::new();
+    let mut troubles: Vec<String> = Vec::new();
+    for recipient in all {
         let name = recipient.to_string();
         if found.contains(&name) {
             continue;
         }
-        match lane.recipients.channel(lane.world.mattermost(), recipient).await {
+        match known.channel(mattermost, recipient).await {
             Ok(_) => found.push(name),
+            Err(error) if troubles.contains(&error.to_string()) => {}
             Err(error) => troubles.push(error.to_string()),
         }
     }
-    if troubles.is_empty() {
-        check("Recipients", Outcome::Ok, found.join(", "))
-    } else {
+    if !troubles.is_empty() {
         check("Recipients", Outcome::Failed, troubles.join("\n"))
+    } else if found.is_empty() {
+        check(
+            "Recipients",
+            Outcome::Failed,
+            "none: access requests are posted nowhere. Set Recipients on the settings page.",
+        )
+    } else {
+        check("Recipients", Outcome::Ok, found.join(", "))
     }
 }
 
@@ -186,8 +201,7 @@ fn posts<W: World>(lane: &Lane<W>) -> Check {
 }
 
 /// Who may decide, and whether there are such people.
-async fn approvers<W: World>(app: &App<W>) -> Check {
-    let settings = app.settings();
+pub(crate) async fn approvers_check<W: World>(app: &App<W>, settings: &Settings) -> Check {
     if settings.approvers.is_empty() {
         return check("Approvers", Outcome::Ok, "Mattermost system admins, as none are named");
     }

@@ -18,6 +18,7 @@ pub use address::Address;
 pub use approvers::{Approver, Rule};
 pub use people::Person;
 pub use recipients::{Recipient, RoleRecipients};
+pub(crate) use sources::credential_source;
 pub use sources::{CredentialSource, SEALED_PREFIX, Source, source};
 
 use crate::mattermost::LogLevel;
@@ -288,11 +289,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         })
     };
     let mut values = Values::new(values);
-    let first = cluster(&mut values, false).unwrap_or_else(|errors| {
-        problems.extend(errors.1);
-        errors.0
-    });
-    let mut clusters = vec![first];
+    let mut clusters = vec![cluster(&mut values, false, &mut problems)];
     clusters.extend(more_clusters(&values, &mut problems));
 
     let recipients_text = values.text(key::RECIPIENTS);
@@ -370,15 +367,14 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     (settings, problems)
 }
 
-/// A cluster's own settings; the error holds what is usable and what is wrong.
-fn cluster(values: &mut Values, with_recipients: bool) -> Result<Cluster, (Cluster, Vec<Problem>)> {
-    let mut problems = Vec::new();
+/// A cluster's own settings.
+fn cluster(values: &mut Values, with_recipients: bool, problems: &mut Vec<Problem>) -> Cluster {
     let address =
         address::parse_address(&values.text(key::TELEPORT_ADDRESS)).map_err(|problem| problems.push(problem)).ok();
     let sources =
         [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA].map(|key| source(values.text(key)));
     let gateway = matches!(address, Some(Address::Gateway(_))) && sources.iter().all(Option::is_none);
-    let credentials = match sources::credential_source(sources) {
+    let credentials = match credential_source(sources) {
         Ok(credentials) => Some(credentials),
         // A gateway may sign in for us.
         Err(_) if gateway => None,
@@ -388,12 +384,11 @@ fn cluster(values: &mut Values, with_recipients: bool) -> Result<Cluster, (Clust
         }
     };
     let recipients = if with_recipients {
-        recipients::parse_recipients(&values.text(key::RECIPIENTS), key::RECIPIENTS, &mut problems)
+        recipients::parse_recipients(&values.text(key::RECIPIENTS), key::RECIPIENTS, problems)
     } else {
         Vec::new()
     };
-    let cluster = Cluster { address, credentials, recipients };
-    if problems.is_empty() { Ok(cluster) } else { Err((cluster, problems)) }
+    Cluster { address, credentials, recipients }
 }
 
 /// Keys that a further cluster may have.
@@ -432,10 +427,8 @@ fn more_clusters(values: &Values, problems: &mut Vec<Problem>) -> Vec<Cluster> {
     let mut clusters = Vec::new();
     for (index, values) in listed.into_iter().take(MAX_CLUSTERS - 1).enumerate() {
         let mut values = Values::new(values);
-        let (cluster, mut found) = match cluster(&mut values, true) {
-            Ok(cluster) => (cluster, Vec::new()),
-            Err((cluster, found)) => (cluster, found),
-        };
+        let mut found = Vec::new();
+        let cluster = cluster(&mut values, true, &mut found);
         found.append(&mut values.problems);
         found.extend(values.unknown(&CLUSTER_KEYS));
         // In a list there is no half-filled form: what is missing is wrong.

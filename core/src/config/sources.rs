@@ -70,7 +70,7 @@ pub fn source(text: String) -> Option<Source> {
 }
 
 /// Puts the four settings together.
-pub(super) fn credential_source(
+pub(crate) fn credential_source(
     [identity, certificate, key, authorities]: [Option<Source>; 4],
 ) -> Result<CredentialSource, Problem> {
     if let Some(identity) = identity {

@@ -95,7 +95,8 @@ impl Mattermost for SimMattermost {
         self.call("create_post", move |sim| {
             let now = sim.now();
             let mut server = sim.mattermost.borrow_mut();
-            if server.archived {
+            // Direct channels cannot be archived.
+            if server.archived && !post.channel_id.starts_with("direct-") {
                 return Err(HostError::Invalid("the channel is archived".to_owned()));
             }
             if let Some((id, at)) = server.pending_ids.get(&key).cloned()
