@@ -137,6 +137,8 @@ func (u *User) Decide(ctx context.Context, post *model.Post, button, reason stri
 		switch element.Type {
 		case "bool":
 			values[element.Name] = element.Default == "true"
+		case "select", "radio":
+			values[element.Name] = element.Default
 		default:
 			values[element.Name] = reason
 		}

@@ -85,10 +85,9 @@ func (s *service) apply(request *types.AccessRequestV3, review types.AccessRevie
 			return status.Errorf(codes.InvalidArgument, "role %q is not a member of this request", role)
 		}
 	}
-	if review.ProposedState.IsApproved() {
-		if err := s.double.setStart(request, review.AssumeStartTime); err != nil {
-			return err
-		}
+	// Any review may set it, also one that does not decide.
+	if err := s.double.setStart(request, review.AssumeStartTime); err != nil {
+		return err
 	}
 	if review.Created.IsZero() {
 		review.Created = now()
