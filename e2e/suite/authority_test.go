@@ -310,7 +310,7 @@ func TestAsReviewerThePluginReviewsOnceForTheApprovers(t *testing.T) {
 		if tried := s.attempts(set.Approver); tried[0].Result != "decided" || tried[0].Authority != "reviewer" {
 			s.Errorf("the audit trail has %+v", tried[0])
 		}
-		s.waitForText(id, "1 of 2 approvals", "@bob")
+		s.waitForText(id, "1 of 2 approvals", teleport.PluginUser, "bob in Mattermost")
 		// The plugin has one voice, whoever lends it theirs.
 		s.holds(s.clickOnce(set.Bystander, s.post(id), stage.Approve), "already reviewed")
 		if reviews := s.reviews(id); len(reviews) != 1 {
