@@ -22,9 +22,8 @@ type Logger interface {
 
 // Bridge knows the endpoints of clusters.
 type Bridge struct {
-	bridgeconnect.UnimplementedBridgeHandler
-
-	log Logger
+	log  Logger
+	keys Keys
 
 	mu        sync.Mutex
 	endpoints map[string]*endpoint
@@ -34,8 +33,8 @@ type Bridge struct {
 var _ bridgeconnect.BridgeHandler = (*Bridge)(nil)
 
 // New makes a bridge that leads nowhere yet.
-func New(log Logger) *Bridge {
-	return &Bridge{log: log, endpoints: map[string]*endpoint{}}
+func New(log Logger, keys Keys) *Bridge {
+	return &Bridge{log: log, keys: keys, endpoints: map[string]*endpoint{}}
 }
 
 // Handler is the path that the Bridge service answers under, and the handler.
@@ -81,6 +80,20 @@ func (b *Bridge) SetEndpoint(
 		before.close()
 	}
 	return connect.NewResponse(&pb.SetEndpointResponse{}), nil
+}
+
+// ForgetEndpoint closes the connection to a cluster and forgets how to reach it.
+func (b *Bridge) ForgetEndpoint(
+	_ context.Context, request *connect.Request[pb.ForgetEndpointRequest],
+) (*connect.Response[pb.ForgetEndpointResponse], error) {
+	b.mu.Lock()
+	endpoint := b.endpoints[request.Msg.GetCluster()]
+	delete(b.endpoints, request.Msg.GetCluster())
+	b.mu.Unlock()
+	if endpoint != nil {
+		endpoint.close()
+	}
+	return connect.NewResponse(&pb.ForgetEndpointResponse{}), nil
 }
 
 // InspectCredentials reads credentials.

@@ -162,7 +162,7 @@ type core struct {
 
 func newCore(t testing.TB) *core {
 	t.Helper()
-	c := &core{t: t, bridge: New(discard{})}
+	c := &core{t: t, bridge: New(discard{}, &memory{})}
 	c.server = httptest.NewServer(c.bridge.Cluster(clusterName))
 	t.Cleanup(func() {
 		c.bridge.Close()

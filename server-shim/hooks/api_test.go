@@ -47,6 +47,8 @@ type server struct {
 	users  map[string]*model.User
 	// kvFails makes the key-value store fail.
 	kvFails bool
+	// plugin hears of saved settings; nil: nobody.
+	plugin *Plugin
 	// getUser is called within GetUser.
 	getUser func()
 }
@@ -140,6 +142,53 @@ func (s *server) GetConfig() *model.Config {
 	config.SetDefaults()
 	config.ServiceSettings.SiteURL = model.NewPointer("https://chat.example")
 	return config
+}
+
+func (s *server) GetUnsanitizedConfig() *model.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	config := &model.Config{}
+	config.SetDefaults()
+	config.PluginSettings.Plugins = map[string]map[string]any{"io.github.teleport-access": maps.Clone(s.settings)}
+	return config
+}
+
+// SavePluginConfig asks the plugin before it saves, and tells it afterwards, as Mattermost does.
+func (s *server) SavePluginConfig(settings map[string]any) *model.AppError {
+	return s.save(settings)
+}
+
+// save saves settings the way that a save of any part of Mattermost's configuration does.
+func (s *server) save(settings map[string]any) *model.AppError {
+	config := &model.Config{}
+	config.SetDefaults()
+	config.PluginSettings.Plugins = map[string]map[string]any{"io.github.teleport-access": maps.Clone(settings)}
+	if s.plugin != nil {
+		changed, err := s.plugin.ConfigurationWillBeSaved(config)
+		if err != nil {
+			var appErr *model.AppError
+			if !errors.As(err, &appErr) {
+				panic(err)
+			}
+			return appErr
+		}
+		if changed != nil {
+			config = changed
+		}
+	}
+	s.set(func() {
+		after := config.PluginSettings.Plugins["io.github.teleport-access"]
+		for name, value := range after {
+			if value == model.FakeSetting {
+				after[name] = s.settings[name]
+			}
+		}
+		s.settings = after
+	})
+	if s.plugin != nil {
+		_ = s.plugin.OnConfigurationChange()
+	}
+	return nil
 }
 
 func (s *server) LoadPluginConfiguration(dest any) error {

@@ -38,8 +38,10 @@ type Plugin struct {
 	core     *core
 	// ready is true between OnActivate and OnDeactivate; hooks may come at other times, too.
 	ready atomic.Bool
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
+	// sealing lets one caller at a time make the sealing key.
+	sealing sync.Mutex
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
 }
 
 // New makes the plugin; build is what it was built from.
@@ -71,7 +73,7 @@ func (p *Plugin) OnActivate() error {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	p.registerCommand()
-	p.bridge = bridge.New(p.API)
+	p.bridge = bridge.New(p.API, p)
 	p.core = &core{plugin: p}
 	if err := p.makeBot(); err != nil {
 		p.tasks.Go(func() { p.keepMakingBot(ctx) })

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -119,6 +120,9 @@ type Actor struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 
+	// lost counts the instances that were lost.
+	lost atomic.Uint64
+
 	mu      sync.Mutex
 	current *instance
 	// change is closed when current changes.
@@ -137,6 +141,26 @@ func Start(config Config) *Actor {
 func (a *Actor) Close() {
 	a.stop()
 	<-a.done
+}
+
+// Figures are what there is to count of the core.
+type Figures struct {
+	// MemoryBytes is the size of the memory of the instance that is there; 0 where there is none.
+	MemoryBytes uint64
+	// Lost is how many instances were lost since Start.
+	Lost uint64
+}
+
+// Figures counts.
+func (a *Actor) Figures() Figures {
+	a.mu.Lock()
+	current := a.current
+	a.mu.Unlock()
+	figures := Figures{Lost: a.lost.Load()}
+	if current != nil {
+		figures.MemoryBytes = current.memory.Load()
+	}
+	return figures
 }
 
 // RoundTrip sends a request into the core, see net/http's RoundTripper. It waits a while for a core that is being made;
@@ -216,6 +240,7 @@ func (a *Actor) run() {
 		if time.Since(began) > a.config.LongestPause {
 			pause = a.config.FirstPause
 		}
+		a.lost.Add(1)
 		a.config.Log.LogError("The core was lost and is made again.", "error", err.Error(), "pause", pause.String())
 		select {
 		case <-time.After(pause):

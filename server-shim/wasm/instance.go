@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
@@ -58,6 +59,8 @@ type instance struct {
 	wake     *time.Timer
 	// notices are lines for the log: writing them takes a call of Mattermost's, which an import may not wait for.
 	notices chan func()
+	// memory is the size of the module's memory after the last call, in bytes.
+	memory atomic.Uint64
 }
 
 type instanceKey struct{}
@@ -243,6 +246,7 @@ func (i *instance) call(function api.Function, arguments ...uint64) ([]uint64, e
 	ctx, cancel := context.WithTimeout(i.ctx, i.config.CallTimeout)
 	defer cancel()
 	result, err := function.Call(ctx, arguments...)
+	i.memory.Store(uint64(i.module.Memory().Size()))
 	if err != nil && i.ctx.Err() == nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("a call into the core took longer than %s and was stopped", i.config.CallTimeout)
 	}
