@@ -2,6 +2,7 @@ package suite
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gravitational/teleport/api/client/proto"
 	"github.com/gravitational/teleport/api/types"
@@ -252,6 +253,18 @@ func TestAServerWithoutReviewsOnBehalfFailsClosed(t *testing.T) {
 	}
 }
 
+func TestAnOldServerFailsClosedWhereReviewsOnBehalfAreAskedFor(t *testing.T) {
+	onBoth(t, func(s *scene) {
+		s.connect(s.byTeleport("bob", "admin").With("Approvers", "bob"))
+		id := s.file("because")
+		for _, button := range []string{stage.Approve, stage.Deny} {
+			s.holds(s.clickOnce(set.Approver, s.post(id), button), s.cluster.Version(), "18.11 or later", "Nothing is decided here")
+			s.noted(set.Approver, "a click on an old server's request", "18.11 or later")
+		}
+		s.untouched(id)
+	})
+}
+
 func TestLeftToItselfThePluginReviewsOnBehalfWhereTheServerCan(t *testing.T) {
 	onModern(t, onBehalf+reviewers, func(s *scene) {
 		s.connect(s.byTeleport("carol", "rita").With("Authority", "auto").With("Approvers", "bob"))
@@ -348,6 +361,11 @@ func TestAReviewCannotGrantFewerRolesSoNoneAreOffered(t *testing.T) {
 				s.Errorf("the dialog offers a choice of roles, which Teleport's reviews do not take: %+v", element)
 			}
 		}
+		// Should it be chosen all the same, more than was wanted must not be granted.
+		refused, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "some", "role1": false})
+		s.must(err)
+		s.holds(refused.Errors["role1"], "all roles or none")
+		s.unreviewed(id)
 		answer, err := set.Approver.Decide(s.ctx, post, stage.Approve, "fine")
 		s.must(err)
 		s.holds(answer, "You approved")
@@ -376,7 +394,7 @@ func TestAReviewMayLetTheAccessBeginLater(t *testing.T) {
 		request, err := s.admin.Get(s.ctx, id)
 		s.must(err)
 		start := request.GetAssumeStartTime()
-		if !request.GetState().IsApproved() || start == nil || start.Sub(request.GetCreationTime()).Round(3600e9).Hours() != 4 {
+		if !request.GetState().IsApproved() || start == nil || start.Sub(request.GetCreationTime()).Round(time.Hour) != 4*time.Hour {
 			s.Errorf("the request is %s and begins %v", request.GetState(), start)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,25 +44,29 @@ type attempt struct {
 	Cause        string `json:"cause"`
 }
 
-// attempts are the entries of the audit trail that somebody has made, newest first.
-func (s *scene) attempts(user *mattermost.User) []attempt {
+// trail is the plugin's audit trail, newest first.
+func (s *scene) trail() []attempt {
 	s.Helper()
 	status, content, err := set.Mattermost.Admin.Do(s.ctx, http.MethodGet, "/plugins/"+set.PluginID+"/audit.jsonl", "", nil)
 	s.must(err)
 	if status != http.StatusOK {
 		s.Fatalf("the audit trail answers %d: %s", status, content)
 	}
-	var found []attempt
+	var all []attempt
 	for line := range strings.Lines(content) {
 		var one attempt
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			s.Fatalf("cannot read %q: %v", line, err)
 		}
-		if one.UserID == user.ID {
-			found = append(found, one)
-		}
+		all = append(all, one)
 	}
-	return found
+	return all
+}
+
+// attempts are the entries of the audit trail that somebody has made, newest first.
+func (s *scene) attempts(user *mattermost.User) []attempt {
+	s.Helper()
+	return slices.DeleteFunc(s.trail(), func(one attempt) bool { return one.UserID != user.ID })
 }
 
 // noted fails the test where the newest entry of the audit trail that somebody has made is not a refusal that says why.
