@@ -19,7 +19,8 @@ const loadScript = (manifest) =>
   new Promise((resolve, reject) => {
     const script = document.createElement('script');
     script.id = `plugin_${manifest.id}`;
-    script.src = manifest.webapp.bundle_path;
+    // The server leaves a folder out, and the web app puts it in.
+    script.src = manifest.webapp.bundle_path.replace(/^\/static\/(?!plugins\/)/, '/static/plugins/');
     script.onload = () => resolve();
     script.onerror = () => reject(new Error(`${script.src} could not be loaded`));
     document.head.append(script);
