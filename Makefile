@@ -108,7 +108,7 @@ generate: ## Generates the Go code of the contracts in proto/.
 ## Checking
 
 .PHONY: check-style
-check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale generated code.
+check-style: tools webapp/node_modules/.installed e2e/browser/node_modules/.installed ## Formats, lints, and stale generated code.
 	$(call say,Rust: format and lints)
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- --deny warnings
@@ -121,9 +121,10 @@ check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale g
 	@scripts/check-generated.sh
 	$(call say,TypeScript: types and lints)
 	@cd webapp && npm run --silent check
+	@cd e2e/browser && npm run --silent check
 
 .PHONY: test
-test: test-core simulate test-shim test-webapp e2e ## Runs the tests of all rooms.
+test: test-core simulate test-shim test-webapp e2e test-browser ## Runs the tests of all rooms.
 
 .PHONY: test-core
 test-core: tools ## Tests the core by itself.
@@ -162,6 +163,37 @@ e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost 
 	$(call say,Testing on real servers)
 	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
 
+# What browser tests play on; a command may follow.
+STAGE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
+BROWSER_TESTS := build/console/.built $(HOST_BUNDLE) servers postgresql chromium
+
+.PHONY: test-browser
+test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
+	$(call say,Testing the settings page in a browser)
+	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
+
+.PHONY: pictures
+pictures: $(BROWSER_TESTS) ## Draws docs/images/ anew.
+	$(call say,Drawing the settings page)
+	@$(STAGE) node browser/pictures.mjs
+
+.PHONY: console
+console: $(BROWSER_TESTS) ## Serves the settings page for trying it by hand, until Ctrl-C.
+	@$(STAGE)
+
+e2e/browser/node_modules/.installed: e2e/browser/package-lock.json
+	$(call say,Installing what the browser tests take)
+	@cd e2e/browser && npm ci --no-progress --loglevel=error
+	@touch $@
+
+build/console/.built: e2e/browser/node_modules/.installed e2e/browser/build.mjs $(wildcard e2e/browser/console/*)
+	@cd e2e/browser && npm run --silent build
+	@touch $@
+
+.PHONY: chromium
+chromium:
+	@scripts/need-chromium.sh
+
 .PHONY: postgresql
 postgresql:
 	@scripts/need-postgresql.sh
@@ -172,4 +204,4 @@ demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT))
 
 .PHONY: clean
 clean: ## Removes what was built.
-	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules
+	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules e2e/browser/node_modules

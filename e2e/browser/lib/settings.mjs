@@ -8,7 +8,7 @@ export const threeFilesOf = (signed) => ({ ClientCertificate: signed.certificate
 
 /**
  * Opens the page.
- * @param {import('node:test').TestContext} t
+ * @param {Pick<import('node:test').TestContext, 'after'>} t
  * @param {import('./browser.mjs').Options} options
  */
 export async function openSettings(t, options) {
