@@ -34,12 +34,22 @@ type Plugin struct {
 	bundle   string
 	bot      bot
 	bridge   *bridge.Bridge
-	actor    *wasm.Actor
+	actor    actor
 	core     *core
+	saves    saves
 	// ready is true between OnActivate and OnDeactivate; hooks may come at other times, too.
 	ready atomic.Bool
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
+}
+
+// actor is what keeps the core running, as far as the hooks ask it.
+type actor interface {
+	http.RoundTripper
+	// Stats tells how the module does.
+	Stats() wasm.Stats
+	// Close stops the core.
+	Close()
 }
 
 // New makes the plugin; build is what it was built from.
@@ -109,6 +119,7 @@ func (p *Plugin) OnDeactivate() error {
 func (p *Plugin) OnConfigurationChange() error {
 	if p.ready.Load() {
 		p.core.configure()
+		p.sealSoon()
 	}
 	return nil
 }

@@ -123,6 +123,28 @@ type Actor struct {
 	current *instance
 	// change is closed when current changes.
 	change chan struct{}
+	// lost is how many instances were lost.
+	lost uint64
+}
+
+// Stats is what there is to know of the module for who watches over the plugin.
+type Stats struct {
+	// MemoryBytes is how much memory the module has now; 0 where there is no instance.
+	MemoryBytes uint64
+	// Lost is how many instances were lost to a trap, a runaway call or too much memory. One that was given up or
+	// stopped on purpose does not count.
+	Lost uint64
+}
+
+// Stats tells how the module does.
+func (a *Actor) Stats() Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	stats := Stats{Lost: a.lost}
+	if a.current != nil {
+		stats.MemoryBytes = a.current.memory.Load()
+	}
+	return stats
 }
 
 // Start begins to load the core, and returns at once.
@@ -243,9 +265,19 @@ func (a *Actor) live(engine *engine) error {
 		a.publish(i)
 	}
 	<-i.dead
+	if !errors.Is(i.cause, errStopped) {
+		a.count()
+	}
 	a.publish(nil)
 	a.leave(i)
 	return i.cause
+}
+
+// count takes note of an instance that was lost.
+func (a *Actor) count() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost++
 }
 
 // tell has a new instance told what it must know. Where that fails altogether, the instance is given up.

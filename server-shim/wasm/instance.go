@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
@@ -47,6 +48,8 @@ type instance struct {
 	cause error
 	// handlers counts the goroutines that serve what the core asks for.
 	handlers sync.WaitGroup
+	// memory is how many bytes the module has; its owner keeps it up to date.
+	memory atomic.Uint64
 
 	// All below belongs to the owner.
 	module                                     api.Module
@@ -89,6 +92,7 @@ func newInstance(ctx context.Context, engine *engine, config Config) (*instance,
 		return nil, fmt.Errorf("the core does not start: %w", err)
 	}
 	i.module = module
+	i.measure()
 	for name, function := range map[string]*api.Function{
 		"wall_alloc": &i.alloc, "wall_begin": &i.begin, "wall_body": &i.body,
 		"wall_end": &i.end, "wall_cancel": &i.cancelCall, "wall_wake": &i.awake,
@@ -243,10 +247,18 @@ func (i *instance) call(function api.Function, arguments ...uint64) ([]uint64, e
 	ctx, cancel := context.WithTimeout(i.ctx, i.config.CallTimeout)
 	defer cancel()
 	result, err := function.Call(ctx, arguments...)
+	i.measure()
 	if err != nil && i.ctx.Err() == nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("a call into the core took longer than %s and was stopped", i.config.CallTimeout)
 	}
 	return result, err
+}
+
+// measure takes note of how much memory the module has.
+func (i *instance) measure() {
+	if memory := i.module.Memory(); memory != nil {
+		i.memory.Store(uint64(memory.Size()))
+	}
 }
 
 // What follows is called by the module, within a call of the owner's. It must not wait and must not call the module.

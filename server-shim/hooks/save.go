@@ -1,0 +1,280 @@
+package hooks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/model"
+
+	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
+)
+
+// checkTimeout bounds how long somebody who saves any of the server's settings may wait for us.
+const checkTimeout = 5 * time.Second
+
+// ConfigurationWillBeSaved refuses settings of this plugin that the core finds wrong. Mattermost calls it whenever any
+// setting of the server is saved, so it holds up nothing else; and where the core cannot answer, it holds up nothing.
+//
+// It never gives Mattermost another configuration to save. On the way there and back the settings lose every false, 0
+// and empty text, and all that this build's SDK does not know: the server would put its defaults in their place, such
+// as letting everybody create an account. What the core wants saved in another form is saved afterwards, see sealSoon.
+func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (_ *model.Config, refusal error) {
+	// A panic would end the whole plugin.
+	defer func() {
+		if problem := recover(); problem != nil {
+			p.API.LogError("Checking settings failed; they are saved as they are.",
+				"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			refusal = nil
+		}
+	}()
+	if !p.ready.Load() || config == nil {
+		return nil, nil
+	}
+	problems := p.check(config.PluginSettings.Plugins[p.manifest.Id])
+	if problems == "" {
+		return nil, nil
+	}
+	// Of any other error Mattermost shows only that there was one. The text must not be looked up as a translation's name.
+	return nil, &model.AppError{
+		Id:              p.manifest.Id + ".settings",
+		Message:         problems,
+		Where:           "ConfigurationWillBeSaved",
+		StatusCode:      http.StatusBadRequest,
+		SkipTranslation: true,
+	}
+}
+
+// check asks the core about settings that are about to be saved, and returns its objections, one a line. It is empty
+// where there are none.
+func (p *Plugin) check(given map[string]any) string {
+	stored, ok := p.storedSettings()
+	if !ok {
+		p.API.LogWarn("The settings could not be compared with those that are stored; they are saved unchecked.")
+		return ""
+	}
+	after, before := p.asSaved(given, stored), p.asRead(stored)
+	if isUnchanged(after, before) || p.saves.isOwn(after) {
+		return ""
+	}
+	answer, err := p.ask(after, before)
+	if err != nil {
+		p.API.LogWarn("The settings could not be checked; they are saved as they are.", "error", err.Error())
+		return ""
+	}
+	var problems []string
+	for _, problem := range answer.GetProblems() {
+		text := problem.GetMessage()
+		if problem.GetSetting() != "" {
+			text = problem.GetSetting() + ": " + text
+		}
+		problems = append(problems, text)
+	}
+	if len(problems) == 0 {
+		p.noteSealed(after, answer.GetSettingsJson())
+	}
+	return strings.Join(problems, "\n")
+}
+
+// ask asks the core.
+func (p *Plugin) ask(after, before map[string]any) (*pb.CheckConfigurationResponse, error) {
+	request := &pb.CheckConfigurationRequest{}
+	var err error
+	if request.NewSettingsJson, err = json.Marshal(after); err != nil {
+		return nil, err
+	}
+	if request.OldSettingsJson, err = json.Marshal(before); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	answer, err := client(p.actor).CheckConfiguration(ctx, connect.NewRequest(request))
+	if err != nil {
+		return nil, err
+	}
+	return answer.Msg, nil
+}
+
+// storedSettings are the plugin's settings exactly as Mattermost keeps them, secrets included.
+func (p *Plugin) storedSettings() (map[string]any, bool) {
+	// Neither GetPluginConfig, which hides secrets, nor LoadPluginConfiguration, which changes keys and adds defaults:
+	// what is saved later must not differ in any of that.
+	config := p.API.GetUnsanitizedConfig()
+	if config == nil {
+		return nil, false
+	}
+	return config.PluginSettings.Plugins[p.manifest.Id], true
+}
+
+// asRead are settings as Mattermost hands them over: with keys in lower case, and defaults where nothing is set.
+func (p *Plugin) asRead(stored map[string]any) map[string]any {
+	read := map[string]any{}
+	if p.manifest.SettingsSchema != nil {
+		for _, setting := range p.manifest.SettingsSchema.Settings {
+			read[strings.ToLower(setting.Key)] = setting.Default
+		}
+	}
+	maps.Copy(read, inLowerCase(stored))
+	return read
+}
+
+// inLowerCase are settings with their keys in lower case.
+func inLowerCase(settings map[string]any) map[string]any {
+	lower := make(map[string]any, len(settings))
+	// Where a key is there in several spellings, always the same one counts.
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		lower[strings.ToLower(key)] = settings[key]
+	}
+	return lower
+}
+
+// asSaved are given settings as they will be read when they have been saved, except that what stays as it is stays
+// masked.
+func (p *Plugin) asSaved(given, stored map[string]any) map[string]any {
+	saved := maps.Clone(given)
+	for key, value := range saved {
+		// Mattermost puts back what is stored under the very same key; where that is nothing, so it remains.
+		if _, is := stored[key]; isMask(value) && !is {
+			saved[key] = nil
+		}
+	}
+	return p.asRead(saved)
+}
+
+// isMask says whether a value stands for the one that is stored.
+func isMask(value any) bool { return value == model.FakeSetting }
+
+// isUnchanged says whether settings are the stored ones.
+func isUnchanged(after, before map[string]any) bool {
+	for key, value := range after {
+		old, is := before[key]
+		if !is || (!isMask(value) && !reflect.DeepEqual(value, old)) {
+			return false
+		}
+	}
+	return len(after) == len(before)
+}
+
+// sealPause is how long it takes until settings are saved again in the form that the core wants. The save that we heard
+// of must be over by then, with all that Mattermost tells the other nodes of it.
+var sealPause = time.Second
+
+// sealed is what to save in place of a text that was pasted.
+type sealed struct {
+	key, pasted, text string
+}
+
+// saves is what the plugin itself saves.
+type saves struct {
+	// running is held while it is saved.
+	running sync.Mutex
+
+	mu sync.Mutex
+	// due is what to save in another form.
+	due []sealed
+	// own is what is being saved now, as it will be read.
+	own map[string]any
+}
+
+// isOwn says whether settings are those that the plugin itself is saving.
+func (s *saves) isOwn(after map[string]any) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own != nil && reflect.DeepEqual(after, s.own)
+}
+
+func (s *saves) setOwn(own map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = own
+}
+
+// take returns what is due, which it is no more then.
+func (s *saves) take() []sealed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due := s.due
+	s.due = nil
+	return due
+}
+
+// noteSealed remembers which texts the core wants saved in another form.
+func (p *Plugin) noteSealed(after map[string]any, settingsJSON []byte) {
+	var wanted map[string]any
+	if err := json.Unmarshal(settingsJSON, &wanted); err != nil {
+		p.API.LogWarn("The core did not say how to save the settings; they are saved as they are.", "error", err.Error())
+		return
+	}
+	p.saves.mu.Lock()
+	defer p.saves.mu.Unlock()
+	for key, value := range inLowerCase(wanted) {
+		pasted, was := after[key].(string)
+		text, is := value.(string)
+		if was && is && pasted != text && !isMask(pasted) {
+			p.saves.due = append(p.saves.due, sealed{key: key, pasted: pasted, text: text})
+		}
+	}
+}
+
+// sealSoon saves what is due in the form that the core wants, once the save that is going on is over.
+func (p *Plugin) sealSoon() {
+	p.saves.mu.Lock()
+	due := len(p.saves.due) > 0
+	p.saves.mu.Unlock()
+	if !due {
+		return
+	}
+	// OnDeactivate does not wait for it: saving waits for Mattermost, which may be waiting for OnDeactivate.
+	go func() {
+		defer func() {
+			if problem := recover(); problem != nil {
+				p.API.LogError("Sealing what was pasted failed.",
+					"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			}
+		}()
+		time.Sleep(sealPause)
+		p.saves.running.Lock()
+		defer p.saves.running.Unlock()
+		if p.ready.Load() {
+			p.seal(p.saves.take())
+		}
+	}()
+}
+
+// seal saves texts in the form that the core wants, where they are still stored as they were pasted. All other settings
+// are left as they are.
+func (p *Plugin) seal(due []sealed) {
+	stored, ok := p.storedSettings()
+	if !ok {
+		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted: the settings cannot be read. " +
+			"Save it once more.")
+		return
+	}
+	after, changed := maps.Clone(stored), false
+	for key, value := range stored {
+		for _, one := range due {
+			if strings.ToLower(key) == one.key && value == one.pasted {
+				after[key], changed = one.text, true
+			}
+		}
+	}
+	if !changed {
+		return
+	}
+	// Mattermost asks us about this save, too.
+	p.saves.setOwn(p.asRead(after))
+	defer p.saves.setOwn(nil)
+	if appErr := p.API.SavePluginConfig(after); appErr != nil {
+		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted. Save it once more.",
+			"error", appErr.Error())
+	}
+}
