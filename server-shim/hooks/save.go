@@ -20,7 +20,7 @@ import (
 )
 
 // checkTimeout bounds how long somebody who saves any of the server's settings may wait for us.
-const checkTimeout = 5 * time.Second
+var checkTimeout = 5 * time.Second
 
 // ConfigurationWillBeSaved refuses settings of this plugin that the core finds wrong. Mattermost calls it whenever any
 // setting of the server is saved, so it holds up nothing else; and where the core cannot answer, it holds up nothing.
