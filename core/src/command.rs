@@ -4,8 +4,11 @@ use std::rc::Rc;
 
 use crate::app::App;
 use crate::audit;
+use crate::authority;
+use crate::config::Address;
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
 use crate::notices;
+use crate::setup::{self, Wish};
 use crate::status;
 use crate::world::World;
 
@@ -13,6 +16,7 @@ use crate::world::World;
 const HELP: &str = "#### /teleport
 - `/teleport status`: whether everything works, and what to do where it does not (system admins)
 - `/teleport audit [number]`: who tried to decide what, and what came of it, newest first (system admins)
+- `/teleport setup`: what to run on the Teleport side, for your server's version (system admins)
 - `/teleport notifications on|off`: whether you get direct messages about your own access requests
 - `/teleport help`: this text
 
@@ -34,9 +38,34 @@ pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> Strin
             Ok(true) => audit_trail(app, words.next()).await,
             answer => not_an_admin(answer, "see the audit trail"),
         },
+        Some("setup") => match is_system_admin(app, user_id).await {
+            Ok(true) => help_with_setup(app),
+            answer => not_an_admin(answer, "see how to set up"),
+        },
         Some("notifications") => notifications(app, user_id, words.next()).await,
         Some(other) => format!("There is no `/teleport {}`.\n\n{HELP}", other.replace('`', "'")),
     }
+}
+
+/// What to do on the Teleport side of the first cluster.
+fn help_with_setup<W: World>(app: &Rc<App<W>>) -> String {
+    let settings = app.settings();
+    let address = match settings.clusters.first().and_then(|cluster| cluster.address.as_ref()) {
+        Some(Address::Teleport(address)) => address.as_str(),
+        // A gateway's address is none of Teleport's.
+        Some(Address::Gateway(_)) | None => "",
+    };
+    let lanes = app.lanes();
+    let way = lanes.first().and_then(|lane| lane.cluster.way.borrow().clone());
+    let way = way.as_deref();
+    // What the server's edition lacks is known once it is connected.
+    let in_force = way.and_then(|way| authority::in_force(settings.authority, &way.server).ok());
+    setup::in_markdown(&setup::guide(&Wish {
+        teleport_version: way.map_or("", |way| way.server.version.as_str()),
+        authority: in_force.unwrap_or(settings.authority),
+        user_trait: !settings.user_trait.is_empty(),
+        teleport_address: address,
+    }))
 }
 
 async fn notifications<W: World>(app: &App<W>, user_id: &str, wanted: Option<&str>) -> String {

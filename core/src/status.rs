@@ -95,7 +95,9 @@ fn links<W: World>(lane: &Lane<W>) -> Vec<Check> {
     let at = |place: Place, name: &str, fine: Option<Check>| match trouble {
         Some(trouble) if trouble.place == place => check(name, Outcome::Failed, trouble.message.as_str()),
         Some(trouble) if trouble.place < place => check(name, Outcome::Pending, "waits for the above"),
-        _ => fine.unwrap_or_else(|| check(name, Outcome::Pending, "in progress")),
+        // What comes before the trouble has passed.
+        Some(_) => fine.unwrap_or_else(|| check(name, Outcome::Ok, "fine")),
+        None => fine.unwrap_or_else(|| check(name, Outcome::Pending, "in progress")),
     };
     let credentials = way.as_ref().map(|way| match &way.credentials {
         None => check("Credentials", Outcome::Ok, "none needed: the gateway signs in"),

@@ -166,9 +166,11 @@ func newTLSServer(page http.Handler, config *tls.Config) *httptest.Server {
 
 func TestOnlySystemAdminsSeeTheStatus(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		answer, err := set.Bystander.Command(s.ctx, s.channel.Id, "/teleport status")
-		s.must(err)
-		s.holds(answer, "system admins")
+		for _, line := range []string{"/teleport status", "/teleport setup"} {
+			answer, err := set.Bystander.Command(s.ctx, s.channel.Id, line)
+			s.must(err)
+			s.holds(answer, "system admins")
+		}
 		for _, line := range []string{"/teleport", "/teleport help", "/teleport nonsense"} {
 			answer, err := set.Bystander.Command(s.ctx, s.channel.Id, line)
 			s.must(err)

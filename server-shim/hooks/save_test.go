@@ -2,15 +2,8 @@ package hooks
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net/http"
 	"reflect"
 	"strings"
@@ -22,6 +15,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 	"github.com/mattermost/mattermost/server/public/plugin"
 
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/coretest"
 	bridgepb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge"
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin/pluginconnect"
@@ -90,41 +84,6 @@ func withChecker(
 	return s, p, fake
 }
 
-// credentials are those of a Teleport user, as `tctl auth sign --format=tls` writes them.
-func credentials(t testing.TB) (certificate, key, authority string) {
-	t.Helper()
-	inPEM := func(kind string, der []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-	}
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sign := func(template *x509.Certificate, parent *x509.Certificate) []byte {
-		template.SerialNumber = big.NewInt(1)
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(30*24*time.Hour)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, private.Public(), private)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return der
-	}
-	root := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "tp.example", Organization: []string{"tp.example"}},
-		IsCA:    true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	rootDER := sign(root, root)
-	leafDER := sign(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "access-plugin", Organization: []string{"access-plugin"}},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, root)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return inPEM("CERTIFICATE", leafDER), inPEM("PRIVATE KEY", keyDER), inPEM("CERTIFICATE", rootDER)
-}
-
 func TestWrongSettingsAreRefusedInTheCoresWords(t *testing.T) {
 	s := newServer(t)
 	p := activate(t, s)
@@ -160,40 +119,40 @@ func connects(t testing.TB, p *Plugin) func() bool {
 func TestPastedCredentialsAreSealedRightAfterTheSave(t *testing.T) {
 	s := newServer(t)
 	p := activate(t, s)
-	certificate, key, authority := credentials(t)
+	identity := coretest.Identity(t)
 	s.settings = map[string]any{"Approvers": "alice", "auditretentiondays": 7.0, "unknown": []any{"kept"}}
 	settings := map[string]any{
 		"Approvers": "alice", "auditretentiondays": 7.0, "unknown": []any{"kept"},
 		// Nobody listens there.
 		"teleportaddress": "127.0.0.1:1", "loglevel": "info",
-		"clientcertificate": certificate, "clientkey": key, "clusterca": authority,
+		"identity": identity,
 	}
 	if appErr := s.save(settings, nil); appErr != nil {
 		t.Fatal(appErr)
 	}
 	isSealed := func() bool {
-		text, _ := s.stored("clientkey").(string)
+		text, _ := s.stored("identity").(string)
 		return strings.HasPrefix(text, "sealed:v1:")
 	}
 	eventually(t, "the key is sealed", isSealed)
 	for name, value := range settings {
-		if name != "clientkey" && !reflect.DeepEqual(s.stored(name), value) {
+		if name != "identity" && !reflect.DeepEqual(s.stored(name), value) {
 			t.Errorf("%s is %v now", name, s.stored(name))
 		}
 	}
 	opened, err := p.bridge.Unseal(context.Background(),
-		connect.NewRequest(&bridgepb.UnsealRequest{Sealed: s.stored("clientkey").(string)}))
-	if err != nil || strings.TrimSpace(opened.Msg.GetText()) != strings.TrimSpace(key) {
+		connect.NewRequest(&bridgepb.UnsealRequest{Sealed: s.stored("identity").(string)}))
+	if err != nil || strings.TrimSpace(opened.Msg.GetText()) != strings.TrimSpace(identity) {
 		t.Errorf("it opens as %q, %v", opened.Msg.GetText(), err)
 	}
 	eventually(t, "a plugin that is started anew uses what was sealed", connects(t, activate(t, s)))
 	// The page shows asterisks from now on.
-	sealed := s.stored("clientkey")
-	settings["clientkey"], settings["loglevel"] = model.FakeSetting, "warn"
+	sealed := s.stored("identity")
+	settings["identity"], settings["loglevel"] = model.FakeSetting, "warn"
 	if appErr := s.save(settings, nil); appErr != nil {
 		t.Fatal(appErr)
 	}
-	if s.stored("clientkey") != sealed || s.stored("loglevel") != "warn" {
+	if s.stored("identity") != sealed || s.stored("loglevel") != "warn" {
 		t.Error("saving another setting changed the key, or did not change the setting")
 	}
 	if lines := s.logged("-----BEGIN PRIVATE KEY"); len(lines) > 0 {
@@ -203,18 +162,18 @@ func TestPastedCredentialsAreSealedRightAfterTheSave(t *testing.T) {
 
 func TestCredentialsThatWereSavedUnsealedGoOnWorking(t *testing.T) {
 	s := newServer(t)
-	certificate, key, authority := credentials(t)
+	identity := coretest.Identity(t)
 	s.settings = map[string]any{
 		"teleportaddress": "127.0.0.1:1", "loglevel": "info",
-		"clientcertificate": certificate, "clientkey": key, "clusterca": authority,
+		"identity": identity,
 	}
 	p := activate(t, s)
 	eventually(t, "the core uses them", connects(t, p))
 	appErr := s.save(map[string]any{
 		"teleportaddress": "127.0.0.1:1", "loglevel": "warn",
-		"clientcertificate": certificate, "clientkey": model.FakeSetting, "clusterca": authority,
+		"identity": model.FakeSetting,
 	}, nil)
-	if appErr != nil || s.stored("clientkey") != key || s.stored("loglevel") != "warn" {
+	if appErr != nil || s.stored("identity") != identity || s.stored("loglevel") != "warn" {
 		t.Errorf("saving another setting: %v", appErr)
 	}
 }

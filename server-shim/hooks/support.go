@@ -17,7 +17,7 @@ import (
 var errNotActive = errors.New("the plugin is being started or stopped")
 
 // absenceFile is the file of the support packet that says why there is no other one of this plugin.
-const absenceFile = "teleport-access-unavailable.txt"
+const absenceFile = "teleport-access/unavailable.txt"
 
 // GenerateSupportData gives the plugin's files for Mattermost's support packet. It never fails: that the plugin has
 // nothing to say is worth knowing, too.

@@ -7,6 +7,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 	"github.com/mattermost/mattermost/server/public/plugin"
 
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/coretest"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
@@ -21,8 +22,7 @@ func supportData(t testing.TB, p *Plugin) []*model.FileData {
 
 func TestTheCoreGivesFilesForTheSupportPacketWithoutSecrets(t *testing.T) {
 	s := newServer(t)
-	_, key, _ := credentials(t)
-	s.settings = map[string]any{"teleportaddress": "tp.example:443", "clientkey": key}
+	s.settings = map[string]any{"teleportaddress": "tp.example:443", "identity": coretest.Identity(t)}
 	p := activate(t, s)
 	files := supportData(t, p)
 	var all strings.Builder

@@ -490,7 +490,7 @@ pub(crate) fn rules_for<'a, R>(rules: &'a [R], roles: impl Fn(&R) -> &String, ro
 }
 
 /// The parts of a list that people separate with commas, semicolons or white space.
-fn parts(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| letter == ',' || letter == ';' || letter.is_whitespace()).filter(|part| !part.is_empty())
 }
 
