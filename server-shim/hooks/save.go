@@ -57,13 +57,18 @@ func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (_ *model.Config
 // check asks the core about settings that are about to be saved, and returns its objections, one a line. It is empty
 // where there are none.
 func (p *Plugin) check(given map[string]any) string {
+	if p.saves.isOwn(p.asRead(given)) {
+		return ""
+	}
+	p.saves.wait()
+	defer p.saves.passed()
 	stored, ok := p.storedSettings()
 	if !ok {
 		p.API.LogWarn("The settings could not be compared with those that are stored; they are saved unchecked.")
 		return ""
 	}
 	after, before := p.asSaved(given, stored), p.asRead(stored)
-	if isUnchanged(after, before) || p.saves.isOwn(after) {
+	if isUnchanged(after, before) {
 		return ""
 	}
 	answer, err := p.ask(after, before)
@@ -164,8 +169,12 @@ func isUnchanged(after, before map[string]any) bool {
 	return len(after) == len(before)
 }
 
-// sealPause is how long it takes until settings are saved again in the form that the core wants. The save that we heard
-// of must be over by then, with all that Mattermost tells the other nodes of it.
+// mostPauses bounds how often it is waited for the saves of others.
+const mostPauses = 60
+
+// sealPause is how long it takes after any save until settings are saved again in the form that the core wants. The save
+// that we heard of must be over by then, with all that Mattermost tells the other nodes of it: nothing else keeps two
+// saves apart.
 var sealPause = time.Second
 
 // sealed is what to save in place of a text that was pasted.
@@ -181,8 +190,12 @@ type saves struct {
 	mu sync.Mutex
 	// due is what to save in another form.
 	due []sealed
+	// last is when somebody else last saved something.
+	last time.Time
 	// own is what is being saved now, as it will be read.
 	own map[string]any
+	// over is closed when that is over; nil while nothing is being saved.
+	over chan struct{}
 }
 
 // isOwn says whether settings are those that the plugin itself is saving.
@@ -192,10 +205,55 @@ func (s *saves) isOwn(after map[string]any) bool {
 	return s.own != nil && reflect.DeepEqual(after, s.own)
 }
 
+// begin keeps the saves of others waiting until end.
+func (s *saves) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = make(chan struct{})
+}
+
+// setOwn says what is being saved.
 func (s *saves) setOwn(own map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.own = own
+}
+
+func (s *saves) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = nil
+	close(s.over)
+	s.over = nil
+}
+
+// wait waits until the plugin itself saves nothing, but not for ever: it may be its own save that it does not recognise,
+// because another plugin has changed it.
+func (s *saves) wait() {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over == nil {
+		return
+	}
+	select {
+	case <-over:
+	case <-time.After(checkTimeout):
+	}
+}
+
+// passed takes note of a save of somebody else's.
+func (s *saves) passed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = time.Now()
+}
+
+// rest is how long it has still to be waited for the saves of others.
+func (s *saves) rest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sealPause - time.Since(s.last)
 }
 
 // take returns what is due, which it is no more then.
@@ -241,7 +299,13 @@ func (p *Plugin) sealSoon() {
 					"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
 			}
 		}()
-		time.Sleep(sealPause)
+		for range mostPauses {
+			rest := p.saves.rest()
+			if rest <= 0 {
+				break
+			}
+			time.Sleep(rest)
+		}
 		p.saves.running.Lock()
 		defer p.saves.running.Unlock()
 		if p.ready.Load() {
@@ -253,6 +317,8 @@ func (p *Plugin) sealSoon() {
 // seal saves texts in the form that the core wants, where they are still stored as they were pasted. All other settings
 // are left as they are.
 func (p *Plugin) seal(due []sealed) {
+	p.saves.begin()
+	defer p.saves.end()
 	stored, ok := p.storedSettings()
 	if !ok {
 		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted: the settings cannot be read. " +
@@ -272,7 +338,6 @@ func (p *Plugin) seal(due []sealed) {
 	}
 	// Mattermost asks us about this save, too.
 	p.saves.setOwn(p.asRead(after))
-	defer p.saves.setOwn(nil)
 	if appErr := p.API.SavePluginConfig(after); appErr != nil {
 		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted. Save it once more.",
 			"error", appErr.Error())

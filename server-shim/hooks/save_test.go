@@ -357,6 +357,37 @@ func TestSealingTouchesOnlyWhatIsStillStoredAsItWasPasted(t *testing.T) {
 	}
 }
 
+func TestWhoSavesWhileThePluginDoesWaitsUntilItHas(t *testing.T) {
+	s, p, _ := withChecker(t, map[string]any{"identity": "pasted", "approvers": "alice"}, asItIs)
+	p.saves.begin()
+	saved := make(chan *model.AppError)
+	go func() { saved <- s.save(map[string]any{"identity": "pasted", "approvers": "bob"}, nil) }()
+	// It has not asked yet what is stored, and will see what is stored now.
+	own := map[string]any{"identity": "sealed:v1:", "approvers": "alice"}
+	p.saves.setOwn(p.asRead(own))
+	if appErr := p.API.SavePluginConfig(own); appErr != nil {
+		t.Fatal(appErr)
+	}
+	select {
+	case <-saved:
+		t.Error("it did not wait")
+	default:
+	}
+	p.saves.end()
+	if appErr := <-saved; appErr != nil || s.stored("approvers") != "bob" {
+		t.Errorf("the approvers are %v, %v", s.stored("approvers"), appErr)
+	}
+	// One that never ends holds up nobody for ever.
+	before := checkTimeout
+	checkTimeout = 10 * time.Millisecond
+	defer func() { checkTimeout = before }()
+	p.saves.begin()
+	if appErr := s.save(map[string]any{"approvers": "bob"}, nil); appErr != nil {
+		t.Error(appErr)
+	}
+	p.saves.end()
+}
+
 func TestSealingThatFailsIsToldInTheLog(t *testing.T) {
 	s, p, _ := withChecker(t, map[string]any{"identity": "pasted"}, asItIs)
 	due := []sealed{{key: "identity", pasted: "pasted", text: "sealed:v1:"}}
