@@ -2,6 +2,7 @@ package suite
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -24,14 +25,34 @@ import (
 type trouble struct {
 	name     string
 	settings stage.Settings
-	// line is the part of the status where the words must stand.
+	// line is the part of the status where the words must stand; atSave where the settings are not even saved.
 	line  string
 	words []string
+}
+
+// atSave is where the words stand that whoever saves the settings reads.
+const atSave = "the page"
+
+// refused tries to configure the plugin wrongly. It must not be saved.
+func (s *scene) refused(wrong trouble) {
+	s.Helper()
+	err := set.Configure(s.ctx, wrong.settings)
+	var appErr *model.AppError
+	if !errors.As(err, &appErr) || appErr.StatusCode != http.StatusBadRequest {
+		s.Errorf("%s: saving gave %v", wrong.name, err)
+		return
+	}
+	s.Logf("%s: %s", wrong.name, appErr.Message)
+	s.holds(appErr.Message, wrong.words...)
 }
 
 // says configures the plugin wrongly and waits for the status to say so. The plugin must stay up.
 func (s *scene) says(wrong trouble) {
 	s.Helper()
+	if wrong.line == atSave {
+		s.refused(wrong)
+		return
+	}
 	s.must(set.Configure(s.ctx, wrong.settings))
 	status, err := set.WaitForStatus(s.ctx, s.channel.Id, func(status string) bool {
 		part := strings.ToLower(stage.Line(status, wrong.line))
@@ -83,20 +104,20 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 		for _, wrong := range []trouble{
 			{"nothing set", stage.Settings{}, "Settings", []string{"TeleportAddress"}},
 			{"no address", good.With("TeleportAddress", ""), "Settings", []string{"TeleportAddress", "address"}},
-			{"an address that is none", good.With("TeleportAddress", "not an address"), "Settings", []string{"TeleportAddress"}},
+			{"an address that is none", good.With("TeleportAddress", "not an address"), atSave, []string{"TeleportAddress"}},
 			{"nobody listens", good.With("TeleportAddress", nobody), "Teleport", []string{nobody, "listens"}},
 			{"no such host", good.With("TeleportAddress", "teleport.invalid:443"), "Teleport", []string{"no host"}},
 			{"another cluster's authority", good.With("ClusterCA", other.Authorities), "Teleport", []string{"another authority"}},
 			{"another cluster's certificate", good.With("ClientCertificate", other.Certificate).With("ClientKey", other.Key), "Credentials", []string{"refuses", "certificate"}},
-			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), "Credentials", []string{"expired", "sign"}},
-			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
-			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
-			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
-			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"cut off"}},
-			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
+			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), atSave, []string{"expired", "sign"}},
+			{"a key of another certificate", good.With("ClientKey", other.Key), atSave, []string{"key", "certificate"}},
+			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), atSave, []string{"key"}},
+			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), atSave, []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), atSave, []string{"cut off"}},
+			{"an identity file that is none", identity.With("Identity", "hello"), atSave, []string{"identity"}},
 			{"an identity file that is not there", identity.With("Identity", missing), "Credentials", []string{missing}},
-			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
-			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+			{"both forms of credentials", good.With("Identity", s.signed.Identity), atSave, []string{"identity", "both"}},
+			{"one of the three files missing", good.With("ClientKey", ""), atSave, []string{"ClientKey"}},
 			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), "Recipients", []string{"no-such-channel"}},
 			{"a team that is not there", good.With("Recipients", "nowhere/requests"), "Recipients", []string{"nowhere"}},
 			{"no recipients", good.With("Recipients", ""), "Recipients", []string{"none"}},
