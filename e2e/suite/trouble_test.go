@@ -24,15 +24,44 @@ import (
 type trouble struct {
 	name     string
 	settings stage.Settings
-	// line is the part of the status where the words must stand.
+	// line is the part of the status where the words must stand, or onSave.
 	line  string
 	words []string
+}
+
+// onSave says that the settings are not even saved, and that whoever saves them reads the words.
+const onSave = ""
+
+// isRefused tries to save the settings, and reads why they are not.
+func (s *scene) isRefused(wrong trouble) {
+	s.Helper()
+	err := set.Configure(s.ctx, wrong.settings)
+	if err == nil {
+		s.Errorf("%s: it was saved", wrong.name)
+		return
+	}
+	for _, word := range wrong.words {
+		if !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(word)) {
+			s.Errorf("%s: want %q, it says %v", wrong.name, wrong.words, err)
+		}
+	}
+	s.Logf("%s: %v", wrong.name, err)
 }
 
 // says configures the plugin wrongly and waits for the status to say so. The plugin must stay up.
 func (s *scene) says(wrong trouble) {
 	s.Helper()
+	if wrong.line == onSave {
+		s.isRefused(wrong)
+		return
+	}
 	s.must(set.Configure(s.ctx, wrong.settings))
+	s.shows(wrong)
+}
+
+// shows waits for the status to say what is wrong. The plugin must stay up.
+func (s *scene) shows(wrong trouble) {
+	s.Helper()
 	status, err := set.WaitForStatus(s.ctx, s.channel.Id, func(status string) bool {
 		part := strings.ToLower(stage.Line(status, wrong.line))
 		for _, word := range wrong.words {
@@ -83,20 +112,20 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 		for _, wrong := range []trouble{
 			{"nothing set", stage.Settings{}, "Settings", []string{"TeleportAddress"}},
 			{"no address", good.With("TeleportAddress", ""), "Settings", []string{"TeleportAddress", "address"}},
-			{"an address that is none", good.With("TeleportAddress", "not an address"), "Settings", []string{"TeleportAddress"}},
+			{"an address that is none", good.With("TeleportAddress", "not an address"), onSave, []string{"TeleportAddress"}},
 			{"nobody listens", good.With("TeleportAddress", nobody), "Teleport", []string{nobody, "listens"}},
 			{"no such host", good.With("TeleportAddress", "teleport.invalid:443"), "Teleport", []string{"no host"}},
 			{"another cluster's authority", good.With("ClusterCA", other.Authorities), "Teleport", []string{"another authority"}},
 			{"another cluster's certificate", good.With("ClientCertificate", other.Certificate).With("ClientKey", other.Key), "Credentials", []string{"refuses", "certificate"}},
-			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), "Credentials", []string{"expired", "sign"}},
-			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
-			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
-			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
-			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"cut off"}},
-			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
+			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), onSave, []string{"expired", "sign"}},
+			{"a key of another certificate", good.With("ClientKey", other.Key), onSave, []string{"key", "certificate"}},
+			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), onSave, []string{"key"}},
+			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), onSave, []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), onSave, []string{"cut off"}},
+			{"an identity file that is none", identity.With("Identity", "hello"), onSave, []string{"identity"}},
 			{"an identity file that is not there", identity.With("Identity", missing), "Credentials", []string{missing}},
-			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
-			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+			{"both forms of credentials", good.With("Identity", s.signed.Identity), onSave, []string{"identity", "both"}},
+			{"one of the three files missing", good.With("ClientKey", ""), onSave, []string{"ClientKey"}},
 			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), "Recipients", []string{"no-such-channel"}},
 			{"a team that is not there", good.With("Recipients", "nowhere/requests"), "Recipients", []string{"nowhere"}},
 			{"no recipients", good.With("Recipients", ""), "Recipients", []string{"none"}},
@@ -110,6 +139,38 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 		// And it works again as soon as the settings are right.
 		s.connect(good)
 		s.post(s.file("after all that"))
+	})
+}
+
+func TestSettingsThatWereSavedWhileThePluginWasOffAreSaidInTheStatus(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		good := s.settings()
+		foreign := newDouble(s.T, double.Options{Cluster: s.cluster.Name()})
+		other, err := foreign.Sign(s.ctx, teleport.PluginUser, credentialsLast)
+		s.must(err)
+		expired, err := foreign.Sign(s.ctx, teleport.PluginUser, -time.Hour)
+		s.must(err)
+		identity := stage.Identity(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient)
+		// While the plugin is off nobody looks at its settings, and a file can be edited at any time.
+		for _, wrong := range []trouble{
+			{"an address that is none", good.With("TeleportAddress", "not an address"), "Settings", []string{"TeleportAddress"}},
+			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), "Credentials", []string{"expired", "sign"}},
+			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
+			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
+			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"cut off"}},
+			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
+			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
+			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+		} {
+			_, err := set.Mattermost.Admin.Client.DisablePlugin(s.ctx, set.PluginID)
+			s.must(err)
+			s.must(set.Configure(s.ctx, wrong.settings))
+			_, err = set.Mattermost.Admin.Client.EnablePlugin(s.ctx, set.PluginID)
+			s.must(err)
+			s.must(set.Mattermost.WaitForPlugin(s.ctx, set.PluginID))
+			s.shows(wrong)
+		}
 	})
 }
 
