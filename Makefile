@@ -172,6 +172,11 @@ test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real s
 	$(call say,Testing the settings page in a browser)
 	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
 
+.PHONY: test-broken
+test-broken: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: BREAK=name takes one way to break it.
+	$(call say,Breaking the settings page on purpose)
+	@$(STAGE) node browser/broken.mjs
+
 .PHONY: pictures
 pictures: $(BROWSER_TESTS) ## Draws docs/images/ anew.
 	$(call say,Drawing the settings page)

@@ -73,7 +73,7 @@ export class Settings {
   async testOver() {
     await this.steps.first().waitFor();
     await this.page.waitForFunction(
-      (button) => button instanceof HTMLButtonElement && !button.disabled,
+      (button) => button?.getAttribute('aria-disabled') === 'false',
       await this.testButton.elementHandle(),
     );
     return this.readSteps();

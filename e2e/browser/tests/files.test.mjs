@@ -1,7 +1,7 @@
 // Configuration files: those of Teleport's own plugin over the years fill the form, and the settings leave as one.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withEitherReact } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { stage } from '../lib/stage.mjs';
 
@@ -120,7 +120,7 @@ const importFile = async (settings, text) => {
 };
 
 for (const { name, text, fills, needless, secrets } of files)
-  withBothReacts(`a file ${name} fills the form, and what it has too much is said`, async (t, react) => {
+  withEitherReact(`a file ${name} fills the form, and what it has too much is said`, async (t, react) => {
     const settings = await openSettings(t, { react });
     await settings.ready();
     await importFile(settings, text);
@@ -139,7 +139,7 @@ for (const { name, text, fills, needless, secrets } of files)
     settings.quiet();
   });
 
-withBothReacts('a file that is none changes nothing, and the line is named', async (t, react) => {
+withEitherReact('a file that is none changes nothing, and the line is named', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ TeleportAddress: 'kept.example.com:443' });
@@ -150,7 +150,7 @@ withBothReacts('a file that is none changes nothing, and the line is named', asy
   settings.quiet();
 });
 
-withBothReacts('the settings leave as a file without secrets, which fills an empty form again', async (t, react) => {
+withEitherReact('the settings leave as a file without secrets, which fills an empty form again', async (t, react) => {
   const { double } = stage.clusters;
   const settings = await openSettings(t, { react });
   await settings.context.grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -1,7 +1,7 @@
 // What is loaded when, under Mattermost's own policy; and what remains of the page where its engine does not run.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withBothReacts } from '../lib/tests.mjs';
 import { INSECURE_HOST, open } from '../lib/browser.mjs';
 import { PAGE, STATIC } from '../lib/paths.mjs';
 import { Settings, openSettings } from '../lib/settings.mjs';

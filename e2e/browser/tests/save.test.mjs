@@ -1,7 +1,7 @@
 // What cannot be used is not saved, and the page says why in the core's words.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withBothReacts } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 
@@ -10,7 +10,7 @@ withBothReacts('a save of unusable settings is refused with the reason', async (
   await settings.ready();
   await settings.fill({ TeleportAddress: 'not an address' });
   await settings.problem('TeleportAddress').waitFor();
-  const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error: /, '').trim();
+  const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error:\s*/, '').trim();
   const error = await settings.save();
   assert.ok(said.length > 20 && error.includes(said), `the field says “${said}”, the save “${error}”`);
   assert.notEqual((await savedSettings()).teleportaddress, 'not an address');

@@ -1,7 +1,7 @@
 // A private key goes to the server, and never comes back.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withBothReacts } from '../lib/tests.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
 import { record, stage } from '../lib/stage.mjs';
 
@@ -35,6 +35,8 @@ for (const { name, values, held } of [
     assert.ok(of('/api/v4/config').some(({ body }) => body.includes(stage.recipient)), 'the configuration was not recorded');
     assert.ok(of('/panel.Panel/CheckCredentials').some(({ body }) => body.includes('access-plugin')), 'no check of credentials was recorded');
     assert.ok(of('/panel.Panel/SelfTest').some(({ body }) => body.includes('Permissions')), 'no self-test was recorded');
+
+    assert.ok(settings.opened.frames.some((frame) => frame.includes('config_changed')), 'the websocket was not recorded');
 
     const everything = [...said.map(({ method, path, header, body }) => [`${method} ${path}`, JSON.stringify(header) + body]), ...settings.opened.frames.map((frame) => ['websocket', frame])];
     for (const [place, text] of everything)
