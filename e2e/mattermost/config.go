@@ -47,3 +47,9 @@ func (s *Server) writeConfig(dsn string) error {
 }
 
 func (s *Server) configPath() string { return filepath.Join(s.dir, "config.json") }
+
+// Config is the server's configuration as it is stored, secrets included.
+func (s *Server) Config() (string, error) {
+	content, err := os.ReadFile(s.configPath())
+	return string(content), err
+}
