@@ -16,6 +16,8 @@ SHIM_SOURCES := server-shim/go.mod server-shim/go.sum $(shell find server-shim -
 WEBAPP := webapp/dist/main.js
 WEBAPP_SOURCES := plugin.json webapp/package-lock.json webapp/build.mjs $(shell find webapp/src -type f)
 BROWSER := build/webapp/core_bg.wasm
+# What Rust's WASM uses, and no more: wasm-opt's newest features are ahead of browsers.
+BROWSER_FEATURES := $(addprefix --enable-,bulk-memory bulk-memory-opt multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext)
 BROWSER_SOURCES := $(CORE_SOURCES) $(shell find webapp/wasm webapp/bindgen -type f)
 BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
 HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
@@ -58,7 +60,7 @@ $(BROWSER): $(BROWSER_SOURCES) webapp/node_modules/.installed | tools
 	@cargo build --profile browser --locked --target wasm32-unknown-unknown --package teleport-access-browser $(BROWSER_FLAGS)
 	@cargo run --quiet --locked --package teleport-access-bindgen -- \
 	$(TARGET)/wasm32-unknown-unknown/browser/teleport_access_browser.wasm build/webapp core
-	@webapp/node_modules/.bin/wasm-opt -Os --all-features $(BROWSER) -o $(BROWSER)
+	@webapp/node_modules/.bin/wasm-opt -Os $(BROWSER_FEATURES) $(BROWSER) -o $(BROWSER)
 
 webapp/node_modules/.installed: webapp/package-lock.json
 	$(call say,Installing what the webapp is built with)
@@ -106,7 +108,7 @@ generate: ## Generates the Go code of the contracts in proto/.
 ## Checking
 
 .PHONY: check-style
-check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale generated code.
+check-style: tools webapp/node_modules/.installed e2e/browser/node_modules/.installed ## Formats, lints, and stale generated code.
 	$(call say,Rust: format and lints)
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- --deny warnings
@@ -119,9 +121,10 @@ check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale g
 	@scripts/check-generated.sh
 	$(call say,TypeScript: types and lints)
 	@cd webapp && npm run --silent check
+	@cd e2e/browser && npm run --silent check
 
 .PHONY: test
-test: test-core simulate test-shim test-webapp e2e ## Runs the tests of all rooms.
+test: test-core simulate test-shim test-webapp e2e test-browser ## Runs the tests of all rooms.
 
 .PHONY: test-core
 test-core: tools ## Tests the core by itself.
@@ -160,6 +163,42 @@ e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost 
 	$(call say,Testing on real servers)
 	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
 
+# What browser tests play on; a command may follow.
+STAGE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
+BROWSER_TESTS := build/console/.built $(HOST_BUNDLE) servers postgresql chromium
+
+.PHONY: test-browser
+test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
+	$(call say,Testing the settings page in a browser)
+	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
+
+.PHONY: test-broken
+test-broken: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: BREAK=name takes one way to break it.
+	$(call say,Breaking the settings page on purpose)
+	@$(STAGE) node browser/broken.mjs
+
+.PHONY: pictures
+pictures: $(BROWSER_TESTS) ## Draws docs/images/ anew.
+	$(call say,Drawing the settings page)
+	@$(STAGE) node browser/pictures.mjs
+
+.PHONY: console
+console: $(BROWSER_TESTS) ## Serves the settings page for trying it by hand, until Ctrl-C.
+	@$(STAGE)
+
+e2e/browser/node_modules/.installed: e2e/browser/package-lock.json
+	$(call say,Installing what the browser tests take)
+	@cd e2e/browser && npm ci --no-progress --loglevel=error
+	@touch $@
+
+build/console/.built: e2e/browser/node_modules/.installed e2e/browser/build.mjs $(wildcard e2e/browser/console/*)
+	@cd e2e/browser && npm run --silent build
+	@touch $@
+
+.PHONY: chromium
+chromium:
+	@scripts/need-chromium.sh
+
 .PHONY: postgresql
 postgresql:
 	@scripts/need-postgresql.sh
@@ -170,4 +209,4 @@ demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT))
 
 .PHONY: clean
 clean: ## Removes what was built.
-	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules
+	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules e2e/browser/node_modules

@@ -163,7 +163,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
           )}
           {elsewhere.map(({ message }) => (
             <p key={message} role="alert" className="teleport-problem teleport-wrong">
-              {message}
+              <Text>{message}</Text>
             </p>
           ))}
           {state.failure !== undefined && (

@@ -1,4 +1,5 @@
-// The page's own look, where System Console's classes do not reach. All colours are the theme's.
+// The page's own look, where System Console's classes do not reach. All colours are the theme's; its red is too weak for small
+// text, so it is mixed with the text's colour.
 export const styles = `
 .teleport-settings { color: var(--center-channel-color, #3f4350); }
 .teleport-settings h3 { margin: 32px 0 16px; font-size: 18px; font-weight: 600; }
@@ -10,11 +11,12 @@ export const styles = `
 .teleport-panel, .teleport-card { border: 1px solid rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.16); border-radius: 4px; padding: 16px; margin-bottom: 16px; }
 .teleport-panel h3, .teleport-card h4 { margin-top: 0; }
 .teleport-problem { margin: 4px 0 0; }
-.teleport-wrong, .teleport-problem.teleport-wrong { color: var(--error-text, #d24b4e); }
+.teleport-wrong, .teleport-problem.teleport-wrong { color: color-mix(in srgb, var(--error-text, #d24b4e) 75%, var(--center-channel-color, #3f4350)); }
 .teleport-missing { color: rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.75); }
 .teleport-warning { color: var(--center-channel-color, #3f4350); border-left: 3px solid var(--away-indicator, #ffbc1f); padding-left: 8px; }
 .teleport-settings [aria-invalid='true'] { border-color: var(--error-text, #d24b4e); }
 .teleport-note, .teleport-facts { border-left: 3px solid var(--button-bg, #1c58d9); background: rgba(var(--button-bg-rgb, 28, 88, 217), 0.08); padding: 8px 12px; margin-bottom: 12px; }
+.teleport-settings .btn[aria-disabled='true'] { opacity: 0.5; cursor: default; }
 .teleport-held { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; }
 .teleport-drop { border: 1px dashed transparent; border-radius: 4px; }
 .teleport-drop .btn { margin-top: 4px; }
