@@ -52,6 +52,9 @@ export async function forgetSettings() {
   await call('PUT', '/api/v4/config', { token, body: config });
 }
 
+/** Tells Mattermost where its browsers find it: websockets from elsewhere are refused. */
+export const setSiteURL = (url) => call('PUT', '/api/v4/config/patch', { token, body: { ServiceSettings: { SiteURL: url } } });
+
 const recorder = async (method) => await (await fetch(stage.record, { method })).json();
 
 /** What went to the browser since the record was last cleared. */

@@ -5,7 +5,7 @@ import { withBothReacts } from '../lib/tests.mjs';
 import { INSECURE_HOST, open } from '../lib/browser.mjs';
 import { PAGE, STATIC } from '../lib/paths.mjs';
 import { Settings, openSettings } from '../lib/settings.mjs';
-import { savedSettings, stage } from '../lib/stage.mjs';
+import { savedSettings, setSiteURL, stage } from '../lib/stage.mjs';
 
 withBothReacts('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
   const { page, context } = await open(t, { react });
@@ -82,6 +82,8 @@ withBothReacts('the page works on plain HTTP, where browsers hold much back', as
   const { double } = stage.clusters;
   const url = new URL(stage.url);
   url.hostname = INSECURE_HOST;
+  await setSiteURL(url.origin);
+  t.after(() => setSiteURL(stage.url));
   const settings = await openSettings(t, { react, url: url.origin });
   assert.equal(await settings.page.evaluate(() => window.isSecureContext), false);
   await settings.ready();
