@@ -13,6 +13,10 @@ PLATFORMS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64
 CORE := build/core.wasm
 CORE_SOURCES := Cargo.toml Cargo.lock core/Cargo.toml core/build.rs $(shell find core/src proto -type f)
 SHIM_SOURCES := server-shim/go.mod server-shim/go.sum $(shell find server-shim -name '*.go' 2>/dev/null)
+WEBAPP := webapp/dist/main.js
+WEBAPP_SOURCES := plugin.json webapp/package-lock.json webapp/build.mjs $(shell find webapp/src -type f)
+BROWSER := build/webapp/core_bg.wasm
+BROWSER_SOURCES := $(CORE_SOURCES) $(shell find webapp/wasm webapp/bindgen -type f)
 BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
 HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
 
@@ -49,6 +53,25 @@ $(CORE): $(CORE_SOURCES) | tools
 	@cargo build --release --locked --target wasm32-wasip1 --package teleport-access-core
 	@mkdir -p build && cp $(TARGET)/wasm32-wasip1/release/teleport_access_core.wasm $(CORE)
 
+$(BROWSER): $(BROWSER_SOURCES) webapp/node_modules/.installed | tools
+	$(call say,Building the core for browsers)
+	@cargo build --profile browser --locked --target wasm32-unknown-unknown --package teleport-access-browser $(BROWSER_FLAGS)
+	@cargo run --quiet --locked --package teleport-access-bindgen -- \
+	$(TARGET)/wasm32-unknown-unknown/browser/teleport_access_browser.wasm build/webapp core
+	@webapp/node_modules/.bin/wasm-opt -Os --all-features $(BROWSER) -o $(BROWSER)
+
+webapp/node_modules/.installed: webapp/package-lock.json
+	$(call say,Installing what the webapp is built with)
+	@cd webapp && npm ci --no-progress --loglevel=error
+	@touch $@
+
+.PHONY: webapp
+webapp: $(WEBAPP) ## Builds the settings page.
+
+$(WEBAPP): $(BROWSER) $(WEBAPP_SOURCES)
+	$(call say,Building the settings page)
+	@cd webapp && npm run --silent build
+
 server-shim/dist/plugin-%: $(SHIM_SOURCES)
 	$(call say,Building the shim for $*)
 	@platform=$*; platform=$${platform%.exe}; cd server-shim && \
@@ -63,7 +86,7 @@ dist: $(BUNDLE) $(HOST_BUNDLE) ## Builds the bundles to upload in System Console
 .PHONY: bundle
 bundle: $(HOST_BUNDLE) ## Builds the bundle for this machine's platform only.
 
-BUNDLED := plugin.json assets/icon.svg assets/bot.png LICENSE scripts/bundle.mjs
+BUNDLED := $(WEBAPP) plugin.json assets/icon.svg assets/bot.png LICENSE scripts/bundle.mjs
 
 $(BUNDLE): $(CORE) $(SHIMS) $(BUNDLED)
 	@node scripts/bundle.mjs $(BUNDLE) 45 $(PLATFORMS)
@@ -83,19 +106,22 @@ generate: ## Generates the Go code of the contracts in proto/.
 ## Checking
 
 .PHONY: check-style
-check-style: tools ## Formats, lints, and stale generated code.
+check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale generated code.
 	$(call say,Rust: format and lints)
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- --deny warnings
 	@cargo clippy --locked --package teleport-access-core --target wasm32-wasip1 -- --deny warnings
+	@cargo clippy --locked --package teleport-access-browser --target wasm32-unknown-unknown -- --deny warnings
 	$(call say,Go: format and vet)
 	@unformatted=$$(gofmt -l server-shim e2e); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	@cd server-shim && go vet ./...
 	@cd e2e && go vet ./...
 	@scripts/check-generated.sh
+	$(call say,TypeScript: types and lints)
+	@cd webapp && npm run --silent check
 
 .PHONY: test
-test: test-core simulate test-shim e2e ## Runs the tests of all rooms.
+test: test-core simulate test-shim test-webapp e2e ## Runs the tests of all rooms.
 
 .PHONY: test-core
 test-core: tools ## Tests the core by itself.
@@ -124,6 +150,11 @@ test-shim: $(CORE) ## Tests the shim with the real core.
 	@# Never from Go's cache: it does not see that the core or the bundle has changed.
 	@cd server-shim && go test -count=1 ./...
 
+.PHONY: test-webapp
+test-webapp: $(BROWSER) ## Tests the settings page, and the core in its browser form.
+	$(call say,Testing the webapp)
+	@cd webapp && npm run --silent test
+
 .PHONY: e2e
 e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost server with a real Teleport, and with the double.
 	$(call say,Testing on real servers)
@@ -139,4 +170,4 @@ demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT))
 
 .PHONY: clean
 clean: ## Removes what was built.
-	@rm -rf build dist target server-shim/dist
+	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules

@@ -22,6 +22,7 @@ const add = (from, to) => {
 };
 add('assets', 'assets');
 add('LICENSE', 'LICENSE');
+add(dirname(manifest.webapp.bundle_path), dirname(manifest.webapp.bundle_path));
 add(join('build', 'core.wasm'), 'core/core.wasm');
 chmodSync(join(root, 'core', 'core.wasm'), 0o644);
 for (const [, path] of executables) {

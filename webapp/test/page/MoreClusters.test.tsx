@@ -1,0 +1,65 @@
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
+import { expect, test, vi } from 'vitest';
+
+import { readClusters } from '../../src/page/MoreClusters';
+import { PEM, SEALED, fakeEngine, open, started } from './host';
+
+const list = (form: (key: string) => unknown) => JSON.parse(String(form('MoreClusters'))) as unknown;
+
+test('clusters are added and filled in as cards, and are a JSON list in the setting', async () => {
+  const { user, form } = open();
+  await started();
+  await user.click(screen.getByRole('button', { name: 'Add a cluster' }));
+  const card = within(screen.getByRole('group', { name: 'Cluster 2' }));
+  expect(document.activeElement).toBe(card.getByLabelText('Teleport address'));
+  await user.type(card.getByLabelText('Teleport address'), 'b:443');
+  await user.type(card.getByLabelText('Recipients'), 'b/requests');
+  await user.click(card.getByLabelText('Identity file'));
+  await user.paste(PEM);
+  await card.findByTestId('credential-facts');
+  expect(list(form)).toEqual([{ TeleportAddress: 'b:443', Recipients: 'b/requests', Identity: SEALED }]);
+});
+
+test('credentials of a further cluster are asked about as that cluster’s', async () => {
+  const { engine } = open({ MoreClusters: JSON.stringify([{}, { identity: SEALED }]) });
+  await waitFor(() => expect(engine.checkCredentials).toHaveBeenCalledWith({ Identity: SEALED }, 2));
+});
+
+test('removing the last cluster leaves an empty setting, and the focus on the button that adds one', async () => {
+  const { user, form } = open({ MoreClusters: '[{"TeleportAddress":"b:443"}]' });
+  await user.click(screen.getByRole('button', { name: 'Remove Cluster 2' }));
+  expect(form('MoreClusters')).toBe('');
+  expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Add a cluster' }));
+});
+
+test('settings of a cluster that the page does not know survive its changes, as do lost capitals', () => {
+  const { form } = open({ MoreClusters: '[{"teleportaddress":"b:443","Note":"ours"}]' });
+  const card = within(screen.getByRole('group', { name: 'Cluster 2' }));
+  fireEvent.change(card.getByLabelText('Teleport address'), { target: { value: 'c:443' } });
+  expect(list(form)).toEqual([{ teleportaddress: 'c:443', Note: 'ours' }]);
+});
+
+test('a text that is no list of clusters can be mended as text, with the core’s words about it', async () => {
+  const message = 'This is no list of clusters.';
+  open({ MoreClusters: '{' }, fakeEngine({ check: () => Promise.resolve([{ setting: 'MoreClusters', message, severity: 'wrong' }]) }));
+  expect((await screen.findByTestId('problem-MoreClusters')).textContent).toContain(message);
+  expect(screen.getByLabelText<HTMLTextAreaElement>('More clusters').value).toBe('{');
+});
+
+test('two answers that come at once both stay in the list', async () => {
+  const { form } = open({ MoreClusters: JSON.stringify([{ Identity: PEM }, { Identity: PEM }]) }, fakeEngine({ checkCredentials: vi.fn().mockResolvedValue({ sealed: { Identity: SEALED }, problems: [], user: 'u', cluster: 'c', notAfter: 0, validUntil: '', warning: '' }) }));
+  await waitFor(() => expect(list(form)).toEqual([{ Identity: SEALED }, { Identity: SEALED }]));
+});
+
+test.each([
+  ['', []],
+  ['  ', []],
+  ['[]', []],
+  ['[{}]', [{}]],
+  ['[1]', undefined],
+  ['[null]', undefined],
+  ['{}', undefined],
+  ['[', undefined],
+])('%j is read as cards only where it is a list of objects', (text, clusters) => {
+  expect(readClusters(text)).toEqual(clusters);
+});

@@ -1,0 +1,17 @@
+// Runs the page's tests with the React that REACT names, because a host has either.
+import Module from 'node:module';
+
+import { afterEach, expect, vi } from 'vitest';
+
+if (process.env.REACT === '19') {
+  type Resolve = (request: string, ...rest: unknown[]) => string;
+  const module = Module as unknown as { _resolveFilename: Resolve };
+  const resolve = module._resolveFilename;
+  module._resolveFilename = (request, ...rest) => resolve(request.replace(/^(react|react-dom)(?=$|\/)/, '$1-19'), ...rest);
+}
+vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
+
+const { cleanup } = await import('@testing-library/react');
+const React = await import('react');
+expect(React.version.split('.')[0]).toBe(process.env.REACT);
+afterEach(cleanup);
