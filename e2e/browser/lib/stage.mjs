@@ -1,0 +1,66 @@
+// What the tests play on: servers, clusters and credentials that the command settings-page has set up, and the Mattermost
+// server as its admin sees it over REST.
+import { readFileSync } from 'node:fs';
+
+const file = process.env.STAGE;
+if (!file) {
+  console.error('There is no stage: run `make test-browser`, or see README.md.');
+  process.exit(1);
+}
+
+/** See facts.go of the command settings-page. */
+export const stage = JSON.parse(readFileSync(file, 'utf8'));
+
+/** The manifest as it is in the repository. */
+export const manifest = JSON.parse(readFileSync(new URL('../../../plugin.json', import.meta.url), 'utf8'));
+
+const settings = manifest.settings_schema.settings;
+
+/** A setting's name on the page. */
+export const nameOf = (key) => {
+  const setting = settings.find((setting) => setting.key === key);
+  if (!setting) throw new Error(`there is no setting ${key} in plugin.json`);
+  return setting.display_name;
+};
+
+/**
+ * A call of Mattermost's REST interface, past the browser.
+ * @param {{ token?: string, body?: unknown }} [options]
+ */
+async function call(method, path, { token, body } = {}) {
+  const response = await fetch(stage.url + path, {
+    method,
+    headers: token ? { Authorization: `Bearer ${token}` } : {},
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response;
+}
+
+const signedIn = await call('POST', '/api/v4/users/login', { body: { login_id: stage.admin.username, password: stage.admin.password } });
+const token = signedIn.headers.get('Token');
+
+/** The plugin's settings as they are saved, by their keys in lower case; secrets are asterisks. */
+export async function savedSettings() {
+  const config = await (await call('GET', '/api/v4/config', { token })).json();
+  return config.PluginSettings.Plugins[stage.pluginId] ?? {};
+}
+
+/** Saves settings past the page; what is not given becomes what it was before anybody set it. */
+export async function saveSettings(values = {}) {
+  const all = {};
+  for (const { key, type, default: value } of settings) {
+    // Every server has its own, and what was sealed with it stays readable.
+    if (key === 'SealingKey') continue;
+    all[key.toLowerCase()] = values[key] ?? value ?? (type === 'bool' ? false : '');
+  }
+  await call('PUT', '/api/v4/config/patch', { token, body: { PluginSettings: { Plugins: { [stage.pluginId]: all } } } });
+}
+
+/** What went to the browser since the record was last cleared. */
+export async function record() {
+  const said = await (await fetch(stage.record)).json();
+  return (said ?? []).map((one) => ({ ...one, body: Buffer.from(one.body ?? '', 'base64').toString('latin1') }));
+}
+
+export const clearRecord = () => fetch(stage.record, { method: 'DELETE' });

@@ -1,0 +1,9 @@
+// All tests, one after the other: they share a browser and a Mattermost server.
+import './setup.test.mjs';
+import './trouble.test.mjs';
+import './save.test.mjs';
+import './files.test.mjs';
+import './secrets.test.mjs';
+import './keyboard.test.mjs';
+import './accessibility.test.mjs';
+import './loading.test.mjs';

@@ -1,0 +1,56 @@
+// What cannot be used is not saved, and the page says why in the core's words.
+import assert from 'node:assert/strict';
+
+import { withBothReacts } from '../lib/both.mjs';
+import { openSettings } from '../lib/settings.mjs';
+import { savedSettings, stage } from '../lib/stage.mjs';
+
+withBothReacts('a save of unusable settings is refused with the reason', async (t, react) => {
+  const settings = await openSettings(t, { react });
+  await settings.ready();
+  await settings.fill({ TeleportAddress: 'not an address' });
+  await settings.problem('TeleportAddress').waitFor();
+  const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error: /, '').trim();
+  const error = await settings.save();
+  assert.ok(said.length > 20 && error.includes(said), `the field says “${said}”, the save “${error}”`);
+  assert.notEqual((await savedSettings()).teleportaddress, 'not an address');
+
+  // Mended, it is saved.
+  await settings.fill({ TeleportAddress: stage.clusters.double.auth });
+  assert.equal(await settings.save(), '');
+  assert.equal((await savedSettings()).teleportaddress, stage.clusters.double.auth);
+});
+
+withBothReacts('what is missing may be saved, and is said at its field', async (t, react) => {
+  const settings = await openSettings(t, { react });
+  await settings.ready();
+  await settings.fill({ Recipients: stage.recipient });
+  await settings.problem('TeleportAddress').waitFor();
+  assert.equal(await settings.save(), '');
+  assert.equal((await savedSettings()).recipients, stage.recipient);
+  settings.quiet();
+});
+
+withBothReacts('a second cluster is filled in, tested and saved along', async (t, react) => {
+  const { double, real } = stage.clusters;
+  const settings = await openSettings(t, { react });
+  await settings.ready();
+  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, Identity: double.plugin.identity });
+  await settings.facts.waitFor();
+  await settings.button('Add a cluster').click();
+  const second = settings.root.getByRole('group', { name: 'Cluster 2', exact: true });
+  await second.getByRole('textbox', { name: 'Teleport address', exact: true }).fill(real.auth);
+  await second.getByRole('textbox', { name: 'Identity file', exact: true }).fill(real.plugin.identity);
+  await second.getByTestId('credential-facts').waitFor();
+  const steps = await settings.test();
+  const said = steps.map(({ text, outcome }) => `${outcome}: ${text}`).join('\n');
+  for (const { auth } of [double, real]) assert.ok(steps.some(({ name }) => name === `${auth}: Watch`), said);
+  assert.ok(steps.every(({ outcome }) => outcome === 'ok'), said);
+  assert.equal(await settings.save(), '');
+  assert.ok((await savedSettings()).moreclusters.includes(real.auth));
+
+  await settings.root.getByRole('button', { name: 'Remove Cluster 2' }).click();
+  assert.equal(await settings.save(), '');
+  assert.ok(!(await savedSettings()).moreclusters.includes(real.auth));
+  settings.quiet();
+});
