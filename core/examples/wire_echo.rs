@@ -5,6 +5,7 @@
 use std::io::{BufRead, Write};
 
 use prost::Message;
+use teleport_access_core::proto::teleport::users::v1 as users;
 use teleport_access_core::proto::{proto, types, wrappers};
 
 /// Decodes and encodes one message.
@@ -14,10 +15,10 @@ fn echo<M: Message + Default>(bytes: &[u8]) -> Result<Vec<u8>, String> {
 
 /// Makes the function from a message's full name to what echoes it.
 macro_rules! messages {
-    ($($package:ident { $($message:ident),* $(,)? })*) => {
+    ($($full:literal is $package:ident { $($message:ident),* $(,)? })*) => {
         fn echo_named(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
             match name {
-                $($(concat!(stringify!($package), ".", stringify!($message)) => echo::<$package::$message>(bytes),)*)*
+                $($(concat!($full, ".", stringify!($message)) => echo::<$package::$message>(bytes),)*)*
                 _ => Err("no such message".to_owned()),
             }
         }
@@ -26,16 +27,18 @@ macro_rules! messages {
 
 // prost writes ResourceID as ResourceId.
 messages! {
-    proto {
+    "proto" is proto {
         PingRequest, PingResponse, Features, Watch, Event, AccessRequests, ListAccessRequestsRequest,
-        ListAccessRequestsResponse, RequestStateSetter,
+        ListAccessRequestsResponse, RequestStateSetter, GetUsersRequest, GetUserRequest,
     }
-    types {
+    "types" is types {
         Metadata, ResourceHeader, AccessRequestV3, AccessRequestSpecV3, AccessReview, AccessReviewSubmission,
         AccessReviewThreshold, ThresholdIndexSets, ThresholdIndexSet, ResourceId, PromotedAccessList, AccessRequestFilter,
-        WatchKind, WatchStatusV1, WatchStatusSpecV1,
+        WatchKind, WatchStatusV1, WatchStatusSpecV1, UserV2, UserSpecV2, UserFilter, RoleV6, RoleSpecV6, RoleConditions, Rule,
+        AccessReviewConditions,
     }
-    wrappers { StringValues, LabelValues }
+    "wrappers" is wrappers { StringValues, LabelValues }
+    "teleport.users.v1" is users { GetUserRequest, GetUserResponse, ListUsersRequest, ListUsersResponse }
 }
 
 fn echo_line(line: &str) -> Result<String, String> {

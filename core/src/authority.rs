@@ -15,7 +15,8 @@ pub struct TooOld(String);
 /// The authority in force: one of `Teleport`, `Approvers` and `Reviewer`. Fails closed where the chosen one cannot be had.
 pub fn in_force(chosen: Authority, server: &ServerInfo) -> Result<Authority, TooOld> {
     match chosen {
-        Authority::Auto if server.takes_reviews_on_behalf() => Ok(Authority::Teleport),
+        // The open source edition has no reviews of any kind, whatever its version.
+        Authority::Auto if server.reviews && server.takes_reviews_on_behalf() => Ok(Authority::Teleport),
         Authority::Auto => Ok(Authority::Approvers),
         Authority::Teleport if !server.takes_reviews_on_behalf() => Err(TooOld(server.version.clone())),
         chosen => Ok(chosen),
@@ -75,6 +76,12 @@ mod tests {
         ] {
             assert_eq!(in_force(chosen, &server(version)).ok(), expected, "{chosen:?} {version}");
         }
+    }
+
+    #[test]
+    fn the_open_source_edition_is_left_to_the_approvers() {
+        let open_source = ServerInfo { reviews: false, ..server("18.11.0") };
+        assert_eq!(in_force(Authority::Auto, &open_source), Ok(Authority::Approvers));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::app::App;
 use crate::audit;
+use crate::authority;
 use crate::config::Address;
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
 use crate::notices;
@@ -56,9 +57,12 @@ fn help_with_setup<W: World>(app: &Rc<App<W>>) -> String {
     };
     let lanes = app.lanes();
     let way = lanes.first().and_then(|lane| lane.cluster.way.borrow().clone());
+    let way = way.as_deref();
+    // What the server's edition lacks is known once it is connected.
+    let in_force = way.and_then(|way| authority::in_force(settings.authority, &way.server).ok());
     setup::in_markdown(&setup::guide(&Wish {
-        teleport_version: way.as_ref().map_or("", |way| way.server.version.as_str()),
-        authority: settings.authority,
+        teleport_version: way.map_or("", |way| way.server.version.as_str()),
+        authority: in_force.unwrap_or(settings.authority),
         user_trait: !settings.user_trait.is_empty(),
         teleport_address: address,
     }))

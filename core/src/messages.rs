@@ -282,6 +282,12 @@ fn reviewer(review: &Review) -> String {
     format!("{} for {}", code(&review.author), mention(&review.decider))
 }
 
+/// The words of a review that the plugin submits as its own, which say whose verdict it is.
+pub(crate) fn reason_of(username: &str, reason: &str) -> String {
+    let who = format!("{} in Mattermost", mention(username));
+    if reason.is_empty() { who } else { format!("{who}: {reason}") }
+}
+
 /// A username as a mention, with nothing in it that is none.
 fn mention(username: &str) -> String {
     let name = username.chars().filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter)).take(64);

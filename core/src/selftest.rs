@@ -18,6 +18,7 @@ use crate::proto::panel::{Check, Outcome};
 use crate::recipients::Recipients;
 use crate::save;
 use crate::session::{self, Place, Trouble, Way};
+use crate::setup;
 use crate::status;
 use crate::teleport::{Event, Teleport as _, TeleportError};
 use crate::world::{World, within};
@@ -75,11 +76,22 @@ fn command(trouble: &Trouble, user: &str) -> String {
     let user = if user.is_empty() { "access-plugin" } else { &user };
     match trouble.place {
         Place::Credentials => format!("tctl auth sign --user={user} --format=file --ttl=8760h --out=identity"),
-        Place::Permissions => {
-            format!("tctl get user/{user} && tctl get roles > roles.yaml && tctl create -f roles.yaml")
-        }
-        Place::Settings | Place::Connection | Place::Watch => String::new(),
+        Place::Settings | Place::Connection | Place::Permissions | Place::Watch => String::new(),
     }
+}
+
+/// The commands that give the plugin's role what it lacks.
+fn role(settings: &Settings, version: &str, address: &Address) -> String {
+    let wish = setup::Wish {
+        teleport_version: version,
+        authority: settings.authority,
+        user_trait: !settings.user_trait.is_empty(),
+        teleport_address: &address.to_string(),
+    };
+    let steps = setup::guide(&wish);
+    let about_the_role =
+        steps.iter().map(|step| step.command.as_str()).filter(|text| text.contains("access-plugin.yaml"));
+    about_the_role.collect::<Vec<_>>().join("\n")
 }
 
 /// Tries everything out.
@@ -275,7 +287,12 @@ async fn try_way<W: World, R: Report>(
 
     steps.begin(PERMISSIONS);
     if let Err(trouble) = session::check_rights(&way.teleport, &way.server, settings, address).await {
-        steps.failed(PERMISSIONS, &trouble, &user);
+        let command = if trouble.place == Place::Permissions {
+            role(settings, &way.server.version, address)
+        } else {
+            command(&trouble, &user)
+        };
+        steps.end(Check { command, ..status::check(PERMISSIONS, Outcome::Failed, trouble.message.as_str()) });
         steps.waits(&[DECISIONS, WATCH]);
         return;
     }

@@ -39,7 +39,8 @@ pub fn guide(wish: &Wish<'_>) -> Vec<Step> {
     let server = ServerInfo {
         cluster: String::new(),
         version: wish.teleport_version.trim().to_owned(),
-        reviews: false,
+        // Who knows that it has none wishes for another authority.
+        reviews: true,
         web: String::new(),
     };
     let (authority, too_old) = match authority::in_force(wish.authority, &server) {
@@ -83,10 +84,10 @@ pub fn guide(wish: &Wish<'_>) -> Vec<Step> {
 fn about_the_role(wish: &Wish<'_>, authority: Authority) -> String {
     let mut text = match authority {
         Authority::Teleport => {
-            "The role lets the plugin read access requests, and submit reviews on behalf of others: Teleport checks what those may review. To let it review for some people only, name their Teleport users in place of `*`."
+            "The role lets the plugin read access requests, and submit reviews on behalf of others: Teleport checks what those may review. This takes Teleport Enterprise; on the open source edition, let the approvers of the settings decide. To let it review for some people only, name their Teleport users in place of `*`."
         }
         Authority::Reviewer => {
-            "The role lets the plugin read access requests, and review them as its own user, which takes Teleport Enterprise. To let it review requests for some roles only, name them in place of `*`."
+            "The role lets the plugin read access requests, and review them as its own user. This takes Teleport Enterprise; on the open source edition, let the approvers of the settings decide. To let it review requests for some roles only, name them in place of `*`."
         }
         Authority::Auto | Authority::Approvers => {
             "The role lets the plugin read access requests, and approve and deny them. It opens no door to any server."

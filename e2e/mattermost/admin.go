@@ -31,12 +31,7 @@ func (s *Server) CreateChannel(ctx context.Context, team *model.Team, name strin
 	if err != nil {
 		return nil, err
 	}
-	for _, member := range members {
-		if _, _, err := s.Admin.Client.AddChannelMember(ctx, channel.Id, member.ID); err != nil {
-			return nil, fmt.Errorf("%s cannot join channel %s: %w", member.Username, name, err)
-		}
-	}
-	return channel, nil
+	return channel, s.Invite(ctx, channel, members...)
 }
 
 // InstallPlugin uploads a bundle, over one that may be there, and enables it. It answers once the plugin is running.

@@ -104,6 +104,11 @@ func (e *ears) hear(reaction Reaction) {
 	e.mu.Lock()
 	e.heard = append(e.heard, reaction)
 	e.mu.Unlock()
+	e.ring()
+}
+
+// ring wakes one who waits.
+func (e *ears) ring() {
 	select {
 	case e.signal <- struct{}{}:
 	default:
@@ -126,7 +131,12 @@ func (e *ears) next(ctx context.Context) (Reaction, error) {
 		if len(e.heard) > 0 {
 			reaction := e.heard[0]
 			e.heard = e.heard[1:]
+			more := len(e.heard) > 0
 			e.mu.Unlock()
+			if more {
+				// Somebody else may be waiting, too.
+				e.ring()
+			}
 			return reaction, nil
 		}
 		e.mu.Unlock()

@@ -82,6 +82,33 @@ func (u *User) ClickAction(ctx context.Context, postID, actionID string) (Reacti
 	return u.ears.next(ctx)
 }
 
+// ClickAtOnce clicks a button several times at once and hands over what the user gets to see of each, in no order. A click
+// that Mattermost refuses has its error for an answer.
+func (u *User) ClickAtOnce(ctx context.Context, post *model.Post, button string, times int, answers chan<- string) {
+	id := ""
+	for _, attachment := range post.Attachments() {
+		for _, action := range attachment.Actions {
+			if action.Name == button {
+				id = action.Id
+			}
+		}
+	}
+	u.ears.forget()
+	for range times {
+		go func() {
+			_, err := u.Client.DoPostAction(ctx, post.Id, id)
+			var reaction Reaction
+			if err == nil {
+				reaction, err = u.ears.next(ctx)
+			}
+			if err != nil {
+				reaction.Text = "error: " + err.Error()
+			}
+			answers <- reaction.Text
+		}()
+	}
+}
+
 // Submit fills in a dialog and submits it. The answer holds what is wrong with it, if anything is: then the dialog would
 // stay open.
 func (u *User) Submit(ctx context.Context, channelID string, dialog *model.OpenDialogRequest, values map[string]any) (*model.SubmitDialogResponse, error) {
@@ -110,6 +137,8 @@ func (u *User) Decide(ctx context.Context, post *model.Post, button, reason stri
 		switch element.Type {
 		case "bool":
 			values[element.Name] = element.Default == "true"
+		case "select", "radio":
+			values[element.Name] = element.Default
 		default:
 			values[element.Name] = reason
 		}

@@ -1,12 +1,14 @@
 package suite
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
 )
 
 // attempts at the time that a post may take; one in time is enough, as the machine may have other things to do.
@@ -168,6 +170,62 @@ func TestTwoClicksAtOnceMakeOneDecision(t *testing.T) {
 				s.Errorf("got decisions %+v, want one", decisions)
 			}
 			s.settled(id)
+		}
+	})
+}
+
+func TestADialogMayGrantFewerRolesAndLaterWhereTheServerKnowsThat(t *testing.T) {
+	onBoth(t, func(s *scene) {
+		s.connect(s.settings().With("AskReason", "both"))
+		id, err := s.requester.File(s.ctx, teleport.Wish{Roles: []string{"dba", "prod-read"}})
+		s.must(err)
+		post := s.post(id)
+		reaction, err := set.Approver.Click(s.ctx, post, stage.Approve)
+		s.must(err)
+		if reaction.Dialog == nil {
+			s.Fatalf("no dialog opens, but: %s", reaction.Text)
+		}
+		var names []string
+		for _, element := range reaction.Dialog.Dialog.Elements {
+			names = append(names, element.Name+" "+element.DisplayName)
+		}
+		// The real server is older than start times, and would grant at once.
+		later := s.cluster.Kind() == "double"
+		want := []string{"reason Reason", "role0 dba", "role1 prod-read"}
+		values := map[string]any{"reason": "reading is enough", "role0": false, "role1": true}
+		if later {
+			want, values["start"] = append(want, "start Access begins"), "4"
+		}
+		if !slices.Equal(names, want) {
+			s.Errorf("the dialog asks for %q, want %q", names, want)
+		}
+		none, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "none", "role0": false, "role1": false})
+		s.must(err)
+		s.holds(none.Errors["role0"], "at least one role")
+		never, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "never", "start": "100000"})
+		s.must(err)
+		s.holds(never.Errors["start"], "cannot begin then")
+		s.untouched(id)
+
+		answer, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, values)
+		s.must(err)
+		if answer != nil && (answer.Error != "" || len(answer.Errors) > 0) {
+			s.Fatalf("the dialog stays open: %+v", answer)
+		}
+		told, err := set.Approver.Next(s.ctx)
+		s.must(err)
+		s.holds(told.Text, "You approved", "for `prod-read`")
+		request, err := s.admin.Get(s.ctx, id)
+		s.must(err)
+		if !request.GetState().IsApproved() || !slices.Equal(request.GetRoles(), []string{"prod-read"}) {
+			s.Errorf("Teleport has %s for %v", request.GetState(), request.GetRoles())
+		}
+		if start := request.GetAssumeStartTime(); (start != nil) != later || (later && start.Sub(request.GetCreationTime()).Round(time.Hour) != 4*time.Hour) {
+			s.Errorf("the access begins %v", start)
+		}
+		shown := stage.Text(s.settled(id, "reading is enough", "prod-read"))
+		if later {
+			s.holds(shown, "Access begins")
 		}
 	})
 }

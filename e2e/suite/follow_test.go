@@ -26,13 +26,14 @@ func TestAPostFollowsWhatHappensInTeleport(t *testing.T) {
 	})
 }
 
-func TestAPostShowsThatARequestHasExpired(t *testing.T) {
+func TestARequestThatExpiresIsShownAsExpiredAndTheRequesterIsTold(t *testing.T) {
 	onBoth(t, func(s *scene) {
-		s.connect(s.settings())
+		s.connect(s.settings().With("UserMapping", mapping("alice", teleport.Requester)).With("NotifyRequesters", true))
 		id, err := s.requester.File(s.ctx, teleport.Wish{Roles: []string{teleport.RequestedRole}, Lasts: 5 * time.Second})
 		s.must(err)
-		s.post(id)
+		bot := bot(s.post(id))
 		s.settled(id, "Expired")
+		s.holds(s.waitTold(bot, id, 1)[0], "expired", "nobody decided in time")
 	})
 }
 

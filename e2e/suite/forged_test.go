@@ -67,30 +67,6 @@ func TestAUserIDInAHeaderIsNotBelieved(t *testing.T) {
 	})
 }
 
-func TestAClickThatDoesNotFitTheRequestChangesNothing(t *testing.T) {
-	onDouble(t, func(s *scene) {
-		s.connect(s.settings().With("AskReason", "never"))
-		id, other := s.file("because"), s.file("another")
-		post, otherPost := s.post(id), s.post(other)
-		for name, body := range map[string][]byte{
-			"another request's post": clickBody(s, otherPost, id, "approve"),
-			"no such request":        clickBody(s, post, "00000000-0000-4000-8000-000000000000", "approve"),
-			"no such verdict":        clickBody(s, post, id, "promote"),
-			"empty context":          []byte(`{"post_id":"` + post.Id + `","context":{}}`),
-			"no context":             []byte(`{"post_id":"` + post.Id + `"}`),
-			"numbers for texts":      []byte(`{"post_id":"` + post.Id + `","context":{"request":1,"cluster":2,"verdict":3}}`),
-		} {
-			status, answer := s.forge(set.Approver, body)
-			s.Logf("%s: %d %s", name, status, answer)
-			if status >= 500 {
-				s.Errorf("%s: got status %d", name, status)
-			}
-		}
-		s.untouched(id)
-		s.untouched(other)
-	})
-}
-
 func TestADialogIsOnlyTakenFromWhomItWasOpenedFor(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		s.connect(s.settings().With("Approvers", "bob, carol"))
@@ -104,11 +80,13 @@ func TestADialogIsOnlyTakenFromWhomItWasOpenedFor(t *testing.T) {
 		stolen, err := set.Bystander.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "stolen"})
 		s.must(err)
 		s.holds(stolen.Error, "not valid")
+		s.noted(set.Bystander, "a stolen dialog", "not valid any more")
 		made := *reaction.Dialog
 		made.Dialog.State = "0123456789abcdef0123456789abcdef"
 		forged, err := set.Approver.Submit(s.ctx, post.ChannelId, &made, map[string]any{"reason": "made up"})
 		s.must(err)
 		s.holds(forged.Error, "not valid")
+		s.noted(set.Approver, "a dialog that was never opened", "not valid any more")
 		s.untouched(id)
 		_, err = set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "mine"})
 		s.must(err)
@@ -116,6 +94,7 @@ func TestADialogIsOnlyTakenFromWhomItWasOpenedFor(t *testing.T) {
 		again, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "again"})
 		s.must(err)
 		s.holds(again.Error, "not valid")
+		s.noted(set.Approver, "a dialog that was used up", "not valid any more")
 		if len(s.decisions(id)) != 1 {
 			s.Errorf("got decisions %+v, want one", s.decisions(id))
 		}

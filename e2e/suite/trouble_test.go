@@ -24,14 +24,37 @@ import (
 type trouble struct {
 	name     string
 	settings stage.Settings
-	// line is the part of the status where the words must stand.
+	// line is the part of the status where the words must stand, or onSave.
 	line  string
 	words []string
+}
+
+// onSave says that the settings are not even saved, and that whoever saves them reads the words.
+const onSave = ""
+
+// isRefused tries to save the settings, and reads why they are not.
+func (s *scene) isRefused(wrong trouble) {
+	s.Helper()
+	err := set.Configure(s.ctx, wrong.settings)
+	if err == nil {
+		s.Errorf("%s: it was saved", wrong.name)
+		return
+	}
+	for _, word := range wrong.words {
+		if !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(word)) {
+			s.Errorf("%s: want %q, it says %v", wrong.name, wrong.words, err)
+		}
+	}
+	s.Logf("%s: %v", wrong.name, err)
 }
 
 // says configures the plugin wrongly and waits for the status to say so. The plugin must stay up.
 func (s *scene) says(wrong trouble) {
 	s.Helper()
+	if wrong.line == onSave {
+		s.isRefused(wrong)
+		return
+	}
 	s.must(set.Configure(s.ctx, wrong.settings))
 	status, err := set.WaitForStatus(s.ctx, s.channel.Id, func(status string) bool {
 		part := strings.ToLower(stage.Line(status, wrong.line))
@@ -83,20 +106,20 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 		for _, wrong := range []trouble{
 			{"nothing set", stage.Settings{}, "Settings", []string{"TeleportAddress"}},
 			{"no address", good.With("TeleportAddress", ""), "Settings", []string{"TeleportAddress", "address"}},
-			{"an address that is none", good.With("TeleportAddress", "not an address"), "Settings", []string{"TeleportAddress"}},
+			{"an address that is none", good.With("TeleportAddress", "not an address"), onSave, []string{"TeleportAddress"}},
 			{"nobody listens", good.With("TeleportAddress", nobody), "Teleport", []string{nobody, "listens"}},
 			{"no such host", good.With("TeleportAddress", "teleport.invalid:443"), "Teleport", []string{"no host"}},
 			{"another cluster's authority", good.With("ClusterCA", other.Authorities), "Teleport", []string{"another authority"}},
 			{"another cluster's certificate", good.With("ClientCertificate", other.Certificate).With("ClientKey", other.Key), "Credentials", []string{"refuses", "certificate"}},
-			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), "Credentials", []string{"expired", "sign"}},
-			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
-			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
-			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
-			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"cut off"}},
-			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
+			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), onSave, []string{"expired", "sign"}},
+			{"a key of another certificate", good.With("ClientKey", other.Key), onSave, []string{"key", "certificate"}},
+			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), onSave, []string{"key"}},
+			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), onSave, []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), onSave, []string{"cut off"}},
+			{"an identity file that is none", identity.With("Identity", "hello"), onSave, []string{"identity"}},
 			{"an identity file that is not there", identity.With("Identity", missing), "Credentials", []string{missing}},
-			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
-			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+			{"both forms of credentials", good.With("Identity", s.signed.Identity), onSave, []string{"identity", "both"}},
+			{"one of the three files missing", good.With("ClientKey", ""), onSave, []string{"ClientKey"}},
 			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), "Recipients", []string{"no-such-channel"}},
 			{"a team that is not there", good.With("Recipients", "nowhere/requests"), "Recipients", []string{"nowhere"}},
 			{"no recipients", good.With("Recipients", ""), "Recipients", []string{"none"}},
@@ -166,9 +189,11 @@ func newTLSServer(page http.Handler, config *tls.Config) *httptest.Server {
 
 func TestOnlySystemAdminsSeeTheStatus(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		answer, err := set.Bystander.Command(s.ctx, s.channel.Id, "/teleport status")
-		s.must(err)
-		s.holds(answer, "system admins")
+		for _, line := range []string{"/teleport status", "/teleport setup"} {
+			answer, err := set.Bystander.Command(s.ctx, s.channel.Id, line)
+			s.must(err)
+			s.holds(answer, "system admins")
+		}
 		for _, line := range []string{"/teleport", "/teleport help", "/teleport nonsense"} {
 			answer, err := set.Bystander.Command(s.ctx, s.channel.Id, line)
 			s.must(err)

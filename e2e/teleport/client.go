@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gravitational/teleport/api/client/proto"
+	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -44,6 +45,11 @@ func (c *Client) Close() { _ = c.connection.Close() }
 
 // Auth is the service itself.
 func (c *Client) Auth() proto.AuthServiceClient { return c.auth }
+
+// Users is the service for users, which servers have since Teleport 15.
+func (c *Client) Users() usersv1.UsersServiceClient {
+	return usersv1.NewUsersServiceClient(c.connection)
+}
 
 // Wish is an access request to file.
 type Wish struct {

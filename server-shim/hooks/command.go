@@ -19,10 +19,19 @@ const trigger = "teleport"
 
 // registerCommand makes the slash command known.
 func (p *Plugin) registerCommand() {
-	data := model.NewAutocompleteData(trigger, "[command]", "Teleport access requests: status, help")
-	status := model.NewAutocompleteData("status", "", "Whether everything works, and what to do where it does not")
-	status.RoleID = model.SystemAdminRoleId
-	data.AddCommand(status)
+	data := model.NewAutocompleteData(trigger, "[command]", "Teleport access requests: status, audit, setup, notifications, help")
+	for _, forAdmins := range [][3]string{
+		{"status", "", "Whether everything works, and what to do where it does not"},
+		{"audit", "[number]", "Who tried to decide what, and what came of it"},
+		{"setup", "", "What to run on the Teleport side"},
+	} {
+		command := model.NewAutocompleteData(forAdmins[0], forAdmins[1], forAdmins[2])
+		command.RoleID = model.SystemAdminRoleId
+		data.AddCommand(command)
+	}
+	notifications := model.NewAutocompleteData("notifications", "[on|off]", "Direct messages about your own access requests")
+	notifications.AddStaticListArgument("", true, []model.AutocompleteListItem{{Item: "on"}, {Item: "off"}})
+	data.AddCommand(notifications)
 	data.AddCommand(model.NewAutocompleteData("help", "", "What there is"))
 	command := &model.Command{
 		Trigger:          trigger,

@@ -71,14 +71,14 @@ func (p *Plugin) keepSealingKey(settings map[string]any) {
 		return
 	}
 	stored, err := p.stored()
-	if err != nil || find(stored, sealingKey) == "" {
+	if err != nil {
 		return
 	}
-	if name == "" {
-		name = find(stored, sealingKey)
+	if kept := find(stored, sealingKey); kept != "" {
+		// The name may be kept in other letters than the page's.
+		delete(settings, name)
+		settings[kept] = stored[kept]
 	}
-	// Mattermost puts what is stored in its place.
-	settings[name] = model.FakeSetting
 }
 
 func (p *Plugin) checkConfiguration(settings, stored map[string]any) (*pb.CheckConfigurationResponse, error) {

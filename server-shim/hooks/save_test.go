@@ -51,12 +51,14 @@ func TestPastedCredentialsAreSealedBeforeTheyAreSaved(t *testing.T) {
 	if !strings.HasPrefix(sealed, "sealed:v1:") || strings.Contains(sealed, "PRIVATE") || len(key) < 32 {
 		t.Errorf("saved is %q with the key %q", sealed, key)
 	}
-	// A page that knows of no key, and shows the secret as asterisks, changes neither.
-	if err := s.save(map[string]any{"teleportaddress": "127.0.0.1:1", "identity": model.FakeSetting, "recipients": "ops/y", "sealingkey": ""}); err != nil {
-		t.Fatal(err)
-	}
-	if s.settings["identity"] != sealed || s.settings["sealingkey"] != key || s.settings["recipients"] != "ops/y" {
-		t.Errorf("saved is %v", s.settings)
+	// A page that knows of no key, and shows the secret as asterisks, changes neither, whatever the case of its letters.
+	for _, name := range []string{"sealingkey", "SealingKey"} {
+		if err := s.save(map[string]any{"teleportaddress": "127.0.0.1:1", "identity": model.FakeSetting, "recipients": "ops/y", name: ""}); err != nil {
+			t.Fatal(err)
+		}
+		if s.settings["identity"] != sealed || s.settings["sealingkey"] != key || s.settings["recipients"] != "ops/y" {
+			t.Errorf("saved is %v", s.settings)
+		}
 	}
 	var status string
 	eventually(t, "the connection was tried", func() bool {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Admitted, Details, Refused, Wish, admit, carry_out, pending, refusal};
 use crate::app::App;
 use crate::audit::{self, Entry};
+use crate::config::Authority;
 use crate::mattermost::{Dialog, DialogElement, DialogOption, HostError, Mattermost as _, Swap};
 use crate::messages;
 use crate::session::Way;
@@ -82,7 +83,7 @@ pub(super) async fn open<W: World>(
         max_length: i32::try_from(MAX_REASON).unwrap_or(i32::MAX),
         ..Default::default()
     }];
-    if approve && (2..=MAX_CHOICES).contains(&request.roles.len()) {
+    if approve && may_choose(admitted.authority, &request) {
         elements.extend(request.roles.iter().enumerate().map(|(index, role)| DialogElement {
             name: format!("{ROLE}{index}"),
             display_name: messages::clip(role, 23),
@@ -145,9 +146,8 @@ pub(super) async fn take<W: World>(app: &Rc<App<W>>, submission: &Submission) ->
     let admitted = admit(app, &wish).await?;
     let (request, _) = pending(app, &wish, &admitted).await?;
     let mut details = Details { reason: reason.to_owned(), ..Default::default() };
-    if wish.state == State::Approved && (2..=MAX_CHOICES).contains(&request.roles.len()) {
-        let refused =
-            |index: usize| submission.values.get(&format!("{ROLE}{index}")).is_some_and(|value| value == "false");
+    let refused = |index: usize| submission.values.get(&format!("{ROLE}{index}")).is_some_and(|value| value == "false");
+    if wish.state == State::Approved && may_choose(admitted.authority, &request) {
         let granted = request.roles.iter().enumerate().filter(|(index, _)| !refused(*index));
         details.roles = granted.map(|(_, role)| role.clone()).collect();
         if details.roles.is_empty() {
@@ -156,6 +156,12 @@ pub(super) async fn take<W: World>(app: &Rc<App<W>>, submission: &Submission) ->
         if details.roles.len() == request.roles.len() {
             details.roles.clear();
         }
+    } else if let Some(index) = (0..MAX_CHOICES).find(|index| refused(*index)) {
+        // The choice was offered before somebody changed who decides. More than was wanted must not be granted.
+        return wrong(
+            &format!("{ROLE}{index}"),
+            "A review grants all roles or none. Tick all of them, or deny the request.",
+        );
     }
     if wish.state == State::Approved {
         let now = app.world.now();
@@ -190,6 +196,11 @@ pub(super) async fn take<W: World>(app: &Rc<App<W>>, submission: &Submission) ->
     // The dialog is used up whatever came of it, so it closes, and the person reads in the channel what happened.
     let shown = mattermost.send_ephemeral(&wish.user_id, &admitted.channel_id, text.clone()).await;
     Ok(if shown.is_ok() { Answer::default() } else { Answer { error: text, ..Default::default() } })
+}
+
+/// Whether some roles can be granted without the others. Teleport's reviews are about all of them.
+fn may_choose(authority: Authority, request: &AccessRequest) -> bool {
+    authority == Authority::Approvers && (2..=MAX_CHOICES).contains(&request.roles.len())
 }
 
 fn from_hours(hours: u64) -> Duration {

@@ -285,18 +285,22 @@ async fn submit<W: World>(
         ..Entry::new(app.world.now(), &user.id, audit::Result::Begun)
     };
     let begun = audit::begin(app, entry).await.map_err(Refused::NotRecorded)?;
-    // A person's own review needs no word of who they are in Mattermost.
+    // Reviews take no annotations. A person's own needs no word of who they are in Mattermost, the plugin's does.
     let on_behalf = admitted.authority == Authority::Teleport;
-    let annotations = if on_behalf {
-        BTreeMap::new()
-    } else {
+    let annotations = if admitted.authority == Authority::Approvers {
         BTreeMap::from([(messages::DECIDER_ANNOTATION.to_owned(), vec![user.username.clone()])])
+    } else {
+        BTreeMap::new()
+    };
+    let reason = match admitted.authority {
+        Authority::Reviewer => messages::reason_of(&user.username, &details.reason),
+        _ => details.reason,
     };
     let decision = Decision {
         request_id: id.clone(),
         state: wish.state,
         delegator: format!("mattermost:{}", user.email),
-        reason: details.reason,
+        reason,
         annotations,
         roles: details.roles,
         starts: details.starts,

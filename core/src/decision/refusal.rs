@@ -113,6 +113,10 @@ pub(super) fn of_teleport(address: Option<&crate::config::Address>, author: &str
         TeleportError::UnknownUser(detail) => Refused::Teleport(format!(
             "There is no {author}. A system admin can correct it under Users in the plugin's settings; people who sign in by single sign-on exist in Teleport only after they have signed in ({detail})."
         )),
+        // Nobody tries these again: the clicker has to do something else.
+        TeleportError::Invalid(detail) | TeleportError::Unimplemented(detail) => {
+            Refused::Teleport(format!("{detail}."))
+        }
         error if error.is_uncertain() => Refused::Uncertain(error.to_string()),
         error => Refused::Teleport(match address {
             Some(address) => session::explain(address, error).message,

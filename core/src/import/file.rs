@@ -5,8 +5,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::ImportError;
 
-/// Longest file that is read: some thousand times a usual one.
-const MAX_BYTES: usize = 1 << 20;
+/// Longest file that is read: some hundred times a usual one.
+const MAX_BYTES: usize = 256 << 10;
+/// Longest file of which all errors of form are looked for: each takes much more memory than what it is about.
+const MAX_BYTES_RECOVERED: usize = 32 << 10;
 /// Most errors of form that are told at once.
 const MAX_FORM_ERRORS: usize = 20;
 
@@ -63,8 +65,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, Vec<ImportError>> {
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = Lines::new(text);
-    let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
+    let parsed = DeTable::parse(text).map_err(|error| match text.len() {
+        ..=MAX_BYTES_RECOVERED => DeTable::parse_recoverable(text).1,
+        _ => vec![error],
+    });
+    parsed.map(|table| entries(table.into_inner(), &lines)).map_err(|errors| {
         let errors = errors.iter().map(|wrong| {
             let line = wrong.span().map(|span| lines.of(span.start));
             error(line, format!("This is no TOML: {}. Correct this line, or take it out.", wrong.message().trim()))
@@ -73,9 +78,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, Vec<ImportError>> {
         errors.sort_by_key(|error| error.line);
         errors.dedup();
         errors.truncate(MAX_FORM_ERRORS);
-        return Err(errors);
-    }
-    Ok(entries(table.into_inner(), &lines))
+        errors
+    })
 }
 
 fn entries(table: DeTable<'_>, lines: &Lines) -> Vec<Entry> {

@@ -14,7 +14,7 @@ use crate::config::key;
 pub use export::export;
 
 /// What an import gives.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Imported {
     /// The settings, by the names in `plugin.json`.
     pub settings: Map<String, Value>,

@@ -9,7 +9,9 @@ use super::{CLUSTER, ImportError, Imported, MORE_CLUSTERS, Note, SECTIONS};
 use crate::config::{self, Severity, Source, closest, key};
 
 /// Most lines or parts that one setting may have.
-const MAX_PARTS: usize = 10_000;
+const MAX_PARTS: usize = 5_000;
+/// Most errors, and most unknown keys, that are told at once.
+const MAX_TOLD: usize = 100;
 /// Longest piece of a file that is shown in a message.
 const MAX_SHOWN: usize = 60;
 
@@ -71,6 +73,8 @@ struct Reader {
     roles: Option<Origin>,
     /// Whether the file is one of Teleport's own plugin.
     foreign: bool,
+    /// How many keys are unknown.
+    strangers: usize,
     notes: Vec<Note>,
     errors: Vec<ImportError>,
 }
@@ -107,7 +111,7 @@ impl Reader {
     fn wrong(&mut self, origin: &Origin, message: impl Into<String>) {
         let line = (origin.line > 0).then_some(origin.line);
         let error = ImportError { line, key: origin.key.clone(), message: message.into() };
-        if !self.errors.contains(&error) {
+        if self.errors.len() < MAX_TOLD && !self.errors.contains(&error) {
             self.errors.push(error);
         }
     }
@@ -117,6 +121,13 @@ impl Reader {
     }
 
     fn unknown(&mut self, origin: &Origin, key: &str, choices: &[&str]) {
+        self.strangers += 1;
+        if self.strangers == MAX_TOLD {
+            self.note(origin.line, "From here on, unknown keys are not listed any more.".to_owned());
+        }
+        if self.strangers >= MAX_TOLD {
+            return;
+        }
         let cure = closest(key, choices).map_or_else(
             || "It has no effect, and can be taken out.".to_owned(),
             |known| format!("Is `{known}` meant? As it is, it has no effect."),
@@ -718,6 +729,10 @@ impl Reader {
             );
         }
         if !self.errors.is_empty() {
+            if self.errors.len() >= MAX_TOLD {
+                let message = "There may be more that is wrong. Correct this first, and try again.".to_owned();
+                self.errors.push(ImportError { line: None, key: String::new(), message });
+            }
             self.errors.sort_by_key(|error| error.line.unwrap_or(usize::MAX));
             return Err(self.errors);
         }

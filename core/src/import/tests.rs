@@ -17,6 +17,17 @@ fn settings(text: &str) -> Value {
     import(text).map(|imported| Value::Object(imported.settings)).unwrap_or_else(|errors| json!(errors))
 }
 
+fn setting(text: &str, setting: &str) -> Value {
+    settings(text).get(setting).cloned().unwrap_or_default()
+}
+
+/// What a file gives that must be readable.
+fn read(text: &str, context: &str) -> Imported {
+    let imported = import(text);
+    assert!(imported.is_ok(), "{context}: {imported:?}\n{text}");
+    imported.unwrap_or_default()
+}
+
 fn notes(text: &str) -> Vec<(Option<usize>, String)> {
     let imported = import(text).map(|imported| imported.notes).unwrap_or_default();
     imported.into_iter().map(|note| (note.line, note.text)).collect()
@@ -98,8 +109,8 @@ fn our_own_files_may_be_written_freely() {
     assert_eq!((parsed.audit_days, parsed.request_days), (90, 14));
     assert!(parsed.require_mfa && parsed.require_reason && !parsed.notify_requesters);
     // Keys are found in whatever section they stand, and by the settings' own names.
-    assert_eq!(self::settings("TeleportAddress = 'a:1'\n[log]\nRequireMFA = 'true'")["RequireMFA"], json!(true));
-    assert_eq!(self::settings("teleport-address = 'a:1'")["TeleportAddress"], json!("a:1"));
+    assert_eq!(setting("TeleportAddress = 'a:1'\n[log]\nRequireMFA = 'true'", key::REQUIRE_MFA), json!(true));
+    assert_eq!(setting("teleport-address = 'a:1'", key::TELEPORT_ADDRESS), json!("a:1"));
 }
 
 #[test]
@@ -132,7 +143,7 @@ fn a_channel_without_its_team_is_told_and_not_guessed() {
     assert_eq!(settings(HYPHENS).get("Recipients"), None);
     assert!(notes(HYPHENS).iter().any(|(line, text)| *line == Some(11) && text.contains("access-requests")));
     assert!(notes("[mattermost]\nteam = 'ops'").iter().any(|(line, text)| *line == Some(2) && text.contains("team/")));
-    assert_eq!(settings("[mattermost]\nteam = 'ops'\nchannel = '~x'")["Recipients"], json!("ops/x"));
+    assert_eq!(setting("[mattermost]\nteam = 'ops'\nchannel = '~x'", key::RECIPIENTS), json!("ops/x"));
     assert_eq!(places("[mattermost]\nteam = 'ops'\nchannel = 'Town Square!'"), ["3 mattermost.channel"; 1]);
 }
 
@@ -242,7 +253,7 @@ fn credentials_that_do_not_fit_together_are_errors() {
     assert_eq!(places(wrong), ["3 teleport.client_key"]);
     assert_eq!(places("[teleport]\nidentity = 'sealed:v1:abc'"), ["2 teleport.identity"]);
     let pasted = "[teleport]\naddr = 'a:1'\nidentity = '''\n-----BEGIN RSA PRIVATE KEY-----\nx\n-----END RSA PRIVATE KEY-----\n'''";
-    assert!(settings(pasted)["Identity"].as_str().is_some_and(|text| text.starts_with("-----BEGIN")));
+    assert!(setting(pasted, key::IDENTITY).as_str().is_some_and(|text| text.starts_with("-----BEGIN")));
 }
 
 #[test]
@@ -307,28 +318,32 @@ fn a_file_may_come_from_any_editor() {
 
 #[test]
 fn a_hostile_file_is_refused_and_harms_nothing() {
-    let deep = 200_000;
+    let deep = 40_000;
     for text in [
         format!("x = {}", "[".repeat(deep)),
+        "[".repeat(200_000),
+        "=\n".repeat(100_000),
+        "=\n".repeat(16_000),
+        format!("[role_to_recipients]\n{}", (0..20_000).map(|role| format!("r{role} = 3\n")).collect::<String>()),
         format!("x = {}{}", "[".repeat(deep), "]".repeat(deep)),
         format!("x = {}", "{a=".repeat(deep)),
         format!("{}x = 1", "a.".repeat(deep)),
         format!("[{}]", vec!["a"; deep].join(".")),
-        format!("[[{}]]", vec!["a"; 50_000].join(".")),
+        format!("[[{}]]", vec!["a"; deep].join(".")),
         "x".repeat(2 << 20),
-        format!("[posts]\nrecipients = [{}]", "'a/b',".repeat(100_000)),
-        format!("[posts]\nrecipients = '{}'", "a/b,".repeat(100_000)),
-        format!("[users]\nuser_mapping = '''{}'''", "a=b\n".repeat(100_000)),
-        format!("[decisions]\napprovers = '''{}'''", "a=b\n".repeat(100_000)),
-        format!("more_clusters = [{}]", "{},".repeat(100_000)),
+        format!("[posts]\nrecipients = [{}]", "'a/b',".repeat(10_000)),
+        format!("[posts]\nrecipients = '{}'", "a/b,".repeat(10_000)),
+        format!("[users]\nuser_mapping = '''{}'''", "a=b\n".repeat(20_000)),
+        format!("[decisions]\napprovers = '''{}'''", "a=b\n".repeat(20_000)),
+        format!("more_clusters = [{}]", "{},".repeat(50_000)),
         "[[more_clusters]]\n".repeat(10_000),
-        format!("[teleport]\naddr = '{}'", "a".repeat(900_000) + " b"),
+        format!("[teleport]\naddr = '{}'", "a".repeat(200_000) + " b"),
     ] {
         let found = import(&text).err().unwrap_or_default();
         assert!(!found.is_empty(), "{}", text.chars().take(40).collect::<String>());
     }
-    let many: String = (0..50_000).map(|number| format!("key{number} = 1\n")).collect();
-    assert!(import(&many).is_ok());
+    let many: String = (0..10_000).map(|number| format!("key{number} = 1\n")).collect();
+    assert!((90..200).contains(&notes(&many).len()));
 }
 
 #[test]
@@ -379,7 +394,7 @@ fn an_export_holds_paths_and_no_secrets() {
 
 #[test]
 fn an_export_can_be_read_by_people() {
-    let Ok(imported) = import(OURS) else { panic!("{}", errors(OURS)) };
+    let imported = read(OURS, "ours");
     let file = export(&imported.settings);
     for line in [
         "# Who may approve and deny.\n[decisions]\nauthority = \"approvers\"\napprovers = \"\"\"\n# Everybody on call.\ngroup:on-call\ndba = dave, channel-admins\"\"\"\nrequire_mfa = true\n",
@@ -515,12 +530,12 @@ fn pick<'a>(rng: &mut Rng, choices: &[&'a str]) -> &'a str {
 
 #[test]
 fn whatever_is_exported_imports_back_to_the_same_settings() {
-    for seed in 0..5_000 {
+    for seed in 0..3_000 {
         let settings = random_settings(&mut Rng::with_seed(seed));
         let (_, problems) = config::parse(json!(settings).to_string().as_bytes());
         assert!(problems.iter().all(|problem| problem.severity != Severity::Wrong), "{seed}: {problems:?}");
         let file = export(&settings);
-        let imported = import(&file).unwrap_or_else(|errors| panic!("{seed}: {errors:?}\n{file}"));
+        let imported = read(&file, &seed.to_string());
         let mut expected = without_secrets(&settings);
         if let Some(clusters) = expected.get_mut(key::MORE_CLUSTERS) {
             let listed: Vec<Map<String, Value>> = match &*clusters {
@@ -648,12 +663,12 @@ fn mutated(rng: &mut Rng) -> Vec<u8> {
 
 #[test]
 fn whatever_comes_is_read_or_refused_with_what_to_do() {
-    let (mut read, mut refused) = (0, 0);
-    for seed in 0..20_000 {
+    let (mut accepted, mut refused) = (0, 0);
+    for seed in 0..8_000 {
         let bytes = mutated(&mut Rng::with_seed(seed));
         match import_bytes(&bytes) {
             Ok(imported) => {
-                read += 1;
+                accepted += 1;
                 let (_, problems) = config::parse(json!(imported.settings).to_string().as_bytes());
                 // Only what is still to be filled in may be left.
                 for problem in problems.iter().filter(|problem| problem.severity == Severity::Wrong) {
@@ -664,7 +679,7 @@ fn whatever_comes_is_read_or_refused_with_what_to_do() {
                     imported.notes.iter().all(|note| !note.text.is_empty() && !note.text.contains(['\n', '\0'])),
                     "{seed}"
                 );
-                import(&export(&imported.settings)).unwrap_or_else(|errors| panic!("{seed}: {errors:?}"));
+                read(&export(&imported.settings), &seed.to_string());
             }
             Err(errors) => {
                 refused += 1;
@@ -678,12 +693,12 @@ fn whatever_comes_is_read_or_refused_with_what_to_do() {
         }
     }
     // Both happen often, or this would show little.
-    assert!(read > 1_000 && refused > 1_000, "{read} {refused}");
+    assert!(accepted > 1_000 && refused > 1_000, "{accepted} {refused}");
 }
 
 #[test]
 fn whatever_the_settings_hold_an_export_is_a_file() {
-    for seed in 0..3_000 {
+    for seed in 0..1_000 {
         let mut rng = Rng::with_seed(seed);
         let mut settings = random_settings(&mut rng);
         for _ in 0..rng.usize(1..6) {

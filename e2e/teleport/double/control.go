@@ -64,6 +64,8 @@ func (d *Double) Control() http.Handler {
 		}
 		return nil, d.Promote(asked.ID, asked.AccessList)
 	})
+	on("POST /long-term/{id}", func(r *http.Request) (any, error) { return nil, d.MakeLongTerm(r.PathValue("id")) })
+	on("DELETE /users/{name}", func(r *http.Request) (any, error) { return nil, d.DeleteUser(r.PathValue("name")) })
 	on("POST /faults", func(r *http.Request) (any, error) {
 		var fault Fault
 		if err := json.NewDecoder(r.Body).Decode(&fault); err != nil {

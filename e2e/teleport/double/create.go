@@ -30,6 +30,9 @@ func (s *service) CreateAccessRequestV2(ctx context.Context, wanted *types.Acces
 	if s.double.version.ownIDs() {
 		request.SetName(s.newID())
 	}
+	if !s.double.version.requestKinds() {
+		request.Spec.XXX_unrecognized = nil
+	}
 	if !s.double.version.specExpiry() {
 		request.Spec.ResourceExpiry = nil
 	}

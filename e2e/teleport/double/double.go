@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gravitational/teleport/api/client/proto"
+	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"google.golang.org/grpc"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
@@ -29,6 +30,9 @@ type Options struct {
 	Version string
 	// Enterprise has reviews and thresholds; the open source edition refuses them.
 	Enterprise bool
+	// AdminMFA lets deciding and reviewing take multi-factor authentication, as all that administrators change does on
+	// clusters with second factors: only users of Machine ID do so with a certificate alone.
+	AdminMFA bool
 	// AuthAddress and ProxyAddress are where to listen; empty means a free port on loopback.
 	AuthAddress, ProxyAddress string
 	// Dir keeps the state on disk, so that another process can go on with it; empty keeps it in memory.
@@ -140,6 +144,7 @@ func (d *Double) Start(context.Context) error {
 	d.auth, d.proxy = auth.address(), proxy.address()
 	rpc := d.newServer()
 	proto.RegisterAuthServiceServer(rpc, &service{double: d})
+	usersv1.RegisterUsersServiceServer(rpc, &users{double: d})
 	web := &http.Server{Handler: d.webAPI(), ReadHeaderTimeout: 10 * time.Second}
 	calls, pages := newQueue(auth.listener.Addr()), newQueue(proxy.listener.Addr())
 	go func() { _ = rpc.Serve(calls) }()

@@ -23,7 +23,9 @@ type entry struct {
 	Put      *types.AccessRequestV3 `json:"-"`
 	PutBytes []byte                 `json:"put,omitempty"`
 	Delete   string                 `json:"delete,omitempty"`
-	Audit    *teleport.AuditEvent   `json:"audit,omitempty"`
+	// NoUser is the name of a user that was deleted.
+	NoUser string               `json:"no_user,omitempty"`
+	Audit  *teleport.AuditEvent `json:"audit,omitempty"`
 }
 
 func openJournal(path string) (*journal, error) {
@@ -106,6 +108,7 @@ func (s *state) apply(change entry) error {
 		s.requests[request.GetName()] = &request
 	}
 	delete(s.requests, change.Delete)
+	delete(s.users, change.NoUser)
 	if change.Audit != nil {
 		s.audit = append(s.audit, *change.Audit)
 	}

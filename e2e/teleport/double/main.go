@@ -39,6 +39,7 @@ func Main(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&options.Cluster, "cluster", "", "name of the cluster (default tp.example)")
 	flags.StringVar(&options.Version, "version", "", "Teleport version to be (default 18.0.0)")
 	flags.BoolVar(&options.Enterprise, "enterprise", false, "have reviews and thresholds")
+	flags.BoolVar(&options.AdminMFA, "admin-mfa", false, "let deciding take multi-factor authentication, except for users of Machine ID")
 	flags.StringVar(&options.AuthAddress, "auth", "", "host:port of the auth server (default a free port on loopback)")
 	flags.StringVar(&options.ProxyAddress, "proxy", "", "host:port of the proxy (default a free port on loopback)")
 	control := flags.String("control", "127.0.0.1:0", "host:port of the remote control")

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/gravitational/teleport/api/mfa"
 	"github.com/gravitational/teleport/api/types"
 )
 
@@ -16,6 +17,8 @@ import (
 type caller struct {
 	name  string
 	roles []*resource
+	// bot is set for a user of Machine ID.
+	bot bool
 }
 
 func (s *state) caller(ctx context.Context) (caller, error) {
@@ -28,10 +31,12 @@ func (s *state) caller(ctx context.Context) (caller, error) {
 		return caller{}, nil
 	}
 	subject := info.State.PeerCertificates[0].Subject
-	if _, ok := s.user(subject.CommonName); !ok {
+	user, ok := s.user(subject.CommonName)
+	if !ok {
 		return caller{}, status.Errorf(codes.PermissionDenied, "access denied: user %q not found", subject.CommonName)
 	}
-	return caller{name: subject.CommonName, roles: s.rolesNamed(subject.Organization)}, nil
+	_, bot := user.Metadata.Labels[types.BotLabel]
+	return caller{name: subject.CommonName, roles: s.rolesNamed(subject.Organization), bot: bot}, nil
 }
 
 // may answers an error in Teleport's words where the caller's roles do not allow the verb on the kind.
@@ -52,6 +57,37 @@ func (c caller) may(verb, kind string) error {
 		return status.Errorf(codes.PermissionDenied, "access denied to perform action %q on %q", verb, kind)
 	}
 	return nil
+}
+
+// mayAll answers an error for the first of the verbs that the caller's roles do not allow on the kind.
+func (c caller) mayAll(kind string, verbs ...string) error {
+	for _, verb := range verbs {
+		if err := c.may(verb, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// submitsFor tells whether the caller may submit reviews of that author.
+func (c caller) submitsFor(author string) bool {
+	allowed := false
+	for _, role := range c.roles {
+		if matches(role.Spec.Deny.Review.SubmitForUsers, author) {
+			return false
+		}
+		allowed = allowed || matches(role.Spec.Allow.Review.SubmitForUsers, author)
+	}
+	return allowed
+}
+
+// adminAction answers an error where what the caller does takes multi-factor authentication. Only Machine ID's users, who
+// have no second factor, need none.
+func (d *Double) adminAction(c caller) error {
+	if !d.options.AdminMFA || c.bot {
+		return nil
+	}
+	return asStatus(&mfa.ErrAdminActionMFARequired)
 }
 
 // hasReviewRights tells whether any of the roles lets review anything.

@@ -77,6 +77,9 @@ func (p *Process) Start(ctx context.Context) error {
 	if p.options.Enterprise {
 		args = append(args, "-enterprise")
 	}
+	if p.options.AdminMFA {
+		args = append(args, "-admin-mfa")
+	}
 	text, err := json.Marshal(args)
 	if err != nil {
 		return err

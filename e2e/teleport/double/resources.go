@@ -17,8 +17,10 @@ import (
 // resource is a role or a user in Teleport's YAML, as far as access requests are concerned.
 type resource struct {
 	Kind     string `yaml:"kind"`
+	Version  string `yaml:"version"`
 	Metadata struct {
-		Name string `yaml:"name"`
+		Name   string            `yaml:"name"`
+		Labels map[string]string `yaml:"labels"`
 	} `yaml:"metadata"`
 	Spec struct {
 		// A user's.

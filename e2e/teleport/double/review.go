@@ -7,16 +7,8 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
-)
-
-// Fields of types.AccessReview since Teleport 18.11, which the newest official types at hand do not know by name. They
-// arrive, and are sent back, among the unknown fields.
-const (
-	submittedByField protowire.Number = 11
-	onBehalfField    protowire.Number = 12
 )
 
 // SubmitAccessReview implements the service.
@@ -29,18 +21,17 @@ func (s *service) SubmitAccessReview(ctx context.Context, submission *types.Acce
 	if review.Author == "" {
 		review.Author = caller.name
 	}
-	onBehalf := s.double.version.onBehalf() && isOnBehalf(review.XXX_unrecognized)
+	if err := s.double.adminAction(caller); err != nil {
+		return nil, err
+	}
+	asked := varint(review.XXX_unrecognized, onBehalfField) != 0
+	// Who submitted it is the server's to say.
 	review.XXX_unrecognized = nil
-	switch {
-	case onBehalf:
-		submits := func(role *resource) bool { return matches(role.Spec.Allow.Review.SubmitForUsers, review.Author) }
-		if !slices.ContainsFunc(caller.roles, submits) {
+	if review.Author != caller.name {
+		if !s.double.version.onBehalf() || !asked || !caller.submitsFor(review.Author) {
 			return nil, status.Errorf(codes.PermissionDenied, "user %q cannot submit reviews on behalf of %q", caller.name, review.Author)
 		}
-		review.XXX_unrecognized = protowire.AppendString(protowire.AppendTag(nil, submittedByField, protowire.BytesType), caller.name)
-		review.XXX_unrecognized = protowire.AppendVarint(protowire.AppendTag(review.XXX_unrecognized, onBehalfField, protowire.VarintType), 1)
-	case review.Author != caller.name:
-		return nil, status.Errorf(codes.PermissionDenied, "user %q cannot submit reviews on behalf of %q", caller.name, review.Author)
+		review.XXX_unrecognized = setVarint(setString(nil, submittedByField, caller.name), onBehalfField, 1)
 	}
 	author, ok := s.double.state.user(review.Author)
 	if !ok {
@@ -68,27 +59,6 @@ func (s *service) SubmitAccessReview(ctx context.Context, submission *types.Acce
 	})
 }
 
-// isOnBehalf looks for the field submitted_on_behalf_of_author among unknown fields.
-func isOnBehalf(unknown []byte) bool {
-	on := false
-	for len(unknown) > 0 {
-		number, kind, length := protowire.ConsumeTag(unknown)
-		if length < 0 {
-			return false
-		}
-		unknown = unknown[length:]
-		if number == onBehalfField && kind == protowire.VarintType {
-			value, _ := protowire.ConsumeVarint(unknown)
-			on = value != 0
-		}
-		if length = protowire.ConsumeFieldValue(number, kind, unknown); length < 0 {
-			return false
-		}
-		unknown = unknown[length:]
-	}
-	return on
-}
-
 // apply adds the review to the request and, where that decides it, sets its state.
 func (s *service) apply(request *types.AccessRequestV3, review types.AccessReview) error {
 	switch {
@@ -101,6 +71,7 @@ func (s *service) apply(request *types.AccessRequestV3, review types.AccessRevie
 	case len(review.Annotations) > 0:
 		return status.Error(codes.Unimplemented, "annotations are not yet supported in reviews, try omitting annotations field")
 	case len(review.Roles) > 0 && len(review.Roles) != len(request.GetRoleThresholdMapping()):
+		// Still so in 18: only a state that is set outright can grant fewer roles.
 		return status.Error(codes.Unimplemented, "role subselection is not yet supported in reviews, try omitting role list")
 	case request.GetState().IsApproved():
 		return status.Error(codes.PermissionDenied, "the access request has been already approved")
@@ -108,6 +79,15 @@ func (s *service) apply(request *types.AccessRequestV3, review types.AccessRevie
 		return status.Error(codes.PermissionDenied, "the access request has been already denied")
 	case request.GetState().IsPromoted():
 		return status.Error(codes.PermissionDenied, "the access request has been already promoted")
+	}
+	for _, role := range review.Roles {
+		if _, ok := request.GetRoleThresholdMapping()[role]; !ok {
+			return status.Errorf(codes.InvalidArgument, "role %q is not a member of this request", role)
+		}
+	}
+	// Any review may set it, also one that does not decide.
+	if err := s.double.setStart(request, review.AssumeStartTime); err != nil {
+		return err
 	}
 	if review.Created.IsZero() {
 		review.Created = now()

@@ -2,11 +2,13 @@ package double
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gravitational/teleport/api/client/proto"
+	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/trail"
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
@@ -17,8 +19,12 @@ import (
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
 )
 
-// maxReason is how many bytes a reason may have.
-const maxReason = 4096
+const (
+	// maxReason is how many bytes a reason may have.
+	maxReason = 4096
+	// authService is the full name of the auth service.
+	authService = "proto.AuthService"
+)
 
 // service is the auth service. Methods that the double does not have answer UNIMPLEMENTED.
 type service struct {
@@ -29,8 +35,11 @@ type service struct {
 // newServer makes the gRPC server, in which faults and the version stand before every call.
 func (d *Double) newServer() *grpc.Server {
 	meet := func(ctx context.Context, full string) (before, after error) {
-		method := full[strings.LastIndexByte(full, '/')+1:]
-		if !d.version.has(method) {
+		service, method, _ := strings.Cut(strings.TrimPrefix(full, "/"), "/")
+		switch {
+		case service == usersv1.UsersService_ServiceDesc.ServiceName && !d.version.usersService():
+			return status.Errorf(codes.Unimplemented, "unknown service %s", service), nil
+		case service == authService && !d.version.has(method):
 			return unknownMethod(method), nil
 		}
 		return d.Faults.meet(ctx, method)
@@ -62,7 +71,7 @@ func (d *Double) newServer() *grpc.Server {
 		}),
 		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 			full, _ := grpc.MethodFromServerStream(stream)
-			if full == "/proto.AuthService/GetAccessRequests" && d.version.wholeListing() {
+			if full == "/"+authService+"/GetAccessRequests" && d.version.wholeListing() {
 				return d.getAccessRequests(stream)
 			}
 			return unknownMethod(full[strings.LastIndexByte(full, '/')+1:])
@@ -71,7 +80,7 @@ func (d *Double) newServer() *grpc.Server {
 }
 
 func unknownMethod(method string) error {
-	return status.Errorf(codes.Unimplemented, "unknown method %s for service proto.AuthService", method)
+	return status.Errorf(codes.Unimplemented, "unknown method %s for service %s", method, authService)
 }
 
 // asStatus turns an error of Teleport's own types into what goes over the wire.
@@ -201,6 +210,9 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 	if err := caller.may(types.VerbUpdate, types.KindAccessRequest); err != nil {
 		return nil, err
 	}
+	if err := s.double.adminAction(caller); err != nil {
+		return nil, err
+	}
 	if setter.State.IsPromoted() && s.double.version.refusesPromotion() {
 		return nil, status.Error(codes.InvalidArgument, "state promoted can be only set when promoting to access list")
 	}
@@ -229,8 +241,10 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 			}
 			request.SetRoles(setter.Roles)
 		}
-		if setter.AssumeStartTime != nil && s.double.version.since(14, 0) {
-			request.SetAssumeStartTime(*setter.AssumeStartTime)
+		if setter.State.IsApproved() {
+			if err := s.double.setStart(request, setter.AssumeStartTime); err != nil {
+				return teleport.AuditEvent{}, err
+			}
 		}
 		// An approved request lives as long as the access that it grants.
 		if setter.State.IsApproved() {
@@ -243,6 +257,18 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 	}
 	s.double.log("%s: %s by %s for %q", setter.ID, setter.State, caller.name, setter.Delegator)
 	return &emptypb.Empty{}, nil
+}
+
+// setStart says from when on the access may be used, where that is not at once and servers of this version look at it.
+func (d *Double) setStart(request *types.AccessRequestV3, start *time.Time) error {
+	if start == nil || !d.version.startTimes() {
+		return nil
+	}
+	if err := types.ValidateAssumeStartTime(*start, request.GetAccessExpiry(), request.GetCreationTime()); err != nil {
+		return asStatus(err)
+	}
+	request.SetAssumeStartTime(*start)
+	return nil
 }
 
 // DeleteAccessRequest implements the service.
@@ -266,6 +292,18 @@ func (d *Double) Promote(id, accessList string) error {
 		request.SetPromotedAccessListName(accessList)
 		request.SetPromotedAccessListTitle(accessList)
 		return teleport.AuditEvent{Event: teleport.EventReview, ProposedState: "PROMOTED"}, nil
+	})
+	return err
+}
+
+// MakeLongTerm turns a request into one for lasting access, as those are that ask for an access list's resources.
+func (d *Double) MakeLongTerm(id string) error {
+	if !d.version.requestKinds() {
+		return fmt.Errorf("Teleport %s knows no kinds of requests", d.Version())
+	}
+	_, err := d.state.change(id, status.Error(codes.NotFound, "no such request"), func(request *types.AccessRequestV3) (teleport.AuditEvent, error) {
+		request.Spec.XXX_unrecognized = setVarint(request.Spec.XXX_unrecognized, requestKindField, longTerm)
+		return teleport.AuditEvent{Event: teleport.EventUpdate}, nil
 	})
 	return err
 }

@@ -79,6 +79,18 @@ func (s *state) putResource(one *resource, text string) error {
 	return s.journal.write(entry{Resource: text})
 }
 
+// DeleteUser takes a user away. Their certificates are good for nothing then.
+func (d *Double) DeleteUser(name string) error {
+	s := d.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.users[name]; !ok {
+		return fmt.Errorf("user %q not found", name)
+	}
+	delete(s.users, name)
+	return s.journal.write(entry{NoUser: name})
+}
+
 // create adds a request.
 func (s *state) create(request *types.AccessRequestV3) error {
 	s.mu.Lock()

@@ -60,10 +60,28 @@ func (v version) setExpiry(request *types.AccessRequestV3, at time.Time) {
 	}
 }
 
+// startTimes: access can be granted from a later time on. Older servers ignore the time.
+func (v version) startTimes() bool { return v.since(15, 0) }
+
+// requestKinds: a request says whether it is for a while or for good.
+func (v version) requestKinds() bool { return v.since(18, 0) }
+
+// users: GetUsers and GetUser of the auth service.
+func (v version) users() bool { return v.since(4, 3) }
+
+// ownRoles: GetCurrentUserRoles.
+func (v version) ownRoles() bool { return v.since(10, 0) }
+
+// usersService: users have a service of their own.
+func (v version) usersService() bool { return v.since(15, 0) }
+
+// userFilter: ListUsers looks at its filter. Older servers answer with everybody.
+func (v version) userFilter() bool { return v.since(17, 0) }
+
 // onBehalf: reviews for other users, with the permission to.
 func (v version) onBehalf() bool { return v.since(18, 11) }
 
-// has tells whether a method exists in this version.
+// has tells whether a method of the auth service exists in this version.
 func (v version) has(method string) bool {
 	switch method {
 	case "ListAccessRequests":
@@ -72,6 +90,10 @@ func (v version) has(method string) bool {
 		return v.streamedListing()
 	case "SubmitAccessReview":
 		return v.reviews()
+	case "GetUsers", "GetUser":
+		return v.users()
+	case "GetCurrentUserRoles":
+		return v.ownRoles()
 	default:
 		return true
 	}
