@@ -16,6 +16,8 @@ SHIM_SOURCES := server-shim/go.mod server-shim/go.sum $(shell find server-shim -
 WEBAPP := webapp/dist/main.js
 WEBAPP_SOURCES := plugin.json webapp/package-lock.json webapp/build.mjs $(shell find webapp/src -type f)
 BROWSER := build/webapp/core_bg.wasm
+# What Rust's WASM uses, and no more: wasm-opt's newest features are ahead of browsers.
+BROWSER_FEATURES := $(addprefix --enable-,bulk-memory bulk-memory-opt multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext)
 BROWSER_SOURCES := $(CORE_SOURCES) $(shell find webapp/wasm webapp/bindgen -type f)
 BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
 HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
@@ -58,7 +60,7 @@ $(BROWSER): $(BROWSER_SOURCES) webapp/node_modules/.installed | tools
 	@cargo build --profile browser --locked --target wasm32-unknown-unknown --package teleport-access-browser $(BROWSER_FLAGS)
 	@cargo run --quiet --locked --package teleport-access-bindgen -- \
 	$(TARGET)/wasm32-unknown-unknown/browser/teleport_access_browser.wasm build/webapp core
-	@webapp/node_modules/.bin/wasm-opt -Os --all-features $(BROWSER) -o $(BROWSER)
+	@webapp/node_modules/.bin/wasm-opt -Os $(BROWSER_FEATURES) $(BROWSER) -o $(BROWSER)
 
 webapp/node_modules/.installed: webapp/package-lock.json
 	$(call say,Installing what the webapp is built with)

@@ -127,3 +127,9 @@ func (s *Server) Post(ctx context.Context, id string) (*model.Post, error) {
 	post, _, err := s.Admin.Client.GetPost(ctx, id, "")
 	return post, err
 }
+
+// SetSiteURL tells the server where browsers find it.
+func (s *Server) SetSiteURL(ctx context.Context, url string) error {
+	_, _, err := s.Admin.Client.PatchConfig(ctx, &model.Config{ServiceSettings: model.ServiceSettings{SiteURL: &url}})
+	return err
+}

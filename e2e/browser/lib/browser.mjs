@@ -1,7 +1,6 @@
 // One Chromium for all tests, and a fresh context with the admin's session for each.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
@@ -30,7 +29,9 @@ const browser = () =>
       `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
     ],
   }));
-after(async () => (await running)?.close());
+
+/** Ends it. */
+export const closeBrowser = async () => (await running)?.close();
 
 /** Files of the plugin, and the page in System Console. */
 export const STATIC = `/static/plugins/${stage.pluginId}/`;

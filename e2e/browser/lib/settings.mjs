@@ -99,7 +99,8 @@ export class Settings {
   /** Waits for the end of a save. */
   async saved() {
     await this.page.waitForFunction(
-      ([button, error]) => button?.textContent === 'Save' && (button.disabled || error?.textContent !== ''),
+      ([button, error]) =>
+        button instanceof HTMLButtonElement && button.textContent === 'Save' && (button.disabled || error?.textContent !== ''),
       await Promise.all([this.saveButton.elementHandle(), this.error.elementHandle()]),
     );
     return (await this.error.textContent()) ?? '';

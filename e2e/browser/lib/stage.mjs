@@ -23,11 +23,8 @@ export const nameOf = (key) => {
   return setting.display_name;
 };
 
-/**
- * A call of Mattermost's REST interface, past the browser.
- * @param {{ token?: string, body?: unknown }} [options]
- */
-async function call(method, path, { token, body } = {}) {
+/** A call of Mattermost's REST interface, past the browser. */
+async function call(method, path, { token = '', body = undefined } = {}) {
   const response = await fetch(stage.url + path, {
     method,
     headers: token ? { Authorization: `Bearer ${token}` } : {},

@@ -1,4 +1,5 @@
-// All tests, one after the other: they share a browser and a Mattermost server.
+// All tests, one after the other: they share a browser and a Mattermost server. ONLY takes those whose names fit a pattern.
+import { runAll } from '../lib/both.mjs';
 import './setup.test.mjs';
 import './trouble.test.mjs';
 import './save.test.mjs';
@@ -7,3 +8,5 @@ import './secrets.test.mjs';
 import './keyboard.test.mjs';
 import './accessibility.test.mjs';
 import './loading.test.mjs';
+
+runAll(process.env.ONLY);

@@ -9,9 +9,9 @@ import { record, stage } from '../lib/stage.mjs';
 const linesOf = (key) => key.split('\n').filter((line) => line.length > 40 && !line.includes('-----'));
 
 const { double } = stage.clusters;
-for (const [name, values, held] of [
-  ['an identity file', identityOf(double.plugin), 'Identity'],
-  ['three files', threeFilesOf(double.plugin), 'ClientKey'],
+for (const { name, values, held } of [
+  { name: 'an identity file', values: identityOf(double.plugin), held: 'Identity' },
+  { name: 'three files', values: threeFilesOf(double.plugin), held: 'ClientKey' },
 ])
   withBothReacts(`no response to the browser holds a line of a pasted key: ${name}`, async (t, react) => {
     const lines = linesOf(double.plugin.key);

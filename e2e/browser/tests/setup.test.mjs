@@ -28,18 +28,19 @@ withBothReacts('every setting has its field and the page its sections', async (t
   settings.quiet();
 });
 
-for (const [kind, place, credentialsOf] of [
-  ['real', 'auth', identityOf],
-  ['real', 'proxy', threeFilesOf],
-  ['double', 'auth', threeFilesOf],
-  ['double', 'proxy', identityOf],
+for (const { kind, place, form } of [
+  { kind: 'real', place: 'auth', form: 'identity file' },
+  { kind: 'real', place: 'proxy', form: 'three files' },
+  { kind: 'double', place: 'auth', form: 'three files' },
+  { kind: 'double', place: 'proxy', form: 'identity file' },
 ])
-  withBothReacts(`an empty page is filled in, tested green and saved: ${kind} Teleport, ${place}, ${credentialsOf.name}`, async (t, react) => {
+  withBothReacts(`an empty page is filled in, tested green and saved: ${kind} Teleport, ${place}, ${form}`, async (t, react) => {
     const cluster = stage.clusters[kind];
+    const credentials = form === 'three files' ? threeFilesOf(cluster.plugin) : identityOf(cluster.plugin);
     const settings = await openSettings(t, { react });
     await settings.ready();
     await settings.fill({ TeleportAddress: cluster[place], Recipients: stage.recipient, Approvers: stage.approver });
-    await settings.fill(credentialsOf(cluster.plugin));
+    await settings.fill(credentials);
     await settings.facts.waitFor();
     const facts = await settings.facts.innerText();
     assert.ok(facts.includes('access-plugin') && facts.includes(cluster.name), facts);

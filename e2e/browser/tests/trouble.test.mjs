@@ -101,8 +101,8 @@ for (const { name, values, field, words } of unusable)
     await problem.waitFor();
     // The page says at once that something is missing, and then what the plugin says.
     await settings.page.waitForFunction(
-      ([id, words]) => words.every((word) => document.querySelector(`[data-testid="${id}"]`)?.textContent?.toLowerCase().includes(word)),
-      [`problem-${field}`, words.map((word) => word.toLowerCase())],
+      ({ id, words }) => words.every((word) => document.querySelector(`[data-testid="${id}"]`)?.textContent?.toLowerCase().includes(word)),
+      { id: `problem-${field}`, words: words.map((word) => word.toLowerCase()) },
     );
     assert.equal(await settings.facts.count(), 0);
     settings.quiet();
