@@ -19,6 +19,7 @@ BROWSER := build/webapp/core_bg.wasm
 # What Rust's WASM uses, and no more: wasm-opt's newest features are ahead of browsers.
 BROWSER_FEATURES := $(addprefix --enable-,bulk-memory bulk-memory-opt multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext)
 BROWSER_SOURCES := $(CORE_SOURCES) $(shell find webapp/wasm webapp/bindgen -type f)
+CONSOLE := build/console/console.css
 BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
 HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
 
@@ -74,6 +75,16 @@ $(WEBAPP): $(BROWSER) $(WEBAPP_SOURCES)
 	$(call say,Building the settings page)
 	@cd webapp && npm run --silent build
 
+e2e/browser/node_modules/.installed: e2e/browser/package-lock.json
+	$(call say,Installing what the browser tests are made with)
+	@cd e2e/browser && npm ci --no-progress --loglevel=error
+	@touch $@
+
+$(CONSOLE): e2e/browser/build.mjs $(wildcard e2e/browser/console/*) e2e/browser/node_modules/.installed
+	$(call say,Building the console around the settings page)
+	@cd e2e/browser && npm run --silent build
+	@touch $@
+
 server-shim/dist/plugin-%: $(SHIM_SOURCES)
 	$(call say,Building the shim for $*)
 	@platform=$*; platform=$${platform%.exe}; cd server-shim && \
@@ -108,7 +119,7 @@ generate: ## Generates the Go code of the contracts in proto/.
 ## Checking
 
 .PHONY: check-style
-check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale generated code.
+check-style: tools webapp/node_modules/.installed e2e/browser/node_modules/.installed ## Formats, lints, and stale generated code.
 	$(call say,Rust: format and lints)
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- --deny warnings
@@ -121,9 +132,10 @@ check-style: tools webapp/node_modules/.installed ## Formats, lints, and stale g
 	@scripts/check-generated.sh
 	$(call say,TypeScript: types and lints)
 	@cd webapp && npm run --silent check
+	@cd e2e/browser && npm run --silent check
 
 .PHONY: test
-test: test-core simulate test-shim test-webapp e2e ## Runs the tests of all rooms.
+test: test-core simulate test-shim test-webapp e2e test-browser ## Runs the tests of all rooms.
 
 .PHONY: test-core
 test-core: tools ## Tests the core by itself.
@@ -162,9 +174,25 @@ e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost 
 	$(call say,Testing on real servers)
 	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
 
+BROWSE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
+
+.PHONY: test-browser
+test-browser: $(HOST_BUNDLE) $(CONSOLE) servers postgresql chromium ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
+	$(call say,Testing the settings page in a browser)
+	@$(BROWSE) node --test-reporter=spec browser/tests/all.mjs
+
+.PHONY: screenshots
+screenshots: $(HOST_BUNDLE) $(CONSOLE) servers postgresql chromium ## Takes the pictures of the settings page in docs/images.
+	$(call say,Taking pictures of the settings page)
+	@$(BROWSE) node browser/screenshots.mjs $(CURDIR)/docs/images
+
 .PHONY: postgresql
 postgresql:
 	@scripts/need-postgresql.sh
+
+.PHONY: chromium
+chromium:
+	@scripts/need-chromium.sh
 
 .PHONY: demo
 demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT)),build/bin/teleport-server) postgresql ## Shows it all: DEMO=once ends by itself, TELEPORT=real takes a real Teleport.
@@ -172,4 +200,4 @@ demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT))
 
 .PHONY: clean
 clean: ## Removes what was built.
-	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules
+	@rm -rf build dist target server-shim/dist webapp/dist webapp/node_modules e2e/browser/node_modules
