@@ -1,4 +1,4 @@
-// Tests run with both Reacts that Mattermost's web app has, each on settings that nobody has set.
+// Tests run with both Reacts, the one that Mattermost's web app has and the next one, each on settings that nobody has set.
 import { after, describe, test } from 'node:test';
 
 import { closeBrowser, picture } from './browser.mjs';
@@ -11,8 +11,13 @@ const tests = [];
 
 /** Declares a test for each React; `run` gets the test's context and the version. */
 export function withBothReacts(name, run) {
-  for (const react of ['18', '19']) tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
+  for (const react of ['18', '19']) declare(name, react, run);
 }
+
+/** Declares a test with Mattermost's present React alone: for what is up to the server or the core. */
+export const withOneReact = (name, run) => declare(name, '18', run);
+
+const declare = (name, react, run) => tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
 
 /** Runs what was declared; only names that fit the pattern, where there is one. */
 export function runAll(pattern = '') {

@@ -88,16 +88,25 @@ export class Opened {
 }
 
 /**
- * Opens a page of Mattermost as its system admin.
+ * Opens a page of Mattermost as its system admin, for as long as a test runs.
  * @param {import('node:test').TestContext} t
  * @param {Options} options
  */
-export async function open(t, { react, theme = 'light', path = PAGE, url = stage.url, prepare, viewport = { width: 1280, height: 900 } }) {
+export async function open(t, options) {
+  const here = await openPage(options);
+  opened.set(t, here.page);
+  t.after(() => here.context.close());
+  return here;
+}
+
+/**
+ * Opens a page of Mattermost as its system admin.
+ * @param {Options} options
+ */
+export async function openPage({ react, theme = 'light', path = PAGE, url = stage.url, prepare, viewport = { width: 1280, height: 900 } }) {
   const context = await (await browser()).newContext({ baseURL: url, viewport, reducedMotion: 'reduce' });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
-  opened.set(t, page);
-  t.after(() => context.close());
   const signedIn = await context.request.post('/api/v4/users/login', {
     headers: { 'X-Requested-With': 'XMLHttpRequest' },
     data: { login_id: stage.admin.username, password: stage.admin.password },

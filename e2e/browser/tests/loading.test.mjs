@@ -1,12 +1,12 @@
 // What is loaded when, under Mattermost's own policy; and what remains of the page where its engine does not run.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withBothReacts, withOneReact } from '../lib/both.mjs';
 import { INSECURE_HOST, PAGE, STATIC, open } from '../lib/browser.mjs';
 import { Settings, openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 
-withBothReacts('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
+withOneReact('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
   const { page, context } = await open(t, { react });
   const header = (await context.request.get(`${PAGE}?react=${react}`)).headers()['content-security-policy'];
   assert.match(header, /frame-ancestors 'self'.*script-src 'self'/);
@@ -60,7 +60,7 @@ const obstacles = {
 };
 
 for (const [name, prepare] of Object.entries(obstacles))
-  withBothReacts(`where ${name}, everything can be edited and saved all the same`, async (t, react) => {
+  withOneReact(`where ${name}, everything can be edited and saved all the same`, async (t, react) => {
     const { double } = stage.clusters;
     const settings = await openSettings(t, { react, prepare });
     await settings.noEngine.waitFor();
@@ -77,7 +77,7 @@ for (const [name, prepare] of Object.entries(obstacles))
     assert.equal((await savedSettings()).teleportaddress, double.auth);
   });
 
-withBothReacts('the page works on plain HTTP, where browsers hold much back', async (t, react) => {
+withOneReact('the page works on plain HTTP, where browsers hold much back', async (t, react) => {
   const { double } = stage.clusters;
   const url = new URL(stage.url);
   url.hostname = INSECURE_HOST;

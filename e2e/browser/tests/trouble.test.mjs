@@ -1,7 +1,7 @@
 // Each link of the chain, broken: the page says which it is, and what to do.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withOneReact } from '../lib/both.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
 import { stage } from '../lib/stage.mjs';
 
@@ -63,7 +63,7 @@ const troubles = [
 ];
 
 for (const { name, values, step: wanted, words, command = '' } of troubles)
-  withBothReacts(`the self-test finds ${name}`, async (t, react) => {
+  withOneReact(`the self-test finds ${name}`, async (t, react) => {
     const settings = await openSettings(t, { react });
     await settings.ready();
     await settings.fill(values);
@@ -93,7 +93,7 @@ const unusable = [
 ];
 
 for (const { name, values, field, words } of unusable)
-  withBothReacts(`pasting ${name} is answered at its field`, async (t, react) => {
+  withOneReact(`pasting ${name} is answered at its field`, async (t, react) => {
     const settings = await openSettings(t, { react });
     await settings.ready();
     await settings.fill({ ...good, ...values });
