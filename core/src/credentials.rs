@@ -13,6 +13,8 @@ pub(crate) const SETTINGS: [&str; 4] = [key::IDENTITY, key::CLIENT_CERTIFICATE, 
 /// Credentials that fit together, and what they say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usable {
+    /// The setting that problems with all of them are told at.
+    pub setting: &'static str,
     /// For the bridge.
     pub credentials: Credentials,
     /// The Teleport user that they are of.
@@ -110,7 +112,7 @@ fn judge(
             format!("The cluster's name is longer than {MAX_CLUSTER} bytes."),
         ));
     }
-    Ok(Usable { credentials, user: facts.user, cluster, not_before, not_after })
+    Ok(Usable { setting, credentials, user: facts.user, cluster, not_before, not_after })
 }
 
 /// How far two clocks may be apart.
@@ -125,7 +127,7 @@ impl Usable {
         (now >= self.not_after).then(|| {
             let (user, not_after) = (&self.user, self.not_after);
             Problem::new(
-                key::IDENTITY,
+                self.setting,
                 format!(
                     "The credentials of Teleport user {user} expired on {not_after}. Sign new ones with `tctl auth sign --user={user} --ttl=8760h …`, or let Machine ID renew a file and give its path."
                 ),
@@ -369,6 +371,7 @@ mod tests {
     fn expiry_is_told_beforehand_and_afterwards() {
         let day = 86_400_000;
         let usable = |from: i64, to: i64| Usable {
+            setting: key::CLIENT_CERTIFICATE,
             credentials: Credentials::default(),
             user: "access-plugin".into(),
             cluster: "tp".into(),
@@ -380,7 +383,9 @@ mod tests {
         assert!(yearly.warning(Time(360 * day)).is_some_and(|text| text.contains("5 days")));
         assert_eq!(yearly.expired(Time(364 * day)), None);
         let expired = yearly.expired(Time(365 * day));
-        assert!(expired.is_some_and(|problem| problem.message.contains("tctl auth sign")));
+        assert!(expired.is_some_and(|problem| {
+            problem.setting == key::CLIENT_CERTIFICATE && problem.message.contains("tctl auth sign")
+        }));
         assert_eq!(usable(0, day).warning(Time(0)), None, "a machine renews these");
     }
 

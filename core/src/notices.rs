@@ -118,6 +118,7 @@ mod tests {
     #[test]
     fn notices_are_due_in_steps_that_fit_the_credentials_life() {
         let usable = |life: i64| Usable {
+            setting: crate::config::key::IDENTITY,
             credentials: Default::default(),
             user: "access-plugin".into(),
             cluster: "tp".into(),

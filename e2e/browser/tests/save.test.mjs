@@ -10,7 +10,7 @@ withBothReacts('a save of unusable settings is refused with the reason', async (
   await settings.ready();
   await settings.fill({ TeleportAddress: 'not an address' });
   await settings.problem('TeleportAddress').waitFor();
-  const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error: /, '').trim();
+  const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error:\s*/, '').trim();
   const error = await settings.save();
   assert.ok(said.length > 20 && error.includes(said), `the field says “${said}”, the save “${error}”`);
   assert.notEqual((await savedSettings()).teleportaddress, 'not an address');

@@ -6,6 +6,7 @@ import type { Facts, Problem } from '../engine/messages';
 import { CREDENTIALS, IDENTITY, THREE_FILES, setting } from '../manifest';
 import { isMask, isSealed } from './masks';
 import { Row, describedBy, isInvalid } from './Row';
+import { Text } from './text';
 import { TextFile } from './TextFile';
 import type { Texts } from './useCredentials';
 import { useCredentials } from './useCredentials';
@@ -163,7 +164,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
           )}
           {elsewhere.map(({ message }) => (
             <p key={message} role="alert" className="teleport-problem teleport-wrong">
-              {message}
+              <Text>{message}</Text>
             </p>
           ))}
           {state.failure !== undefined && (
