@@ -43,7 +43,8 @@ func (s *Server) writeConfig(dsn string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.configPath(), content, 0o600)
+	return os.WriteFile(s.ConfigPath(), content, 0o600)
 }
 
-func (s *Server) configPath() string { return filepath.Join(s.dir, "config.json") }
+// ConfigPath is the file that the server keeps its configuration in.
+func (s *Server) ConfigPath() string { return filepath.Join(s.dir, "config.json") }

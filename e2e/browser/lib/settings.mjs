@@ -63,6 +63,11 @@ export class Settings {
     for (const [key, text] of Object.entries(values)) await this.text(key).fill(text);
   }
 
+  /** Waits until the plugin has refused the credentials, and says why. */
+  async credentialsRefused() {
+    await this.root.getByRole('group', { name: 'Credentials', exact: true }).first().getByRole('alert').first().waitFor();
+  }
+
   /** Runs the self-test, and answers its steps. */
   async test() {
     await this.testButton.click();

@@ -8,6 +8,9 @@ import { stage } from '../lib/stage.mjs';
 const { double, foreign, real } = stage.clusters;
 const good = { TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver };
 
+/** The three files by their paths on the server. */
+const filesAt = (folder) => ({ ClientCertificate: `${folder}/auth.crt`, ClientKey: `${folder}/auth.key`, ClusterCA: `${folder}/auth.cas` });
+
 /** What is wrong, the step that says so, and words of the finding and its cure. */
 const troubles = [
   {
@@ -43,6 +46,30 @@ const troubles = [
     command: 'tctl',
   },
   {
+    name: 'an identity file on the server that expired',
+    values: { ...good, Identity: `${double.files.expired}/identity` },
+    step: 'Credentials',
+    words: ['expired', 'sign new ones'],
+  },
+  {
+    name: 'a certificate on the server that expired',
+    values: { ...good, ...filesAt(double.files.expired) },
+    step: 'Credentials',
+    words: ['expired', 'sign new ones'],
+  },
+  {
+    name: 'a key on the server that is another certificate’s',
+    values: { ...good, ...filesAt(double.files.plugin), ClientKey: `${foreign.files.plugin}/auth.key` },
+    step: 'Credentials',
+    words: ['does not match', 'one run'],
+  },
+  {
+    name: 'a file that is not there',
+    values: { ...good, Identity: `${double.files.plugin}/nothing` },
+    step: 'Credentials',
+    words: ['nothing'],
+  },
+  {
     name: 'a channel that does not exist',
     values: { ...good, Recipients: 'ops/no-such-channel', ...identityOf(double.plugin) },
     step: 'Recipients',
@@ -67,13 +94,16 @@ for (const { name, values, step: wanted, words, command = '' } of troubles)
     const settings = await openSettings(t, { react });
     await settings.ready();
     await settings.fill(values);
-    await settings.facts.waitFor();
+    // What is wrong with credentials is said in place of what they are.
+    if (wanted === 'Credentials') await settings.credentialsRefused();
+    else await settings.facts.waitFor();
     const steps = await settings.test();
     const said = steps.map((step) => `${step.name}: ${step.outcome}: ${step.text} ${step.command}`).join('\n');
     assert.deepEqual(steps.filter(({ outcome }) => outcome === 'failed').map((step) => step.name), [wanted], said);
     const step = steps.find((step) => step.name === wanted);
     for (const word of words) assert.ok(step.text.toLowerCase().includes(word.toLowerCase()), `no “${word}” in: ${said}`);
     assert.ok(step.command.includes(command), `no “${command}” to run in: ${said}`);
+    // What comes after a broken link is not called good.
     assert.ok(!steps.some((step) => step.name === 'Watch' && step.outcome === 'ok') || wanted === 'Recipients', said);
     settings.quiet();
   });
