@@ -19,7 +19,6 @@ BROWSER := build/webapp/core_bg.wasm
 # What Rust's WASM uses, and no more: wasm-opt's newest features are ahead of browsers.
 BROWSER_FEATURES := $(addprefix --enable-,bulk-memory bulk-memory-opt multivalue mutable-globals nontrapping-float-to-int reference-types sign-ext)
 BROWSER_SOURCES := $(CORE_SOURCES) $(shell find webapp/wasm webapp/bindgen -type f)
-CONSOLE := build/console/console.css
 BUNDLE := dist/$(PLUGIN_ID)-$(VERSION).tar.gz
 HOST_BUNDLE := dist/$(PLUGIN_ID)-$(VERSION)-$(HOST).tar.gz
 
@@ -74,16 +73,6 @@ webapp: $(WEBAPP) ## Builds the settings page.
 $(WEBAPP): $(BROWSER) $(WEBAPP_SOURCES)
 	$(call say,Building the settings page)
 	@cd webapp && npm run --silent build
-
-e2e/browser/node_modules/.installed: e2e/browser/package-lock.json
-	$(call say,Installing what the browser tests are made with)
-	@cd e2e/browser && npm ci --no-progress --loglevel=error
-	@touch $@
-
-$(CONSOLE): e2e/browser/build.mjs $(wildcard e2e/browser/console/*) e2e/browser/node_modules/.installed
-	$(call say,Building the console around the settings page)
-	@cd e2e/browser && npm run --silent build
-	@touch $@
 
 server-shim/dist/plugin-%: $(SHIM_SOURCES)
 	$(call say,Building the shim for $*)
@@ -174,25 +163,45 @@ e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost 
 	$(call say,Testing on real servers)
 	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
 
-BROWSE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
+# What browser tests play on; a command may follow.
+STAGE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
+BROWSER_TESTS := build/console/.built $(HOST_BUNDLE) servers postgresql chromium
 
 .PHONY: test-browser
-test-browser: $(HOST_BUNDLE) $(CONSOLE) servers postgresql chromium ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
+test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
 	$(call say,Testing the settings page in a browser)
-	@$(BROWSE) node --test-reporter=spec browser/tests/all.mjs
+	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
+
+.PHONY: broken-pages
+broken-pages: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: breaks it in many ways, one at a time.
+	$(call say,Breaking the settings page on purpose)
+	@$(STAGE) node browser/broken.mjs
 
 .PHONY: screenshots
-screenshots: $(HOST_BUNDLE) $(CONSOLE) servers postgresql chromium ## Takes the pictures of the settings page in docs/images.
-	$(call say,Taking pictures of the settings page)
-	@$(BROWSE) node browser/screenshots.mjs $(CURDIR)/docs/images
+screenshots: $(BROWSER_TESTS) ## Draws the pictures of the settings page in docs/images anew.
+	$(call say,Drawing the settings page)
+	@$(STAGE) node browser/pictures.mjs
 
-.PHONY: postgresql
-postgresql:
-	@scripts/need-postgresql.sh
+.PHONY: console
+console: $(BROWSER_TESTS) ## Serves the settings page for trying it by hand, until Ctrl-C.
+	@$(STAGE)
+
+e2e/browser/node_modules/.installed: e2e/browser/package-lock.json
+	$(call say,Installing what the browser tests take)
+	@cd e2e/browser && npm ci --no-progress --loglevel=error
+	@touch $@
+
+build/console/.built: e2e/browser/node_modules/.installed e2e/browser/build.mjs $(wildcard e2e/browser/console/*)
+	@cd e2e/browser && npm run --silent build
+	@touch $@
 
 .PHONY: chromium
 chromium:
 	@scripts/need-chromium.sh
+
+.PHONY: postgresql
+postgresql:
+	@scripts/need-postgresql.sh
 
 .PHONY: demo
 demo: $(HOST_BUNDLE) build/bin/mattermost-server $(if $(filter real,$(TELEPORT)),build/bin/teleport-server) postgresql ## Shows it all: DEMO=once ends by itself, TELEPORT=real takes a real Teleport.

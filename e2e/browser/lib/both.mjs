@@ -19,7 +19,7 @@ export const withOneReact = (name, run) => declare(name, '18', run);
 
 const declare = (name, react, run) => tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
 
-/** Runs what was declared; only names that fit the pattern, where there is one. */
+/** Runs what was declared; only names that fit the pattern, where there is one. With LIST the names are all there is. */
 export function runAll(pattern = '') {
   const wanted = tests.filter(({ name }) => new RegExp(pattern).test(name));
   if (wanted.length === 0) throw new Error(`no test fits ${pattern}`);
@@ -27,6 +27,7 @@ export function runAll(pattern = '') {
     after(closeBrowser);
     for (const { name, run } of wanted)
       test(name, { timeout: TEST_MS }, async (t) => {
+        if (process.env.LIST) return;
         await saveSettings();
         await clearRecord();
         try {

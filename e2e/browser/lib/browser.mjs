@@ -5,10 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
 
+import { breaks } from './breaks.mjs';
+import { PAGE } from './paths.mjs';
 import { stage } from './stage.mjs';
 
 /** How long anything on a page may take. Most of it takes milliseconds. */
-export const PATIENCE_MS = 30_000;
+const PATIENCE_MS = Number(process.env.PATIENCE ?? 30_000);
 
 /** A host name that is no loopback address to the browser, so that its pages are plain, insecure HTTP. */
 export const INSECURE_HOST = 'mattermost.test';
@@ -32,10 +34,6 @@ const browser = () =>
 
 /** Ends it. */
 export const closeBrowser = async () => (await running)?.close();
-
-/** Files of the plugin, and the page in System Console. */
-export const STATIC = `/static/plugins/${stage.pluginId}/`;
-export const PAGE = `/admin_console/plugins/plugin_${stage.pluginId}`;
 
 /** The page of each test that has opened one. */
 const opened = new WeakMap();
@@ -88,30 +86,22 @@ export class Opened {
 }
 
 /**
- * Opens a page of Mattermost as its system admin, for as long as a test runs.
- * @param {import('node:test').TestContext} t
- * @param {Options} options
- */
-export async function open(t, options) {
-  const here = await openPage(options);
-  opened.set(t, here.page);
-  t.after(() => here.context.close());
-  return here;
-}
-
-/**
  * Opens a page of Mattermost as its system admin.
+ * @param {Pick<import('node:test').TestContext, 'after'>} t
  * @param {Options} options
  */
-export async function openPage({ react, theme = 'light', path = PAGE, url = stage.url, prepare, viewport = { width: 1280, height: 900 } }) {
+export async function open(t, { react, theme = 'light', path = PAGE, url = stage.url, prepare, viewport = { width: 1280, height: 900 } }) {
   const context = await (await browser()).newContext({ baseURL: url, viewport, reducedMotion: 'reduce' });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
+  opened.set(t, page);
+  t.after(() => context.close());
   const signedIn = await context.request.post('/api/v4/users/login', {
     headers: { 'X-Requested-With': 'XMLHttpRequest' },
     data: { login_id: stage.admin.username, password: stage.admin.password },
   });
   if (!signedIn.ok()) throw new Error(`cannot sign in: ${await signedIn.text()}`);
+  await breaks[process.env.BREAK ?? '']?.apply(context);
   await prepare?.(context);
   const here = new Opened(page);
   await page.goto(`${path}?react=${react}&theme=${theme}`);

@@ -8,7 +8,7 @@ export const threeFilesOf = (signed) => ({ ClientCertificate: signed.certificate
 
 /**
  * Opens the page.
- * @param {import('node:test').TestContext} t
+ * @param {Pick<import('node:test').TestContext, 'after'>} t
  * @param {import('./browser.mjs').Options} options
  */
 export async function openSettings(t, options) {
@@ -78,7 +78,7 @@ export class Settings {
   async testOver() {
     await this.steps.first().waitFor();
     await this.page.waitForFunction(
-      (button) => button instanceof HTMLButtonElement && !button.disabled,
+      (button) => button instanceof HTMLButtonElement && button.getAttribute('aria-disabled') === 'false',
       await this.testButton.elementHandle(),
     );
     return this.readSteps();

@@ -23,15 +23,17 @@ export const nameOf = (key) => {
   return setting.display_name;
 };
 
-/** A call of Mattermost's REST interface, past the browser. */
+/** A call of Mattermost's REST interface, past the browser. Answers the JSON, and the response's headers. */
 async function call(method, path, { token = '', body = undefined } = {}) {
   const response = await fetch(stage.url + path, {
     method,
     headers: token ? { Authorization: `Bearer ${token}` } : {},
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  return response;
+  // A body that nobody reads would keep its connection, and with it this process.
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return { answer: JSON.parse(text), headers: response.headers };
 }
 
 const signedIn = await call('POST', '/api/v4/users/login', { body: { login_id: stage.admin.username, password: stage.admin.password } });
@@ -39,7 +41,7 @@ const token = signedIn.headers.get('Token');
 
 /** The plugin's settings as they are saved, by their keys in lower case; secrets are asterisks. */
 export async function savedSettings() {
-  const config = await (await call('GET', '/api/v4/config', { token })).json();
+  const { answer: config } = await call('GET', '/api/v4/config', { token });
   return config.PluginSettings.Plugins[stage.pluginId] ?? {};
 }
 
@@ -54,10 +56,12 @@ export async function saveSettings(values = {}) {
   await call('PUT', '/api/v4/config/patch', { token, body: { PluginSettings: { Plugins: { [stage.pluginId]: all } } } });
 }
 
+const recorder = async (method) => await (await fetch(stage.record, { method })).json();
+
 /** What went to the browser since the record was last cleared. */
 export async function record() {
-  const said = await (await fetch(stage.record)).json();
+  const said = await recorder('GET');
   return (said ?? []).map((one) => ({ ...one, body: Buffer.from(one.body ?? '', 'base64').toString('latin1') }));
 }
 
-export const clearRecord = () => fetch(stage.record, { method: 'DELETE' });
+export const clearRecord = () => recorder('DELETE');

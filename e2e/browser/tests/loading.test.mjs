@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 
 import { withBothReacts, withOneReact } from '../lib/both.mjs';
-import { INSECURE_HOST, PAGE, STATIC, open } from '../lib/browser.mjs';
+import { INSECURE_HOST, open } from '../lib/browser.mjs';
+import { PAGE, STATIC } from '../lib/paths.mjs';
 import { Settings, openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 

@@ -61,7 +61,7 @@ export const SelfTest = ({ engine, values }: { engine: Engine; values: Values })
   return (
     <div className="form-group">
       <div className="col-sm-8 col-sm-offset-4">
-        <button type="button" className="btn btn-primary" disabled={running} onClick={() => void run()}>
+        <button type="button" className="btn btn-primary" aria-disabled={running} onClick={() => void (running || run())}>
           Test these settings
         </button>{' '}
         {running && (

@@ -10,7 +10,7 @@ export const styles = `
 .teleport-panel, .teleport-card { border: 1px solid rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.16); border-radius: 4px; padding: 16px; margin-bottom: 16px; }
 .teleport-panel h3, .teleport-card h4 { margin-top: 0; }
 .teleport-problem { margin: 4px 0 0; }
-.teleport-wrong, .teleport-problem.teleport-wrong { color: var(--error-text, #d24b4e); }
+.teleport-wrong, .teleport-problem.teleport-wrong { color: color-mix(in srgb, var(--error-text, #d24b4e) 75%, var(--center-channel-color, #3f4350)); }
 .teleport-missing { color: rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.75); }
 .teleport-warning { color: var(--center-channel-color, #3f4350); border-left: 3px solid var(--away-indicator, #ffbc1f); padding-left: 8px; }
 .teleport-settings [aria-invalid='true'] { border-color: var(--error-text, #d24b4e); }
@@ -30,6 +30,7 @@ export const styles = `
 [data-outcome='ok'] > .teleport-mark { color: var(--online-indicator, #3db887); }
 [data-outcome='failed'] > .teleport-mark { color: var(--error-text, #d24b4e); }
 [data-outcome='pending'] > .teleport-mark { animation: teleport-turn 1s linear infinite; }
+.teleport-settings [aria-disabled='true'] { opacity: 0.5; cursor: default; }
 .teleport-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @keyframes teleport-turn { to { transform: rotate(360deg); } }
 @media (prefers-reduced-motion: reduce) { [data-outcome='pending'] > .teleport-mark { animation: none; } }
