@@ -28,8 +28,9 @@ interface Props {
 /** Pasted credentials have dashes or several lines; anything else is a path, and no secret. */
 const isPasted = (text: string) => text.includes('-----') || text.trim().includes('\n');
 
-const heldAs = (text = ''): string | undefined => {
-  if (isMask(text)) return 'Saved. It is shown to nobody.';
+const heldAs = (text = '', known = true): string | undefined => {
+  // Mattermost's asterisks may stand for nothing, which only the plugin knows.
+  if (isMask(text)) return known ? 'Saved. It is shown to nobody.' : 'It is shown to nobody, nor whether one is saved.';
   if (isSealed(text)) return 'Encrypted.';
   return isPasted(text) ? 'Pasted.' : undefined;
 };
@@ -101,7 +102,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
           return (
             <Row key={key} {...row} group>
               <div className="teleport-held">
-                <span>{heldAs(values[key])}</span>
+                <span>{heldAs(values[key], engine !== undefined)}</span>
                 <button
                   type="button"
                   className="btn btn-tertiary btn-sm"
