@@ -42,9 +42,9 @@ export class Settings {
     return this.root.getByRole('button', { name, exact: true });
   }
 
-  /** The field of a text setting. */
+  /** The field of a text setting; further clusters have their own of the same name. */
   text(key) {
-    return this.root.getByRole('textbox', { name: nameOf(key), exact: true });
+    return this.root.getByRole('textbox', { name: nameOf(key), exact: true }).and(this.page.locator(':not([id^="teleport-cluster-"])'));
   }
 
   problem(key) {

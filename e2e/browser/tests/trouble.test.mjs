@@ -119,7 +119,7 @@ const unusable = [
     words: ['key', 'certificate'],
   },
   { name: 'half an identity file', values: { Identity: double.plugin.identity.slice(0, 400) }, field: 'Identity', words: ['cut off'] },
-  { name: 'a text that is no credential', values: { Identity: '-----BEGIN NOTHING-----\nhello\n' }, field: 'Identity', words: ['identity'] },
+  { name: 'a text that is no credential', values: { Identity: '-----BEGIN NOTHING-----\nhello\n-----END NOTHING-----\n' }, field: 'Identity', words: ['identity'] },
 ];
 
 for (const { name, values, field, words } of unusable)
