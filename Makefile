@@ -172,13 +172,13 @@ test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real s
 	$(call say,Testing the settings page in a browser)
 	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
 
-.PHONY: broken-pages
-broken-pages: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: breaks it in many ways, one at a time.
+.PHONY: test-broken
+test-broken: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: BREAK=name takes one way to break it.
 	$(call say,Breaking the settings page on purpose)
 	@$(STAGE) node browser/broken.mjs
 
-.PHONY: screenshots
-screenshots: $(BROWSER_TESTS) ## Draws the pictures of the settings page in docs/images anew.
+.PHONY: pictures
+pictures: $(BROWSER_TESTS) ## Draws docs/images/ anew.
 	$(call say,Drawing the settings page)
 	@$(STAGE) node browser/pictures.mjs
 

@@ -512,6 +512,17 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     changed |= before != (record.postings.len(), record.requester_due);
     let site = site(lane, record);
     let (in_threads, to_requester) = (messages::news(record), messages::news_for_requester(&site, record));
+    let unheard =
+        |posting: &Posting| posting.requester && to_requester.iter().any(|news| !posting.told.contains(&news.key));
+    // Whoever turned the messages off after the first hears no more, also not later of what happened meanwhile.
+    if record.postings.len() == before.0 && record.postings.iter().any(unheard) && has_muted(lane, record).await {
+        for posting in record.postings.iter_mut().filter(|posting| posting.requester) {
+            let unheard = to_requester.iter().filter(|news| !posting.told.contains(&news.key));
+            let keys: Vec<String> = unheard.map(|news| news.key.clone()).collect();
+            posting.told.extend(keys);
+        }
+        changed = true;
+    }
     for posting in &mut record.postings {
         let news = if posting.requester { &to_requester } else { &in_threads };
         // At the second look all of it is looked for, lest it stands there twice.
@@ -613,6 +624,16 @@ async fn requesters_channel<W: World>(lane: &Lane<W>, record: &Record) -> Result
         return Ok(None);
     }
     Ok(Some(mattermost.get_channel(ChannelBy::DirectUserId(account.id)).await?.id))
+}
+
+/// Whether the requester is known and does not want to hear.
+async fn has_muted<W: World>(lane: &Lane<W>, record: &Record) -> bool {
+    let Some(way) = lane.cluster.way.borrow().clone() else { return false };
+    let (settings, mattermost) = (lane.settings(), lane.world.mattermost());
+    match identity::account(&settings, mattermost, &way.teleport, &record.request.user).await {
+        Ok(Some(account)) => matches!(notices::wants(lane, &account.id).await, Ok(false)),
+        _ => false,
+    }
 }
 
 /// Whether calls that were under way when nobody saw their answers have had their time. The first question starts the

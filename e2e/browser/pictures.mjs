@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { closeBrowser, open } from './lib/browser.mjs';
 import { Settings } from './lib/settings.mjs';
-import { saveSettings, stage } from './lib/stage.mjs';
+import { forgetSettings, stage } from './lib/stage.mjs';
 
 const FOLDER = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const MOST_BYTES = 200_000;
@@ -35,7 +35,7 @@ async function draw(name, settings, top) {
 
 mkdirSync(FOLDER, { recursive: true });
 for (const theme of ['light', 'dark']) {
-  await saveSettings();
+  await forgetSettings();
   const { settings, close } = await settingsPage(theme, 1000);
   await settings.fill({ ...values, Identity: double.plugin.identity });
   await settings.facts.waitFor();

@@ -43,8 +43,13 @@ func (s *Server) writeConfig(dsn string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.ConfigPath(), content, 0o600)
+	return os.WriteFile(s.configPath(), content, 0o600)
 }
 
-// ConfigPath is the file that the server keeps its configuration in.
-func (s *Server) ConfigPath() string { return filepath.Join(s.dir, "config.json") }
+func (s *Server) configPath() string { return filepath.Join(s.dir, "config.json") }
+
+// Config is the server's configuration as it is stored, secrets included.
+func (s *Server) Config() (string, error) {
+	content, err := os.ReadFile(s.configPath())
+	return string(content), err
+}

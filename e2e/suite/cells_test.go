@@ -291,8 +291,8 @@ func TestWhileTeleportTakesItsTimeEverybodyElseHearsWhoIsDeciding(t *testing.T) 
 		s.connect(s.settings().With("AskReason", "never").With("Approvers", approvers))
 		id := s.file("because")
 		post := s.post(id)
-		// Whoever is first waits for Teleport, and nobody else has to ask it anything.
-		fast.Faults.Freeze(true)
+		// Whoever is first waits until all others have heard.
+		fast.Faults.Add(double.Fault{Method: "SetAccessRequestState", Times: 1, Hold: true})
 		s.Cleanup(fast.Faults.Clear)
 		answers := make(chan string, crowd*clicks)
 		for _, user := range people {
@@ -302,7 +302,7 @@ func TestWhileTeleportTakesItsTimeEverybodyElseHearsWhoIsDeciding(t *testing.T) 
 		for range crowd*clicks - 1 {
 			got = append(got, <-answers)
 		}
-		fast.Faults.Freeze(false)
+		fast.Faults.Clear()
 		got = append(got, <-answers)
 		s.oneDecided(got, "is deciding this request at this very moment")
 		if decisions := s.decisions(id); len(decisions) != 1 {

@@ -111,6 +111,31 @@ func TestWhoeverTurnsMessagesOffHearsNothingUntilTheyTurnThemOn(t *testing.T) {
 	})
 }
 
+func TestWhoeverTurnsMessagesOffInTheMiddleOfARequestHearsNoMoreOfIt(t *testing.T) {
+	onModern(t, onBehalf+reviewers+careful, func(s *scene) {
+		s.connect(s.byTeleport("bob", "rita", "carol", "rob", "alice", teleport.Requester).With("NotifyRequesters", true))
+		turn := func(to string) {
+			_, err := set.Requester.Command(s.ctx, s.channel.Id, "/teleport notifications "+to)
+			s.must(err)
+		}
+		id := s.file("because")
+		bot := bot(s.post(id))
+		s.holds(s.clickOnce(set.Approver, s.post(id), stage.Approve), "1 of 2")
+		s.waitTold(bot, id, 1)
+		turn("off")
+		s.Cleanup(func() { turn("on") })
+		s.holds(s.clickOnce(set.Bystander, s.post(id), stage.Approve), "You approved")
+		s.settled(id, "rob")
+		turn("on")
+		loud := s.file("loud")
+		s.holds(s.clickOnce(set.Approver, s.post(loud), stage.Deny), "You denied")
+		s.waitTold(bot, loud, 2)
+		if messages := s.told(bot, id); len(messages) != 1 {
+			s.Errorf("the requester was told %q, want one message", messages)
+		}
+	})
+}
+
 func TestARequesterWhoIsNotKnownHereIsNotGuessed(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		// Alice's address is the requester's name, but nobody has verified it, and nothing is mapped.

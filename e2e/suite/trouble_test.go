@@ -56,6 +56,12 @@ func (s *scene) says(wrong trouble) {
 		return
 	}
 	s.must(set.Configure(s.ctx, wrong.settings))
+	s.shows(wrong)
+}
+
+// shows waits for the status to say what is wrong. The plugin must stay up.
+func (s *scene) shows(wrong trouble) {
+	s.Helper()
 	status, err := set.WaitForStatus(s.ctx, s.channel.Id, func(status string) bool {
 		part := strings.ToLower(stage.Line(status, wrong.line))
 		for _, word := range wrong.words {
@@ -133,6 +139,38 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 		// And it works again as soon as the settings are right.
 		s.connect(good)
 		s.post(s.file("after all that"))
+	})
+}
+
+func TestSettingsThatWereSavedWhileThePluginWasOffAreSaidInTheStatus(t *testing.T) {
+	onDouble(t, func(s *scene) {
+		good := s.settings()
+		foreign := newDouble(s.T, double.Options{Cluster: s.cluster.Name()})
+		other, err := foreign.Sign(s.ctx, teleport.PluginUser, credentialsLast)
+		s.must(err)
+		expired, err := foreign.Sign(s.ctx, teleport.PluginUser, -time.Hour)
+		s.must(err)
+		identity := stage.Identity(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient)
+		// While the plugin is off nobody looks at its settings, and a file can be edited at any time.
+		for _, wrong := range []trouble{
+			{"an address that is none", good.With("TeleportAddress", "not an address"), "Settings", []string{"TeleportAddress"}},
+			{"an expired certificate", stage.Triple(s.cluster.AuthAddress(), expired).With("Recipients", s.recipient), "Credentials", []string{"expired", "sign"}},
+			{"a key of another certificate", good.With("ClientKey", other.Key), "Credentials", []string{"key", "certificate"}},
+			{"a key that is none", good.With("ClientKey", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "Credentials", []string{"key"}},
+			{"an identity file cut in half", identity.With("Identity", s.signed.Identity[:len(s.signed.Identity)/2]), "Credentials", []string{"identity"}},
+			{"an identity file cut in the key", identity.With("Identity", s.signed.Identity[:400]), "Credentials", []string{"cut off"}},
+			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
+			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
+			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+		} {
+			_, err := set.Mattermost.Admin.Client.DisablePlugin(s.ctx, set.PluginID)
+			s.must(err)
+			s.must(set.Configure(s.ctx, wrong.settings))
+			_, err = set.Mattermost.Admin.Client.EnablePlugin(s.ctx, set.PluginID)
+			s.must(err)
+			s.must(set.Mattermost.WaitForPlugin(s.ctx, set.PluginID))
+			s.shows(wrong)
+		}
 	})
 }
 

@@ -1,4 +1,5 @@
-// Package bridge is the way to Teleport: it serves proto/bridge/bridge.proto, and carries the core's gRPC-web to an
+// Package bridge is the way to Teleport, and to what lies on the Mattermost server for it: it serves
+// proto/bridge/bridge.proto, seals credentials for the settings, and carries the core's gRPC-web to an
 // endpoint that speaks gRPC over HTTP/2 with mutual TLS, or gRPC-web itself. It does not look into messages.
 package bridge
 
@@ -15,15 +16,10 @@ import (
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge/bridgeconnect"
 )
 
-// Logger takes what goes wrong inside the bridge itself.
-type Logger interface {
-	LogError(message string, keyValuePairs ...any)
-}
-
 // Bridge knows the endpoints of clusters.
 type Bridge struct {
-	log  Logger
-	keys Keys
+	api  API
+	keys keys
 
 	mu        sync.Mutex
 	endpoints map[string]*endpoint
@@ -33,15 +29,15 @@ type Bridge struct {
 var _ bridgeconnect.BridgeHandler = (*Bridge)(nil)
 
 // New makes a bridge that leads nowhere yet.
-func New(log Logger, keys Keys) *Bridge {
-	return &Bridge{log: log, keys: keys, endpoints: map[string]*endpoint{}}
+func New(api API) *Bridge {
+	return &Bridge{api: api, keys: keys{api}, endpoints: map[string]*endpoint{}}
 }
 
 // Handler is the path that the Bridge service answers under, and the handler.
 func (b *Bridge) Handler() (string, http.Handler) {
 	return bridgeconnect.NewBridgeHandler(b, connect.WithRecover(
 		func(_ context.Context, spec connect.Spec, _ http.Header, problem any) error {
-			b.log.LogError("A call of the core's failed.", "method", spec.Procedure, "panic", fmt.Sprint(problem))
+			b.api.LogError("A call of the core's failed.", "method", spec.Procedure, "panic", fmt.Sprint(problem))
 			return connect.NewError(connect.CodeInternal, errors.New("the plugin failed to answer"))
 		}))
 }
@@ -82,7 +78,7 @@ func (b *Bridge) SetEndpoint(
 	return connect.NewResponse(&pb.SetEndpointResponse{}), nil
 }
 
-// ForgetEndpoint closes the connection to a cluster and forgets how to reach it.
+// ForgetEndpoint closes the connection to a cluster, which cannot be reached any more then.
 func (b *Bridge) ForgetEndpoint(
 	_ context.Context, request *connect.Request[pb.ForgetEndpointRequest],
 ) (*connect.Response[pb.ForgetEndpointResponse], error) {

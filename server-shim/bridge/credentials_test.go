@@ -83,7 +83,7 @@ func TestCredentialsAreReadWithoutConnecting(t *testing.T) {
 		"garbage authorities": {with(func(c *pb.Credentials) { c.CertificateAuthorities += pemOf("CERTIFICATE", nil) }), authorities, "access-plugin", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			response, err := New(discard{}, &memory{}).InspectCredentials(context.Background(), connect.NewRequest(test.credentials))
+			response, err := New(&discard{}).InspectCredentials(context.Background(), connect.NewRequest(test.credentials))
 			if err != nil {
 				t.Fatal(err)
 			}

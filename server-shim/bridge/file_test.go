@@ -23,7 +23,7 @@ func TestAFileIsReadOrItIsSaidWhyNot(t *testing.T) {
 		return path
 	}
 	read := func(path string) ([]byte, error) {
-		response, err := New(discard{}, &memory{}).ReadFile(context.Background(), connect.NewRequest(&pb.ReadFileRequest{Path: path}))
+		response, err := New(&discard{}).ReadFile(context.Background(), connect.NewRequest(&pb.ReadFileRequest{Path: path}))
 		if err != nil {
 			return nil, err
 		}

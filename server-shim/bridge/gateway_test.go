@@ -176,7 +176,7 @@ func TestAnEndpointThatMakesNoSenseIsRefused(t *testing.T) {
 			r.Kind, r.Address = pb.EndpointKind_ENDPOINT_KIND_GATEWAY, address
 		}
 	}
-	b := New(discard{}, &memory{})
+	b := New(&discard{})
 	defer b.Close()
 	if _, err := b.SetEndpoint(context.Background(), connect.NewRequest(good())); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -17,81 +16,84 @@ import (
 )
 
 const (
-	// sealedPrefix begins every sealed text; its number names how the rest is made.
+	// sealedPrefix is what sealed texts begin with: which way they were sealed.
 	sealedPrefix = "sealed:v1:"
-	// sealedLabel is what a sealed text is for: no other use of the key can be taken for it.
-	sealedLabel = "teleport-access credentials v1"
-	// largestSealed is the most that is sealed or unsealed, in bytes.
-	largestSealed = 2 << 20
+	// sealLabel binds keys and sealed texts to this use of them.
+	sealLabel = "teleport-access sealed credentials v1"
+	// largestText is the most that is sealed, in bytes.
+	largestText = 1 << 20
 )
-
-// Keys keeps the key that texts are sealed with.
-type Keys interface {
-	// SealingKey is the key as it is kept, empty where there is none. Where create is true, one is made then.
-	SealingKey(create bool) (string, error)
-}
 
 // Seal encrypts a text.
 func (b *Bridge) Seal(
-	_ context.Context, request *connect.Request[pb.SealRequest],
+	ctx context.Context, request *connect.Request[pb.SealRequest],
 ) (*connect.Response[pb.SealResponse], error) {
-	if len(request.Msg.GetText()) > largestSealed {
-		return nil, refused(connect.CodeInvalidArgument, "the text is too large to be sealed")
+	text := request.Msg.GetText()
+	if len(text) > largestText {
+		return nil, refused(connect.CodeInvalidArgument, "the text is larger than 1 MiB")
 	}
-	key, err := b.keys.SealingKey(true)
+	secret, err := b.keys.forSealing(ctx)
 	if err != nil {
-		return nil, connect.NewError(connect.CodeUnavailable, err)
+		return nil, err
 	}
-	box, err := box(key)
+	aead, err := cipherOf(secret)
 	if err != nil {
-		return nil, connect.NewError(connect.CodeUnavailable, err)
+		return nil, refused(connect.CodeInternal, "nothing can be sealed here: %w", err)
 	}
-	nonce := make([]byte, box.NonceSize())
-	// Never fails, as its documentation says.
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+	// Never fails: without randomness the process ends.
 	_, _ = rand.Read(nonce)
-	sealed := box.Seal(nonce, nonce, []byte(request.Msg.GetText()), []byte(sealedLabel))
-	return connect.NewResponse(&pb.SealResponse{Sealed: sealedPrefix + base64.StdEncoding.EncodeToString(sealed)}), nil
+	sealed := aead.Seal(nonce, nonce, []byte(text), []byte(sealLabel))
+	return connect.NewResponse(&pb.SealResponse{
+		Sealed: sealedPrefix + base64.StdEncoding.EncodeToString(sealed),
+	}), nil
 }
 
 // Unseal decrypts what Seal made.
 func (b *Bridge) Unseal(
 	_ context.Context, request *connect.Request[pb.UnsealRequest],
 ) (*connect.Response[pb.UnsealResponse], error) {
-	encoded, ok := strings.CutPrefix(request.Msg.GetSealed(), sealedPrefix)
-	if !ok || len(encoded) > 2*largestSealed {
-		return nil, refused(connect.CodeInvalidArgument, "this is no sealed text")
+	encoded, is := strings.CutPrefix(strings.TrimSpace(request.Msg.GetSealed()), sealedPrefix)
+	if !is {
+		return nil, refused(connect.CodeInvalidArgument, "a sealed text begins with %s, this one does not", sealedPrefix)
 	}
-	sealed, err := base64.StdEncoding.DecodeString(encoded)
+	if len(encoded) > base64.StdEncoding.EncodedLen(largestText+64) {
+		return nil, refused(connect.CodeInvalidArgument, "the sealed text is too large to be one of ours")
+	}
+	sealed, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return nil, refused(connect.CodeInvalidArgument, "this is no sealed text: %v", err)
+		return nil, refused(connect.CodeInvalidArgument, "the sealed text is damaged or was cut off: paste the credentials again")
 	}
-	key, err := b.keys.SealingKey(false)
+	secrets, err := b.keys.forUnsealing()
+	for _, secret := range secrets {
+		if text, ok := open(secret, sealed); ok {
+			return connect.NewResponse(&pb.UnsealResponse{Text: text}), nil
+		}
+	}
 	if err != nil {
-		return nil, connect.NewError(connect.CodeUnavailable, err)
+		// Perhaps it is the key that could not be had: this is no verdict on the text.
+		return nil, err
 	}
-	if key == "" {
-		return nil, refused(connect.CodeInvalidArgument, "there is no sealing key")
+	if len(secrets) == 0 {
+		return nil, refused(connect.CodeInvalidArgument, "there is no sealing key any more: paste the credentials again")
 	}
-	box, err := box(key)
-	if err != nil {
-		return nil, connect.NewError(connect.CodeUnavailable, err)
-	}
-	if len(sealed) < box.NonceSize() {
-		return nil, refused(connect.CodeInvalidArgument, "this is no sealed text: it is too short")
-	}
-	text, err := box.Open(nil, sealed[:box.NonceSize()], sealed[box.NonceSize():], []byte(sealedLabel))
-	if err != nil {
-		return nil, refused(connect.CodeInvalidArgument, "the text was changed, or sealed with another key")
-	}
-	return connect.NewResponse(&pb.UnsealResponse{Text: string(text)}), nil
+	return nil, refused(connect.CodeInvalidArgument,
+		"the sealed text was changed, or sealed with another key: paste the credentials again")
 }
 
-// box seals and opens with a key as it is kept in the settings.
-func box(kept string) (cipher.AEAD, error) {
-	if kept == "" {
-		return nil, errors.New("there is no sealing key")
+// open decrypts with one key; it is false where that is not the one, or the text was changed.
+func open(secret string, sealed []byte) (string, bool) {
+	aead, err := cipherOf(secret)
+	if err != nil || len(sealed) < aead.NonceSize() {
+		return "", false
 	}
-	key, err := hkdf.Key(sha256.New, []byte(kept), nil, sealedLabel, 32)
+	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], []byte(sealLabel))
+	return string(text), err == nil
+}
+
+// cipherOf makes the cipher of a secret.
+func cipherOf(secret string) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, sealLabel, 32)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/plugin/plugintest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -34,10 +35,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// discard is a log that nobody reads.
-type discard struct{}
+// discard is a server whose log nobody reads.
+type discard struct{ plugintest.API }
 
-func (discard) LogError(string, ...any) {}
+func (*discard) LogError(string, ...any) {}
 
 // text is the only message in these tests.
 type text = wrapperspb.StringValue
@@ -162,7 +163,7 @@ type core struct {
 
 func newCore(t testing.TB) *core {
 	t.Helper()
-	c := &core{t: t, bridge: New(discard{}, &memory{})}
+	c := &core{t: t, bridge: New(&discard{})}
 	c.server = httptest.NewServer(c.bridge.Cluster(clusterName))
 	t.Cleanup(func() {
 		c.bridge.Close()
@@ -375,6 +376,42 @@ func TestAnotherEndpointEndsTheStreamsOfTheOneBefore(t *testing.T) {
 	tp.server.Stop()
 	if _, err := c.echo("over there"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAForgottenEndpointIsReachedNoMoreAndItsStreamsEnd(t *testing.T) {
+	tp := startTeleport(t, nil)
+	c := newCore(t)
+	c.set(tp.endpoint())
+	stream := c.stream(context.Background(), "Wait", "now")
+	defer func() { _ = stream.Close() }()
+	if !stream.Receive() {
+		t.Fatal(stream.Err())
+	}
+	there := <-tp.waiting
+	// What is not there is forgotten already.
+	for _, cluster := range []string{"another", clusterName, clusterName} {
+		forget := connect.NewRequest(&pb.ForgetEndpointRequest{Cluster: cluster})
+		if _, err := c.bridge.ForgetEndpoint(context.Background(), forget); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for stream.Receive() {
+	}
+	if got := failure(stream.Err()); got != "broken" {
+		t.Errorf("the failure is %q", got)
+	}
+	select {
+	case <-there.Done():
+	case <-time.After(soon):
+		t.Error("the connection is still open")
+	}
+	if _, err := c.echo("hello"); failure(err) != "no_endpoint" {
+		t.Errorf("the next call: %v", err)
+	}
+	c.set(tp.endpoint())
+	if _, err := c.echo("hello"); err != nil {
+		t.Errorf("with an endpoint again: %v", err)
 	}
 }
 

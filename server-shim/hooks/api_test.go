@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,8 @@ const (
 	admin  = "adminadminadminadminadmina"
 	member = "membermembermembermemberme"
 	botID  = "botbotbotbotbotbotbotbotbo"
+
+	pluginID = "io.github.teleport-access"
 )
 
 // server stands for a Mattermost server, as far as the shim and the core ask it. What is not here panics.
@@ -47,8 +50,12 @@ type server struct {
 	users  map[string]*model.User
 	// kvFails makes the key-value store fail.
 	kvFails bool
-	// plugin hears of saved settings; nil: nobody.
-	plugin *Plugin
+	// noConfig makes the server not tell its configuration, and saveFails not save any.
+	noConfig, saveFails bool
+	// running is the plugin that hears of settings that are saved.
+	running *Plugin
+	// saved counts how often settings were saved.
+	saved int
 	// getUser is called within GetUser.
 	getUser func()
 }
@@ -102,6 +109,7 @@ func bundle(t testing.TB) string {
 var compiled string
 
 func TestMain(m *testing.M) {
+	sealPause = 10 * time.Millisecond
 	var err error
 	if compiled, err = os.MkdirTemp("", "compiled-"); err != nil {
 		panic(err)
@@ -144,53 +152,6 @@ func (s *server) GetConfig() *model.Config {
 	return config
 }
 
-func (s *server) GetUnsanitizedConfig() *model.Config {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	config := &model.Config{}
-	config.SetDefaults()
-	config.PluginSettings.Plugins = map[string]map[string]any{"io.github.teleport-access": maps.Clone(s.settings)}
-	return config
-}
-
-// SavePluginConfig asks the plugin before it saves, and tells it afterwards, as Mattermost does.
-func (s *server) SavePluginConfig(settings map[string]any) *model.AppError {
-	return s.save(settings)
-}
-
-// save saves settings the way that a save of any part of Mattermost's configuration does.
-func (s *server) save(settings map[string]any) *model.AppError {
-	config := &model.Config{}
-	config.SetDefaults()
-	config.PluginSettings.Plugins = map[string]map[string]any{"io.github.teleport-access": maps.Clone(settings)}
-	if s.plugin != nil {
-		changed, err := s.plugin.ConfigurationWillBeSaved(config)
-		if err != nil {
-			var appErr *model.AppError
-			if !errors.As(err, &appErr) {
-				panic(err)
-			}
-			return appErr
-		}
-		if changed != nil {
-			config = changed
-		}
-	}
-	s.set(func() {
-		after := config.PluginSettings.Plugins["io.github.teleport-access"]
-		for name, value := range after {
-			if value == model.FakeSetting {
-				after[name] = s.settings[name]
-			}
-		}
-		s.settings = after
-	})
-	if s.plugin != nil {
-		_ = s.plugin.OnConfigurationChange()
-	}
-	return nil
-}
-
 func (s *server) LoadPluginConfiguration(dest any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,6 +160,76 @@ func (s *server) LoadPluginConfiguration(dest any) error {
 		return err
 	}
 	return json.Unmarshal(encoded, dest)
+}
+
+func (s *server) GetUnsanitizedConfig() *model.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.noConfig {
+		return nil
+	}
+	config := &model.Config{}
+	config.SetDefaults()
+	config.PluginSettings.Plugins[pluginID] = maps.Clone(s.settings)
+	return config
+}
+
+// SavePluginConfig saves the plugin's settings, as Mattermost does.
+func (s *server) SavePluginConfig(settings map[string]any) *model.AppError {
+	return s.save(settings, nil)
+}
+
+// save saves settings of the plugin, and perhaps others, as Mattermost does whoever wants it.
+func (s *server) save(settings map[string]any, others func(*model.Config)) *model.AppError {
+	config := &model.Config{}
+	config.SetDefaults()
+	config.PluginSettings.Plugins[pluginID] = maps.Clone(settings)
+	if others != nil {
+		others(config)
+	}
+	another, err := s.running.ConfigurationWillBeSaved(config)
+	if err != nil {
+		var appErr *model.AppError
+		if errors.As(err, &appErr) {
+			return appErr
+		}
+		return model.NewAppError("saveConfig", "app.save_config.plugin_hook_error", nil, "", http.StatusBadRequest)
+	}
+	if another != nil {
+		panic("what the plugin gives back loses settings of the server")
+	}
+	changed := false
+	s.set(func() {
+		if s.saveFails {
+			err = errBroken
+			return
+		}
+		s.saved++
+		after := maps.Clone(settings)
+		for key, value := range after {
+			if value == model.FakeSetting {
+				after[key] = s.settings[key]
+			}
+		}
+		changed = !reflect.DeepEqual(s.settings, after)
+		s.settings = after
+	})
+	if err != nil {
+		return model.NewAppError("saveConfig", "broken", nil, "", http.StatusInternalServerError)
+	}
+	if changed {
+		if err := s.running.OnConfigurationChange(); err != nil {
+			panic(err)
+		}
+	}
+	return nil
+}
+
+// stored is what a setting is now.
+func (s *server) stored(key string) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settings[key]
 }
 
 func (s *server) RegisterCommand(command *model.Command) error {
@@ -282,6 +313,7 @@ func activate(t testing.TB, s *server) *Plugin {
 	t.Helper()
 	p := New("test-build")
 	p.SetAPI(s)
+	s.running = p
 	// As Mattermost does.
 	if err := p.OnConfigurationChange(); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	panelpb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel/panelconnect"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
 // once counts the pieces of an answer: Mattermost keeps only the last one.
@@ -145,7 +146,8 @@ func browser(t testing.TB, p *Plugin, user string) panelconnect.PanelClient {
 		if user != "" {
 			r.Header.Set("Mattermost-User-Id", user)
 		}
-		p.ServeHTTP(&plugin.Context{}, w, r)
+		// Mattermost does not tell a plugin by the context that the browser has gone away.
+		p.ServeHTTP(&plugin.Context{}, w, r.WithContext(context.WithoutCancel(r.Context())))
 	}))
 	t.Cleanup(mattermost.Close)
 	return panelconnect.NewPanelClient(mattermost.Client(), mattermost.URL, connect.WithGRPCWeb())
@@ -179,7 +181,7 @@ func TestAPanicEndsOnlyTheRequestItHappensIn(t *testing.T) {
 	p := activate(t, s)
 	run(t, p, member, "/teleport help")
 	actor := p.actor
-	p.actor = nil
+	p.actor = (*wasm.Actor)(nil)
 	if response := request(t, p, "POST", "/click", "{}", admin); response.Code != 500 ||
 		!strings.Contains(response.Body.String(), "Something went wrong") {
 		t.Errorf("%d %s", response.Code, response.Body)

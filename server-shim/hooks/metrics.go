@@ -2,56 +2,66 @@ package hooks
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 
 	"connectrpc.com/connect"
-	"github.com/mattermost/mattermost/server/public/model"
 	"github.com/mattermost/mattermost/server/public/plugin"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 )
 
-// figures are what the host counts of itself.
-func (p *Plugin) figures() *pb.MetricsRequest {
-	figures := p.actor.Figures()
-	return &pb.MetricsRequest{WasmMemoryBytes: figures.MemoryBytes, WasmRestarts: figures.Lost}
-}
-
-// ServeMetrics answers Prometheus, by way of Mattermost's own metrics.
+// ServeMetrics answers what asks for the plugin's metrics, at /plugins/<id>/metrics of the address that Mattermost's
+// own metrics have.
 func (p *Plugin) ServeMetrics(_ *plugin.Context, w http.ResponseWriter, _ *http.Request) {
-	if !p.ready.Load() {
-		http.Error(w, textRestarting, http.StatusServiceUnavailable)
+	answer := &answerWriter{ResponseWriter: w}
+	// A panic would end the whole plugin.
+	defer func() {
+		if problem := recover(); problem != nil {
+			p.API.LogError("The metrics failed.", "panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			if !answer.began {
+				plain(answer, http.StatusInternalServerError, "text/plain; charset=utf-8", textNoMetrics)
+			}
+		}
+	}()
+	metrics, err := p.metrics()
+	if err != nil {
+		p.API.LogWarn("There are no metrics now.", "error", err.Error())
+		plain(answer, http.StatusServiceUnavailable, "text/plain; charset=utf-8", textNoMetrics)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	plain(answer, http.StatusOK, metrics.GetContentType(), metrics.GetText())
+}
+
+// textNoMetrics is what is said in place of metrics.
+const textNoMetrics = "The plugin is restarting and cannot tell its metrics now. Ask again.\n"
+
+// metrics asks the core for its metrics.
+func (p *Plugin) metrics() (*pb.MetricsResponse, error) {
+	if !p.ready.Load() {
+		return nil, errNotActive
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)
 	defer cancel()
 	answer, err := client(p.actor).Metrics(ctx, connect.NewRequest(p.figures()))
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
+		return nil, err
 	}
-	w.Header().Set("Content-Type", answer.Msg.GetContentType())
-	// Whoever went away needs no answer.
-	_, _ = w.Write([]byte(answer.Msg.GetText()))
+	return answer.Msg, nil
 }
 
-// GenerateSupportData gives the plugin's part of a support packet.
-func (p *Plugin) GenerateSupportData(_ *plugin.Context) ([]*model.FileData, error) {
-	sorry := func(why string) []*model.FileData {
-		return []*model.FileData{{Filename: "teleport-access/status.md", Body: []byte(why + "\n")}}
-	}
-	if !p.ready.Load() {
-		return sorry(textRestarting), nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	answer, err := client(p.actor).SupportData(ctx, connect.NewRequest(&pb.SupportDataRequest{Host: p.figures()}))
-	if err != nil {
-		return sorry("The core does not answer: " + err.Error()), nil
-	}
-	var files []*model.FileData
-	for _, file := range answer.Msg.GetFiles() {
-		files = append(files, &model.FileData{Filename: file.GetName(), Body: file.GetContent()})
-	}
-	return files, nil
+// figures is what the host counts.
+func (p *Plugin) figures() *pb.MetricsRequest {
+	stats := p.actor.Stats()
+	return &pb.MetricsRequest{WasmMemoryBytes: stats.MemoryBytes, WasmRestarts: stats.Lost}
+}
+
+// plain answers with a text.
+func plain(w http.ResponseWriter, status int, contentType, text string) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// Whoever went away needs no answer.
+	_, _ = w.Write([]byte(text))
 }

@@ -34,14 +34,22 @@ type Plugin struct {
 	bundle   string
 	bot      bot
 	bridge   *bridge.Bridge
-	actor    *wasm.Actor
+	actor    actor
 	core     *core
+	saves    saves
 	// ready is true between OnActivate and OnDeactivate; hooks may come at other times, too.
 	ready atomic.Bool
-	// sealing lets one caller at a time make the sealing key.
-	sealing sync.Mutex
-	stop    context.CancelFunc
-	tasks   sync.WaitGroup
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// actor is what keeps the core running, as far as the hooks ask it.
+type actor interface {
+	http.RoundTripper
+	// Stats tells how the module does.
+	Stats() wasm.Stats
+	// Close stops the core.
+	Close()
 }
 
 // New makes the plugin; build is what it was built from.
@@ -73,7 +81,7 @@ func (p *Plugin) OnActivate() error {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	p.registerCommand()
-	p.bridge = bridge.New(p.API, p)
+	p.bridge = bridge.New(p.API)
 	p.core = &core{plugin: p}
 	if err := p.makeBot(); err != nil {
 		p.tasks.Go(func() { p.keepMakingBot(ctx) })
@@ -111,6 +119,7 @@ func (p *Plugin) OnDeactivate() error {
 func (p *Plugin) OnConfigurationChange() error {
 	if p.ready.Load() {
 		p.core.configure()
+		p.sealSoon()
 	}
 	return nil
 }

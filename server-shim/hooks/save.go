@@ -3,8 +3,14 @@ package hooks
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
+	"reflect"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -13,89 +19,327 @@ import (
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 )
 
-// saveTimeout bounds how long the core may take to look at settings: somebody waits for the page to be saved.
-const saveTimeout = 5 * time.Second
+// checkTimeout bounds how long somebody who saves any of the server's settings may wait for us.
+var checkTimeout = 5 * time.Second
 
-// ConfigurationWillBeSaved has the core look at the plugin's settings before they are saved. Mattermost calls it whatever
-// settings are saved, and also while the sealing key is. Where the core does not answer the settings are saved as they are:
-// they must never be what keeps an admin from saving.
-func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (*model.Config, error) {
+// ConfigurationWillBeSaved refuses settings of this plugin that the core finds wrong. Mattermost calls it whenever any
+// setting of the server is saved, so it holds up nothing else; and where the core cannot answer, it holds up nothing.
+//
+// It never gives Mattermost another configuration to save. On the way there and back the settings lose every false, 0
+// and empty text, and all that this build's SDK does not know: the server would put its defaults in their place, such
+// as letting everybody create an account. What the core wants saved in another form is saved afterwards, see sealSoon.
+func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (_ *model.Config, refusal error) {
+	// A panic would end the whole plugin.
+	defer func() {
+		if problem := recover(); problem != nil {
+			p.API.LogError("Checking settings failed; they are saved as they are.",
+				"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			refusal = nil
+		}
+	}()
 	if !p.ready.Load() || config == nil {
 		return nil, nil
 	}
-	settings := config.PluginSettings.Plugins[p.manifest.Id]
-	stored, err := p.stored()
-	if err != nil || settings == nil {
-		return nil, nil //nolint:nilerr // nothing to look at
+	problems := p.check(config.PluginSettings.Plugins[p.manifest.Id])
+	if problems == "" {
+		return nil, nil
 	}
-	if checked, err := p.look(settings, stored); err != nil {
-		return nil, err
-	} else if checked != nil {
-		settings = checked
+	// Of any other error Mattermost shows only that there was one. The text must not be looked up as a translation's name.
+	return nil, &model.AppError{
+		Id:              p.manifest.Id + ".settings",
+		Message:         problems,
+		Where:           "ConfigurationWillBeSaved",
+		StatusCode:      http.StatusBadRequest,
+		SkipTranslation: true,
 	}
-	p.keepSealingKey(settings)
-	config.PluginSettings.Plugins[p.manifest.Id] = settings
-	return config, nil
 }
 
-// look has the core look at changed settings. It answers what to save instead; nil: what was to be saved.
-func (p *Plugin) look(settings, stored map[string]any) (map[string]any, error) {
-	if !differ(settings, stored) {
-		return nil, nil
+// check asks the core about settings that are about to be saved, and returns its objections, one a line. It is empty
+// where there are none.
+func (p *Plugin) check(given map[string]any) string {
+	if p.saves.isOwn(p.asRead(given)) {
+		return ""
 	}
-	answer, err := p.checkConfiguration(settings, stored)
+	p.saves.wait()
+	defer p.saves.passed()
+	stored, ok := p.storedSettings()
+	if !ok {
+		p.API.LogWarn("The settings could not be compared with those that are stored; they are saved unchecked.")
+		return ""
+	}
+	after, before := p.asSaved(given, stored), p.asRead(stored)
+	if isUnchanged(after, before) {
+		return ""
+	}
+	answer, err := p.ask(after, before)
 	if err != nil {
-		p.API.LogWarn("The plugin's settings are saved without a look at them.", "error", err.Error())
-		return nil, nil
+		p.API.LogWarn("The settings could not be checked; they are saved as they are.", "error", err.Error())
+		return ""
 	}
-	if problems := answer.GetProblems(); len(problems) > 0 {
-		lines := make([]string, len(problems))
-		for i, problem := range problems {
-			lines[i] = problem.GetSetting() + ": " + problem.GetMessage()
+	var problems []string
+	for _, problem := range answer.GetProblems() {
+		text := problem.GetMessage()
+		if problem.GetSetting() != "" {
+			text = problem.GetSetting() + ": " + text
 		}
-		// Mattermost shows nothing of other errors.
-		return nil, model.NewAppError("ConfigurationWillBeSaved", strings.Join(lines, "\n"), nil, "", http.StatusBadRequest)
+		problems = append(problems, text)
 	}
-	checked := map[string]any{}
-	if err := json.Unmarshal(answer.GetSettingsJson(), &checked); err != nil {
-		p.API.LogError("The core's answer about the plugin's settings cannot be read.", "error", err.Error())
-		return nil, nil
+	if len(problems) == 0 {
+		p.noteSealed(after, answer.GetSettingsJson())
 	}
-	return checked, nil
+	return strings.Join(problems, "\n")
 }
 
-// keepSealingKey keeps a page that was opened before there was a sealing key from emptying it.
-func (p *Plugin) keepSealingKey(settings map[string]any) {
-	name := find(settings, sealingKey)
-	if key, _ := settings[name].(string); key != "" {
-		return
-	}
-	stored, err := p.stored()
-	if err != nil {
-		return
-	}
-	if kept := find(stored, sealingKey); kept != "" {
-		// The name may be kept in other letters than the page's.
-		delete(settings, name)
-		settings[kept] = stored[kept]
-	}
-}
-
-func (p *Plugin) checkConfiguration(settings, stored map[string]any) (*pb.CheckConfigurationResponse, error) {
-	after, err := json.Marshal(settings)
-	if err != nil {
+// ask asks the core.
+func (p *Plugin) ask(after, before map[string]any) (*pb.CheckConfigurationResponse, error) {
+	request := &pb.CheckConfigurationRequest{}
+	var err error
+	if request.NewSettingsJson, err = json.Marshal(after); err != nil {
 		return nil, err
 	}
-	before, err := json.Marshal(stored)
-	if err != nil {
+	if request.OldSettingsJson, err = json.Marshal(before); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), saveTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	answer, err := client(p.actor).CheckConfiguration(ctx, connect.NewRequest(
-		&pb.CheckConfigurationRequest{NewSettingsJson: after, OldSettingsJson: before}))
+	answer, err := client(p.actor).CheckConfiguration(ctx, connect.NewRequest(request))
 	if err != nil {
 		return nil, err
 	}
 	return answer.Msg, nil
+}
+
+// storedSettings are the plugin's settings exactly as Mattermost keeps them, secrets included.
+func (p *Plugin) storedSettings() (map[string]any, bool) {
+	// Neither GetPluginConfig, which hides secrets, nor LoadPluginConfiguration, which changes keys and adds defaults:
+	// what is saved later must not differ in any of that.
+	config := p.API.GetUnsanitizedConfig()
+	if config == nil {
+		return nil, false
+	}
+	return config.PluginSettings.Plugins[p.manifest.Id], true
+}
+
+// asRead are settings as Mattermost hands them over: with keys in lower case, and defaults where nothing is set.
+func (p *Plugin) asRead(stored map[string]any) map[string]any {
+	read := map[string]any{}
+	if p.manifest.SettingsSchema != nil {
+		for _, setting := range p.manifest.SettingsSchema.Settings {
+			read[strings.ToLower(setting.Key)] = setting.Default
+		}
+	}
+	maps.Copy(read, inLowerCase(stored))
+	return read
+}
+
+// inLowerCase are settings with their keys in lower case.
+func inLowerCase(settings map[string]any) map[string]any {
+	lower := make(map[string]any, len(settings))
+	// Where a key is there in several spellings, always the same one counts.
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		lower[strings.ToLower(key)] = settings[key]
+	}
+	return lower
+}
+
+// asSaved are given settings as they will be read when they have been saved, except that what stays as it is stays
+// masked.
+func (p *Plugin) asSaved(given, stored map[string]any) map[string]any {
+	saved := maps.Clone(given)
+	for key, value := range saved {
+		// Mattermost puts back what is stored under the very same key; where that is nothing, so it remains.
+		if _, is := stored[key]; isMask(value) && !is {
+			saved[key] = nil
+		}
+	}
+	return p.asRead(saved)
+}
+
+// isMask says whether a value stands for the one that is stored.
+func isMask(value any) bool { return value == model.FakeSetting }
+
+// isUnchanged says whether settings are the stored ones.
+func isUnchanged(after, before map[string]any) bool {
+	for key, value := range after {
+		old, is := before[key]
+		if !is || (!isMask(value) && !reflect.DeepEqual(value, old)) {
+			return false
+		}
+	}
+	return len(after) == len(before)
+}
+
+// mostPauses bounds how often it is waited for the saves of others.
+const mostPauses = 60
+
+// sealPause is how long it takes after any save until settings are saved again in the form that the core wants. The save
+// that we heard of must be over by then, with all that Mattermost tells the other nodes of it: nothing else keeps two
+// saves apart.
+var sealPause = time.Second
+
+// sealed is what to save in place of a text that was pasted.
+type sealed struct {
+	key, pasted, text string
+}
+
+// saves is what the plugin itself saves.
+type saves struct {
+	// running is held while it is saved.
+	running sync.Mutex
+
+	mu sync.Mutex
+	// due is what to save in another form.
+	due []sealed
+	// last is when somebody else last saved something.
+	last time.Time
+	// own is what is being saved now, as it will be read.
+	own map[string]any
+	// over is closed when that is over; nil while nothing is being saved.
+	over chan struct{}
+}
+
+// isOwn says whether settings are those that the plugin itself is saving.
+func (s *saves) isOwn(after map[string]any) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own != nil && reflect.DeepEqual(after, s.own)
+}
+
+// begin keeps the saves of others waiting until end.
+func (s *saves) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = make(chan struct{})
+}
+
+// setOwn says what is being saved.
+func (s *saves) setOwn(own map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = own
+}
+
+func (s *saves) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = nil
+	close(s.over)
+	s.over = nil
+}
+
+// wait waits until the plugin itself saves nothing, but not for ever: it may be its own save that it does not recognise,
+// because another plugin has changed it.
+func (s *saves) wait() {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over == nil {
+		return
+	}
+	select {
+	case <-over:
+	case <-time.After(checkTimeout):
+	}
+}
+
+// passed takes note of a save of somebody else's.
+func (s *saves) passed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = time.Now()
+}
+
+// rest is how long it has still to be waited for the saves of others.
+func (s *saves) rest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sealPause - time.Since(s.last)
+}
+
+// take returns what is due, which it is no more then.
+func (s *saves) take() []sealed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due := s.due
+	s.due = nil
+	return due
+}
+
+// noteSealed remembers which texts the core wants saved in another form.
+func (p *Plugin) noteSealed(after map[string]any, settingsJSON []byte) {
+	var wanted map[string]any
+	if err := json.Unmarshal(settingsJSON, &wanted); err != nil {
+		p.API.LogWarn("The core did not say how to save the settings; they are saved as they are.", "error", err.Error())
+		return
+	}
+	p.saves.mu.Lock()
+	defer p.saves.mu.Unlock()
+	for key, value := range inLowerCase(wanted) {
+		pasted, was := after[key].(string)
+		text, is := value.(string)
+		if was && is && pasted != text && !isMask(pasted) {
+			p.saves.due = append(p.saves.due, sealed{key: key, pasted: pasted, text: text})
+		}
+	}
+}
+
+// sealSoon saves what is due in the form that the core wants, once the save that is going on is over.
+func (p *Plugin) sealSoon() {
+	p.saves.mu.Lock()
+	due := len(p.saves.due) > 0
+	p.saves.mu.Unlock()
+	if !due {
+		return
+	}
+	// OnDeactivate does not wait for it: saving waits for Mattermost, which may be waiting for OnDeactivate.
+	go func() {
+		defer func() {
+			if problem := recover(); problem != nil {
+				p.API.LogError("Sealing what was pasted failed.",
+					"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			}
+		}()
+		for range mostPauses {
+			rest := p.saves.rest()
+			if rest <= 0 {
+				break
+			}
+			time.Sleep(rest)
+		}
+		p.saves.running.Lock()
+		defer p.saves.running.Unlock()
+		if p.ready.Load() {
+			p.seal(p.saves.take())
+		}
+	}()
+}
+
+// seal saves texts in the form that the core wants, where they are still stored as they were pasted. All other settings
+// are left as they are.
+func (p *Plugin) seal(due []sealed) {
+	p.saves.begin()
+	defer p.saves.end()
+	stored, ok := p.storedSettings()
+	if !ok {
+		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted: the settings cannot be read. " +
+			"Save it once more.")
+		return
+	}
+	after, changed := maps.Clone(stored), false
+	for key, value := range stored {
+		for _, one := range due {
+			if strings.ToLower(key) == one.key && value == one.pasted {
+				after[key], changed = one.text, true
+			}
+		}
+	}
+	if !changed {
+		return
+	}
+	// Mattermost asks us about this save, too.
+	p.saves.setOwn(p.asRead(after))
+	if appErr := p.API.SavePluginConfig(after); appErr != nil {
+		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted. Save it once more.",
+			"error", appErr.Error())
+	}
 }

@@ -1,126 +1,445 @@
 package hooks
 
 import (
-	"net/http/httptest"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"connectrpc.com/connect"
 	"github.com/mattermost/mattermost/server/public/model"
 	"github.com/mattermost/mattermost/server/public/plugin"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/coretest"
+	bridgepb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge"
+	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin/pluginconnect"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
-// saving is a server whose settings go through the plugin's hook.
-func saving(t *testing.T) (*server, *Plugin) {
+// checker is a core that answers as it is told when settings are about to be saved.
+type checker struct {
+	pluginconnect.UnimplementedPluginHandler
+	answer func(context.Context, *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error)
+
+	mu    sync.Mutex
+	asked []*pb.CheckConfigurationRequest
+}
+
+func (c *checker) CheckConfiguration(
+	ctx context.Context, request *connect.Request[pb.CheckConfigurationRequest],
+) (*connect.Response[pb.CheckConfigurationResponse], error) {
+	c.mu.Lock()
+	c.asked = append(c.asked, request.Msg)
+	c.mu.Unlock()
+	answer, err := c.answer(ctx, request.Msg)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(answer), nil
+}
+
+func (c *checker) times() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.asked)
+}
+
+// asItIs lets settings be saved as they are.
+func asItIs(_ context.Context, request *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error) {
+	return &pb.CheckConfigurationResponse{SettingsJson: request.GetNewSettingsJson()}, nil
+}
+
+// sealing lets settings be saved with what begins with "pasted" sealed.
+func sealing(_ context.Context, request *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error) {
+	var settings map[string]any
+	if err := json.Unmarshal(request.GetNewSettingsJson(), &settings); err != nil {
+		return nil, err
+	}
+	for key, value := range settings {
+		if text, is := value.(string); is && strings.HasPrefix(text, "pasted") {
+			settings[key] = "sealed:v1:" + text[len("pasted"):]
+		}
+	}
+	encoded, err := json.Marshal(settings)
+	return &pb.CheckConfigurationResponse{SettingsJson: encoded}, err
+}
+
+// withChecker runs the plugin with a fake core, on a server with settings.
+func withChecker(
+	t testing.TB, settings map[string]any,
+	answer func(context.Context, *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error),
+) (*server, *Plugin, *checker) {
 	t.Helper()
 	s := newServer(t)
+	s.settings = settings
 	p := activate(t, s)
-	s.plugin = p
-	return s, p
+	fake := &checker{answer: answer}
+	replaceCore(t, p, startFake(t, fake, nil))
+	return s, p, fake
 }
 
-func TestWrongSettingsAreNotSavedAndTheAdminReadsWhy(t *testing.T) {
-	s, _ := saving(t)
-	err := s.save(map[string]any{"teleportaddress": "http://tp", "authority": "nobody", "recipients": "ops/x"})
-	if err == nil {
-		t.Fatal("wrong settings were saved")
+func TestWrongSettingsAreRefusedInTheCoresWords(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
+	appErr := s.save(map[string]any{"teleportaddress": "not an address", "askreason": "perhaps"}, nil)
+	if appErr == nil {
+		t.Fatal("they were saved")
 	}
-	for _, part := range []string{"TeleportAddress: ", "plain HTTP", "Authority: "} {
-		if !strings.Contains(err.Message, part) {
-			t.Errorf("%q does not say %q", err.Message, part)
-		}
+	lines := strings.Split(appErr.Message, "\n")
+	if len(lines) != 2 || !strings.Contains(appErr.Message, "TeleportAddress: ") || !strings.Contains(appErr.Message, "AskReason: ") {
+		t.Errorf("the admin reads %q", appErr.Message)
 	}
-	if len(s.settings) != 0 {
-		t.Errorf("saved is %v", s.settings)
+	// So that Mattermost shows the text instead of looking for a translation of it.
+	if !appErr.SkipTranslation || appErr.StatusCode != http.StatusBadRequest {
+		t.Errorf("the error is %#v", appErr)
+	}
+	if s.saved != 0 {
+		t.Error("something was saved")
 	}
 	// What is only missing may be saved.
-	if err := s.save(map[string]any{"teleportaddress": "", "recipients": "ops/x"}); err != nil {
-		t.Error(err)
+	if appErr := s.save(map[string]any{"recipients": "ops/access"}, nil); appErr != nil {
+		t.Errorf("settings that are not complete: %v", appErr)
+	}
+	if text := run(t, p, member, "/teleport help"); !strings.Contains(text, "status") {
+		t.Errorf("afterwards help says %q", text)
 	}
 }
 
-func TestPastedCredentialsAreSealedBeforeTheyAreSaved(t *testing.T) {
-	s, p := saving(t)
+// connects says whether the core can use the credentials: it gets as far as to a port where nobody listens.
+func connects(t testing.TB, p *Plugin) func() bool {
+	return func() bool { return strings.Contains(run(t, p, admin, "/teleport status"), "Nobody listens") }
+}
+
+func TestPastedCredentialsAreSealedRightAfterTheSave(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
 	identity := coretest.Identity(t)
-	if err := s.save(map[string]any{"teleportaddress": "127.0.0.1:1", "identity": identity, "recipients": "ops/x"}); err != nil {
-		t.Fatal(err)
+	s.settings = map[string]any{"Approvers": "alice", "auditretentiondays": 7.0, "unknown": []any{"kept"}}
+	settings := map[string]any{
+		"Approvers": "alice", "auditretentiondays": 7.0, "unknown": []any{"kept"},
+		// Nobody listens there.
+		"teleportaddress": "127.0.0.1:1", "loglevel": "info",
+		"identity": identity,
 	}
-	sealed, _ := s.settings["identity"].(string)
-	key, _ := s.settings["sealingkey"].(string)
-	if !strings.HasPrefix(sealed, "sealed:v1:") || strings.Contains(sealed, "PRIVATE") || len(key) < 32 {
-		t.Errorf("saved is %q with the key %q", sealed, key)
+	if appErr := s.save(settings, nil); appErr != nil {
+		t.Fatal(appErr)
 	}
-	// A page that knows of no key, and shows the secret as asterisks, changes neither, whatever the case of its letters.
-	for _, name := range []string{"sealingkey", "SealingKey"} {
-		if err := s.save(map[string]any{"teleportaddress": "127.0.0.1:1", "identity": model.FakeSetting, "recipients": "ops/y", name: ""}); err != nil {
-			t.Fatal(err)
+	isSealed := func() bool {
+		text, _ := s.stored("identity").(string)
+		return strings.HasPrefix(text, "sealed:v1:")
+	}
+	eventually(t, "the key is sealed", isSealed)
+	for name, value := range settings {
+		if name != "identity" && !reflect.DeepEqual(s.stored(name), value) {
+			t.Errorf("%s is %v now", name, s.stored(name))
 		}
-		if s.settings["identity"] != sealed || s.settings["sealingkey"] != key || s.settings["recipients"] != "ops/y" {
-			t.Errorf("saved is %v", s.settings)
-		}
 	}
-	var status string
-	eventually(t, "the connection was tried", func() bool {
-		status = run(t, p, admin, "/teleport status")
-		return !strings.Contains(status, "**Credentials**: in progress")
-	})
-	if strings.Contains(status, "cannot be opened") || !strings.Contains(status, "Nobody listens at 127.0.0.1:1") {
-		t.Errorf("the status says %s", status)
+	opened, err := p.bridge.Unseal(context.Background(),
+		connect.NewRequest(&bridgepb.UnsealRequest{Sealed: s.stored("identity").(string)}))
+	if err != nil || strings.TrimSpace(opened.Msg.GetText()) != strings.TrimSpace(identity) {
+		t.Errorf("it opens as %q, %v", opened.Msg.GetText(), err)
 	}
-}
-
-func TestASaveThatIsNotAboutThePluginIsLetThrough(t *testing.T) {
-	s, p := saving(t)
-	// What is wrong already, from before anybody looked.
-	s.set(func() { s.settings = map[string]any{"teleportaddress": "http://tp", "recipients": nil} })
-	if err := s.save(map[string]any{"TeleportAddress": "http://tp"}); err != nil {
-		t.Error(err)
+	eventually(t, "a plugin that is started anew uses what was sealed", connects(t, activate(t, s)))
+	// The page shows asterisks from now on.
+	sealed := s.stored("identity")
+	settings["identity"], settings["loglevel"] = model.FakeSetting, "warn"
+	if appErr := s.save(settings, nil); appErr != nil {
+		t.Fatal(appErr)
 	}
-	other := &model.Config{}
-	if changed, err := p.ConfigurationWillBeSaved(other); changed != nil || err != nil {
-		t.Errorf("%v, %v", changed, err)
+	if s.stored("identity") != sealed || s.stored("loglevel") != "warn" {
+		t.Error("saving another setting changed the key, or did not change the setting")
+	}
+	if lines := s.logged("-----BEGIN PRIVATE KEY"); len(lines) > 0 {
+		t.Error("the log tells the key")
 	}
 }
 
-func TestAnAdminIsNotLockedOutWhileTheCoreIsAway(t *testing.T) {
-	s, p := saving(t)
-	p.actor.Close()
-	if err := s.save(map[string]any{"teleportaddress": "http://tp"}); err != nil {
-		t.Error(err)
-	}
-	if len(s.logged("without a look")) != 1 {
-		t.Errorf("the log says %q", s.lines)
-	}
-}
-
-func TestMetricsAndSupportDataTellMuchAndNoSecret(t *testing.T) {
-	s, p := saving(t)
+func TestCredentialsThatWereSavedUnsealedGoOnWorking(t *testing.T) {
+	s := newServer(t)
 	identity := coretest.Identity(t)
-	if err := s.save(map[string]any{"teleportaddress": "127.0.0.1:1", "identity": identity, "recipients": "ops/x"}); err != nil {
-		t.Fatal(err)
+	s.settings = map[string]any{
+		"teleportaddress": "127.0.0.1:1", "loglevel": "info",
+		"identity": identity,
 	}
-	answer := httptest.NewRecorder()
-	p.ServeMetrics(&plugin.Context{}, answer, httptest.NewRequest("GET", "/metrics", nil))
-	text := answer.Body.String()
-	for _, part := range []string{"teleport_access_requests_seen", "teleport_access_click_seconds", "teleport_access_wasm_memory_bytes", "# EOF"} {
-		if !strings.Contains(text, part) {
-			t.Errorf("the metrics do not tell %s:\n%s", part, text)
-		}
+	p := activate(t, s)
+	eventually(t, "the core uses them", connects(t, p))
+	appErr := s.save(map[string]any{
+		"teleportaddress": "127.0.0.1:1", "loglevel": "warn",
+		"identity": model.FakeSetting,
+	}, nil)
+	if appErr != nil || s.stored("identity") != identity || s.stored("loglevel") != "warn" {
+		t.Errorf("saving another setting: %v", appErr)
 	}
-	if strings.Contains(text, "wasm_memory_bytes 0\n") {
-		t.Error("the module has no memory")
+}
+
+func TestSavesThatDoNotConcernThePluginAreNotHeldUp(t *testing.T) {
+	stored := map[string]any{
+		"teleportaddress": "wrong since long ago", "identity": "secret", "Approvers": "alice",
+		"auditretentiondays": 365.0, "userstrait": nil, "more": map[string]any{"a": []any{1.0}},
 	}
-	files, err := p.GenerateSupportData(&plugin.Context{})
-	if err != nil || len(files) != 3 {
-		t.Fatalf("%d files: %v", len(files), err)
-	}
-	key, _ := s.settings["sealingkey"].(string)
-	for _, file := range files {
-		for _, secret := range []string{"PRIVATE KEY", "sealed:v1:", key} {
-			if strings.Contains(string(file.Body), secret) {
-				t.Errorf("%s holds a secret", file.Filename)
+	for name, settings := range map[string]map[string]any{
+		"as they are stored": stored,
+		"with masks": {
+			"teleportaddress": "wrong since long ago", "identity": model.FakeSetting, "Approvers": "alice",
+			"auditretentiondays": 365.0, "userstrait": nil, "more": map[string]any{"a": []any{1.0}},
+		},
+		"with other spellings and without defaults": {
+			"TeleportAddress": "wrong since long ago", "identity": model.FakeSetting, "approvers": "alice",
+			"userstrait": nil, "more": map[string]any{"a": []any{1.0}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, fake := withChecker(t, stored, asItIs)
+			appErr := s.save(settings, func(config *model.Config) {
+				config.TeamSettings.EnableUserCreation = model.NewPointer(false)
+			})
+			if appErr != nil || fake.times() != 0 || s.saved != 1 {
+				t.Errorf("the core was asked %d times, %v", fake.times(), appErr)
 			}
+		})
+	}
+}
+
+func TestTheCoreIsAskedAboutSettingsAsTheyWouldBeSaved(t *testing.T) {
+	s, _, fake := withChecker(t, map[string]any{"identity": "secret", "approvers": "alice"}, asItIs)
+	appErr := s.save(map[string]any{
+		"identity": model.FakeSetting, "Approvers": "bob", "clientkey": model.FakeSetting, "requiremfa": true,
+	}, nil)
+	if appErr != nil || fake.times() != 1 {
+		t.Fatalf("the core was asked %d times, %v", fake.times(), appErr)
+	}
+	var after, before map[string]any
+	if err := errors.Join(json.Unmarshal(fake.asked[0].GetNewSettingsJson(), &after),
+		json.Unmarshal(fake.asked[0].GetOldSettingsJson(), &before)); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][2]any{
+		"identity":  {model.FakeSetting, "secret"},
+		"approvers": {"bob", "alice"},
+		// Nothing is stored that Mattermost could put there.
+		"clientkey":  {nil, nil},
+		"requiremfa": {true, false},
+		// A default.
+		"loglevel": {"info", "info"},
+	} {
+		if got := [2]any{after[key], before[key]}; got != want {
+			t.Errorf("%s would be %v and is %v", key, got[0], got[1])
 		}
+	}
+	if len(after) != len(before) {
+		t.Errorf("there are %d new settings and %d old ones", len(after), len(before))
+	}
+}
+
+func TestEveryObjectionStandsInALineOfItsOwn(t *testing.T) {
+	s, _, _ := withChecker(t, map[string]any{}, func(
+		context.Context, *pb.CheckConfigurationRequest,
+	) (*pb.CheckConfigurationResponse, error) {
+		return &pb.CheckConfigurationResponse{Problems: []*pb.SettingProblem{
+			{Setting: "Identity", Message: "It has expired."}, {Message: "All is wrong."},
+		}}, nil
+	})
+	appErr := s.save(map[string]any{"identity": "x"}, nil)
+	if appErr == nil || appErr.Message != "Identity: It has expired.\nAll is wrong." || s.saved != 0 {
+		t.Errorf("the admin reads %v", appErr)
+	}
+}
+
+func TestNobodyIsLockedOutWhereTheCoreCannotAnswer(t *testing.T) {
+	answers := map[string]func(context.Context, *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error){
+		"it fails": func(context.Context, *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error) {
+			return nil, connect.NewError(connect.CodeUnavailable, errBroken)
+		},
+		"it never answers": func(ctx context.Context, _ *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"its answer makes no sense": func(context.Context, *pb.CheckConfigurationRequest) (*pb.CheckConfigurationResponse, error) {
+			return &pb.CheckConfigurationResponse{SettingsJson: []byte("[")}, nil
+		},
+	}
+	before := checkTimeout
+	checkTimeout = 300 * time.Millisecond
+	defer func() { checkTimeout = before }()
+	for name, answer := range answers {
+		t.Run("where "+name, func(t *testing.T) {
+			s, _, fake := withChecker(t, map[string]any{}, answer)
+			if appErr := s.save(map[string]any{"teleportaddress": "wrong"}, nil); appErr != nil {
+				t.Error(appErr)
+			}
+			if s.saved != 1 || fake.times() != 1 || len(s.logged("saved as they are")) != 1 {
+				t.Errorf("saved %d times, the log says %v", s.saved, s.logged("warn"))
+			}
+		})
+	}
+	t.Run("where the plugin is not active", func(t *testing.T) {
+		s := newServer(t)
+		s.running = New("")
+		s.running.SetAPI(s)
+		if appErr := s.save(map[string]any{"teleportaddress": "wrong"}, nil); appErr != nil || s.saved != 1 {
+			t.Error(appErr)
+		}
+	})
+	t.Run("where the settings cannot be read", func(t *testing.T) {
+		s, _, fake := withChecker(t, map[string]any{}, asItIs)
+		s.noConfig = true
+		if appErr := s.save(map[string]any{"teleportaddress": "wrong"}, nil); appErr != nil || s.saved != 1 {
+			t.Error(appErr)
+		}
+		if fake.times() != 0 || len(s.logged("saved unchecked")) != 1 {
+			t.Errorf("the log says %v", s.logged(""))
+		}
+	})
+	t.Run("where it panics", func(t *testing.T) {
+		s, p, _ := withChecker(t, map[string]any{}, asItIs)
+		replaceCore(t, p, (*wasm.Actor)(nil))
+		if appErr := s.save(map[string]any{"teleportaddress": "wrong"}, nil); appErr != nil || s.saved != 1 {
+			t.Error(appErr)
+		}
+		if len(s.logged("panic")) != 1 {
+			t.Errorf("the log says %v", s.logged(""))
+		}
+	})
+	t.Run("where there is no configuration", func(t *testing.T) {
+		_, p, _ := withChecker(t, map[string]any{}, asItIs)
+		if config, err := p.ConfigurationWillBeSaved(nil); config != nil || err != nil {
+			t.Errorf("it says %v, %v", config, err)
+		}
+	})
+}
+
+func TestSealingTouchesOnlyWhatIsStillStoredAsItWasPasted(t *testing.T) {
+	s, p, fake := withChecker(t, map[string]any{}, sealing)
+	isDone := func() bool {
+		p.saves.mu.Lock()
+		defer p.saves.mu.Unlock()
+		return len(p.saves.due) == 0
+	}
+	if appErr := s.save(map[string]any{
+		"Identity": "pasted one", "clientkey": "pasted two", "approvers": "alice",
+	}, nil); appErr != nil {
+		t.Fatal(appErr)
+	}
+	eventually(t, "both are sealed, under their own names", func() bool {
+		return s.stored("Identity") == "sealed:v1: one" && s.stored("clientkey") == "sealed:v1: two"
+	})
+	if s.stored("approvers") != "alice" || s.stored("identity") != nil {
+		t.Errorf("the settings are %v", s.settings)
+	}
+	if fake.times() != 1 {
+		t.Errorf("the core was asked %d times, about what the plugin saves itself, too", fake.times())
+	}
+
+	// A save that the core was asked about, and that failed later.
+	s.set(func() { s.saveFails = true })
+	if appErr := s.save(map[string]any{"Identity": "pasted three"}, nil); appErr == nil {
+		t.Fatal("it did not fail")
+	}
+	if isDone() {
+		t.Fatal("nothing is to be sealed")
+	}
+	var saved int
+	s.set(func() { s.saveFails = false; saved = s.saved })
+	if err := p.OnConfigurationChange(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is forgotten", isDone)
+	p.saves.running.Lock()
+	defer p.saves.running.Unlock()
+	if s.saved != saved || s.stored("Identity") != "sealed:v1: one" {
+		t.Errorf("saved %d times, the identity is %v", s.saved-saved, s.stored("Identity"))
+	}
+}
+
+func TestWhoSavesWhileThePluginDoesWaitsUntilItHas(t *testing.T) {
+	s, p, _ := withChecker(t, map[string]any{"identity": "pasted", "approvers": "alice"}, asItIs)
+	p.saves.begin()
+	saved := make(chan *model.AppError)
+	go func() { saved <- s.save(map[string]any{"identity": "pasted", "approvers": "bob"}, nil) }()
+	// It has not asked yet what is stored, and will see what is stored now.
+	own := map[string]any{"identity": "sealed:v1:", "approvers": "alice"}
+	p.saves.setOwn(p.asRead(own))
+	if appErr := p.API.SavePluginConfig(own); appErr != nil {
+		t.Fatal(appErr)
+	}
+	select {
+	case <-saved:
+		t.Error("it did not wait")
+	default:
+	}
+	p.saves.end()
+	if appErr := <-saved; appErr != nil || s.stored("approvers") != "bob" {
+		t.Errorf("the approvers are %v, %v", s.stored("approvers"), appErr)
+	}
+	// One that never ends holds up nobody for ever.
+	before := checkTimeout
+	checkTimeout = 10 * time.Millisecond
+	defer func() { checkTimeout = before }()
+	p.saves.begin()
+	if appErr := s.save(map[string]any{"approvers": "bob"}, nil); appErr != nil {
+		t.Error(appErr)
+	}
+	p.saves.end()
+}
+
+func TestSealingThatFailsIsToldInTheLog(t *testing.T) {
+	s, p, _ := withChecker(t, map[string]any{"identity": "pasted"}, asItIs)
+	due := []sealed{{key: "identity", pasted: "pasted", text: "sealed:v1:"}}
+	s.set(func() { s.saveFails = true })
+	p.seal(due)
+	s.set(func() { s.saveFails, s.noConfig = false, true })
+	p.seal(due)
+	if len(s.logged("could not be sealed")) != 2 || s.stored("identity") != "pasted" {
+		t.Errorf("the log says %v", s.logged(""))
+	}
+	// Whatever failed, the next save is checked again.
+	if p.saves.own != nil {
+		t.Error("it is still taken for the plugin's own save")
+	}
+	s.set(func() { s.noConfig = false })
+	p.seal(due)
+	if s.stored("identity") != "sealed:v1:" {
+		t.Errorf("the identity is %v", s.stored("identity"))
+	}
+}
+
+func TestAllHooksHaveTheSignaturesThatMattermostCalls(t *testing.T) {
+	hooks, ours := reflect.TypeFor[plugin.Hooks](), reflect.TypeFor[*Plugin]()
+	found := 0
+	for n := range hooks.NumMethod() {
+		hook := hooks.Method(n)
+		method, is := ours.MethodByName(hook.Name)
+		if !is {
+			continue
+		}
+		found++
+		takes, gives := hook.Type, method.Type
+		same := takes.NumIn()+1 == gives.NumIn() && takes.NumOut() == gives.NumOut()
+		for n := 0; same && n < takes.NumIn(); n++ {
+			same = takes.In(n) == gives.In(n+1)
+		}
+		for n := 0; same && n < takes.NumOut(); n++ {
+			same = takes.Out(n) == gives.Out(n)
+		}
+		if !same {
+			t.Errorf("%s is %v, not %v", hook.Name, gives, takes)
+		}
+	}
+	for _, name := range []string{
+		"OnActivate", "OnDeactivate", "OnConfigurationChange", "ServeHTTP", "ExecuteCommand",
+		"ConfigurationWillBeSaved", "ServeMetrics", "GenerateSupportData",
+	} {
+		if _, is := ours.MethodByName(name); !is {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	if found < 8 {
+		t.Errorf("only %d hooks are there", found)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -120,13 +119,32 @@ type Actor struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 
-	// lost counts the instances that were lost.
-	lost atomic.Uint64
-
 	mu      sync.Mutex
 	current *instance
 	// change is closed when current changes.
 	change chan struct{}
+	// lost is how many instances were lost.
+	lost uint64
+}
+
+// Stats is what there is to know of the module for who watches over the plugin.
+type Stats struct {
+	// MemoryBytes is how much memory the module has now; 0 where there is no instance.
+	MemoryBytes uint64
+	// Lost is how many instances were lost to a trap, a runaway call or too much memory. One that was given up or
+	// stopped on purpose does not count.
+	Lost uint64
+}
+
+// Stats tells how the module does.
+func (a *Actor) Stats() Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	stats := Stats{Lost: a.lost}
+	if a.current != nil {
+		stats.MemoryBytes = a.current.memory.Load()
+	}
+	return stats
 }
 
 // Start begins to load the core, and returns at once.
@@ -141,26 +159,6 @@ func Start(config Config) *Actor {
 func (a *Actor) Close() {
 	a.stop()
 	<-a.done
-}
-
-// Figures are what there is to count of the core.
-type Figures struct {
-	// MemoryBytes is the size of the memory of the instance that is there; 0 where there is none.
-	MemoryBytes uint64
-	// Lost is how many instances were lost since Start.
-	Lost uint64
-}
-
-// Figures counts.
-func (a *Actor) Figures() Figures {
-	a.mu.Lock()
-	current := a.current
-	a.mu.Unlock()
-	figures := Figures{Lost: a.lost.Load()}
-	if current != nil {
-		figures.MemoryBytes = current.memory.Load()
-	}
-	return figures
 }
 
 // RoundTrip sends a request into the core, see net/http's RoundTripper. It waits a while for a core that is being made;
@@ -240,7 +238,6 @@ func (a *Actor) run() {
 		if time.Since(began) > a.config.LongestPause {
 			pause = a.config.FirstPause
 		}
-		a.lost.Add(1)
 		a.config.Log.LogError("The core was lost and is made again.", "error", err.Error(), "pause", pause.String())
 		select {
 		case <-time.After(pause):
@@ -268,9 +265,19 @@ func (a *Actor) live(engine *engine) error {
 		a.publish(i)
 	}
 	<-i.dead
+	if !errors.Is(i.cause, errStopped) {
+		a.count()
+	}
 	a.publish(nil)
 	a.leave(i)
 	return i.cause
+}
+
+// count takes note of an instance that was lost.
+func (a *Actor) count() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost++
 }
 
 // tell has a new instance told what it must know. Where that fails altogether, the instance is given up.

@@ -364,6 +364,9 @@ func TestALostCoreIsMadeAgain(t *testing.T) {
 			if lost := log.with("was lost"); len(lost) != 2 || !strings.Contains(lost[0], test.says) {
 				t.Errorf("the log says %v", lost)
 			}
+			if stats := actor.Stats(); stats.Lost != 2 {
+				t.Errorf("%d instances are said to have been lost", stats.Lost)
+			}
 		})
 	}
 }
@@ -561,6 +564,31 @@ func TestACoreCanBeGivenUp(t *testing.T) {
 	}
 	if _, content := answer(t, actor, ""); content != "here" {
 		t.Errorf("the actor answered %q", content)
+	}
+	if stats := actor.Stats(); stats.Lost != 0 {
+		t.Errorf("what was given up counts as lost %d times", stats.Lost)
+	}
+}
+
+func TestTheMemoryOfTheCoreIsToldAsItGrows(t *testing.T) {
+	growing := relay(t, "host")
+	growing.code["wall_begin"] = join(number(16), []byte{opMemoryGrow, 0, opDrop}, growing.code["wall_begin"])
+	actor, _ := start(t, Config{
+		Path:  growing.file(t),
+		Serve: serving(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "here") }),
+	})
+	const page = 64 << 10
+	eventually(t, "there is a core", func() bool { return actor.Stats().MemoryBytes == 32*page })
+	if _, content := answer(t, actor, ""); content != "here" {
+		t.Fatalf("the core answered %q", content)
+	}
+	// It began two exchanges: ours, and the one that it passed ours on with.
+	if stats := actor.Stats(); stats.MemoryBytes != 64*page || stats.Lost != 0 {
+		t.Errorf("the stats are %+v", stats)
+	}
+	actor.Close()
+	if stats := actor.Stats(); stats != (Stats{}) {
+		t.Errorf("after the end they are %+v", stats)
 	}
 }
 

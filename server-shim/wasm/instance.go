@@ -48,6 +48,8 @@ type instance struct {
 	cause error
 	// handlers counts the goroutines that serve what the core asks for.
 	handlers sync.WaitGroup
+	// memory is how many bytes the module has; its owner keeps it up to date.
+	memory atomic.Uint64
 
 	// All below belongs to the owner.
 	module                                     api.Module
@@ -59,8 +61,6 @@ type instance struct {
 	wake     *time.Timer
 	// notices are lines for the log: writing them takes a call of Mattermost's, which an import may not wait for.
 	notices chan func()
-	// memory is the size of the module's memory after the last call, in bytes.
-	memory atomic.Uint64
 }
 
 type instanceKey struct{}
@@ -92,6 +92,7 @@ func newInstance(ctx context.Context, engine *engine, config Config) (*instance,
 		return nil, fmt.Errorf("the core does not start: %w", err)
 	}
 	i.module = module
+	i.measure()
 	for name, function := range map[string]*api.Function{
 		"wall_alloc": &i.alloc, "wall_begin": &i.begin, "wall_body": &i.body,
 		"wall_end": &i.end, "wall_cancel": &i.cancelCall, "wall_wake": &i.awake,
@@ -246,11 +247,18 @@ func (i *instance) call(function api.Function, arguments ...uint64) ([]uint64, e
 	ctx, cancel := context.WithTimeout(i.ctx, i.config.CallTimeout)
 	defer cancel()
 	result, err := function.Call(ctx, arguments...)
-	i.memory.Store(uint64(i.module.Memory().Size()))
+	i.measure()
 	if err != nil && i.ctx.Err() == nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("a call into the core took longer than %s and was stopped", i.config.CallTimeout)
 	}
 	return result, err
+}
+
+// measure takes note of how much memory the module has.
+func (i *instance) measure() {
+	if memory := i.module.Memory(); memory != nil {
+		i.memory.Store(uint64(memory.Size()))
+	}
 }
 
 // What follows is called by the module, within a call of the owner's. It must not wait and must not call the module.

@@ -51,6 +51,7 @@ const (
 	opEnd         = 0x0b
 	opBranch      = 0x0c
 	opCall        = 0x10
+	opDrop        = 0x1a
 	opGet         = 0x20
 	opMemoryGrow  = 0x40
 	opConst32     = 0x41

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Worlds that once broke a rule. They are run first, every time.
-const KEPT: &[u64] = &[184, 400, 1_805, 2_196, 11_036, 53_800, 110_321, 66_516, 105_327, 150_829];
+const KEPT: &[u64] = &[3_171, 184, 400, 1_805, 2_196, 11_036, 53_800, 110_321, 66_516, 105_327, 150_829];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

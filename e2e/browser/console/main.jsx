@@ -7,6 +7,7 @@ import { createRoot } from 'react-dom/client';
 import { get } from './client.js';
 import { ConsolePage } from './console.jsx';
 import { loadPlugins } from './plugins.js';
+import { listen } from './socket.js';
 
 // The web app shares its own React with plugins: a second one would not work with it.
 window.React = React;
@@ -20,6 +21,7 @@ const App = () => {
   const [plugins, setPlugins] = React.useState(null);
   const [failure, setFailure] = React.useState('');
   React.useEffect(() => {
+    listen();
     loadPlugins().then(setPlugins, (error) => setFailure(String(error)));
     const follow = () => setPath(window.location.pathname);
     window.addEventListener('popstate', follow);

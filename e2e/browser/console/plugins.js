@@ -1,5 +1,6 @@
 // Loads the plugins' scripts, and keeps what they register.
 import { get } from './client.js';
+import { onEvent } from './socket.js';
 
 /** What a plugin gets to register with. What is no matter of System Console is taken and forgotten. */
 const registryOf = (components) =>
@@ -8,6 +9,7 @@ const registryOf = (components) =>
       registerAdminConsoleCustomSetting(key, component, { showTitle = false } = {}) {
         components.set(key.toLowerCase(), { component, showTitle });
       },
+      registerWebSocketEventHandler: onEvent,
     },
     { get: (known, name) => known[name] ?? (() => `id-of-${String(name)}`) },
   );

@@ -14,11 +14,9 @@ export const stage = JSON.parse(readFileSync(file, 'utf8'));
 /** The manifest as it is in the repository. */
 export const manifest = JSON.parse(readFileSync(new URL('../../../plugin.json', import.meta.url), 'utf8'));
 
-const settings = manifest.settings_schema.settings;
-
 /** A setting's name on the page. */
 export const nameOf = (key) => {
-  const setting = settings.find((setting) => setting.key === key);
+  const setting = manifest.settings_schema.settings.find((setting) => setting.key === key);
   if (!setting) throw new Error(`there is no setting ${key} in plugin.json`);
   return setting.display_name;
 };
@@ -45,15 +43,13 @@ export async function savedSettings() {
   return config.PluginSettings.Plugins[stage.pluginId] ?? {};
 }
 
-/** Saves settings past the page; what is not given becomes what it was before anybody set it. */
-export async function saveSettings(values = {}) {
-  const all = {};
-  for (const { key, type, default: value } of settings) {
-    // Every server has its own, and what was sealed with it stays readable.
-    if (key === 'SealingKey') continue;
-    all[key.toLowerCase()] = values[key] ?? value ?? (type === 'bool' ? false : '');
-  }
-  await call('PUT', '/api/v4/config/patch', { token, body: { PluginSettings: { Plugins: { [stage.pluginId]: all } } } });
+/** Forgets the plugin's settings, as if nobody had ever opened its page. */
+export async function forgetSettings() {
+  const { answer: config } = await call('GET', '/api/v4/config', { token });
+  // Every server has its own, and it is not the admin's.
+  const { sealingkey = '' } = config.PluginSettings.Plugins[stage.pluginId] ?? {};
+  config.PluginSettings.Plugins[stage.pluginId] = { sealingkey };
+  await call('PUT', '/api/v4/config', { token, body: config });
 }
 
 const recorder = async (method) => await (await fetch(stage.record, { method })).json();

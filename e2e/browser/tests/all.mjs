@@ -1,5 +1,5 @@
 // All tests, one after the other: they share a browser and a Mattermost server. ONLY takes those whose names fit a pattern.
-import { runAll } from '../lib/both.mjs';
+import { runAll } from '../lib/tests.mjs';
 import './setup.test.mjs';
 import './trouble.test.mjs';
 import './save.test.mjs';

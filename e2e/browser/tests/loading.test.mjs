@@ -1,13 +1,13 @@
 // What is loaded when, under Mattermost's own policy; and what remains of the page where its engine does not run.
 import assert from 'node:assert/strict';
 
-import { withBothReacts, withOneReact } from '../lib/both.mjs';
+import { withBothReacts } from '../lib/tests.mjs';
 import { INSECURE_HOST, open } from '../lib/browser.mjs';
 import { PAGE, STATIC } from '../lib/paths.mjs';
 import { Settings, openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 
-withOneReact('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
+withBothReacts('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
   const { page, context } = await open(t, { react });
   const header = (await context.request.get(`${PAGE}?react=${react}`)).headers()['content-security-policy'];
   assert.match(header, /frame-ancestors 'self'.*script-src 'self'/);
@@ -61,13 +61,11 @@ const obstacles = {
 };
 
 for (const [name, prepare] of Object.entries(obstacles))
-  withOneReact(`where ${name}, everything can be edited and saved all the same`, async (t, react) => {
+  withBothReacts(`where ${name}, everything can be edited and saved all the same`, async (t, react) => {
     const { double } = stage.clusters;
     const settings = await openSettings(t, { react, prepare });
     await settings.noEngine.waitFor();
     assert.match(await settings.noEngine.innerText(), /\/teleport status/);
-    // Only the plugin knows whether there is anything behind Mattermost's asterisks.
-    await settings.root.getByRole('button', { name: 'Replace Identity file' }).click();
     await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, Identity: double.plugin.identity });
     assert.equal(await settings.save(), '');
     const saved = await savedSettings();
@@ -80,7 +78,7 @@ for (const [name, prepare] of Object.entries(obstacles))
     assert.equal((await savedSettings()).teleportaddress, double.auth);
   });
 
-withOneReact('the page works on plain HTTP, where browsers hold much back', async (t, react) => {
+withBothReacts('the page works on plain HTTP, where browsers hold much back', async (t, react) => {
   const { double } = stage.clusters;
   const url = new URL(stage.url);
   url.hostname = INSECURE_HOST;

@@ -1,7 +1,7 @@
 // What cannot be used is not saved, and the page says why in the core's words.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withBothReacts } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 

@@ -1,7 +1,7 @@
 // From a plugin that was just enabled to one that works.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/both.mjs';
+import { withBothReacts } from '../lib/tests.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
 import { manifest, savedSettings, stage } from '../lib/stage.mjs';
 

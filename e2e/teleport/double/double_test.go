@@ -300,6 +300,28 @@ func TestFaultsHappenAsOftenAsTheyAreTo(t *testing.T) {
 	}
 }
 
+func TestAHeldCallGoesOnWhenTheFaultsAreCleared(t *testing.T) {
+	d := start(t, double.Options{})
+	id := file(t, d)
+	plugin := as(t, d, teleport.PluginUser)
+	d.Faults.Add(double.Fault{Method: "SetAccessRequestState", Times: 1, Hold: true})
+	set := make(chan error, 1)
+	go func() { set <- plugin.SetState(within(t), id, types.RequestState_APPROVED, "") }()
+	for d.Faults.Calls("SetAccessRequestState") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if request, err := plugin.Get(within(t), id); err != nil || !request.GetState().IsPending() {
+		t.Errorf("while the call is held: %v, %v", request, err)
+	}
+	d.Faults.Clear()
+	if err := <-set; err != nil {
+		t.Error(err)
+	}
+	if request, err := plugin.Get(within(t), id); err != nil || !request.GetState().IsApproved() {
+		t.Errorf("afterwards: %v, %v", request, err)
+	}
+}
+
 func watch(t *testing.T, ctx context.Context, client *teleport.Client) proto.AuthService_WatchEventsClient {
 	t.Helper()
 	stream, err := client.Auth().WatchEvents(ctx, &proto.Watch{Kinds: []types.WatchKind{{Kind: types.KindAccessRequest}}})

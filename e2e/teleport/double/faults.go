@@ -17,6 +17,8 @@ type Fault struct {
 	Times int `json:"times,omitempty"`
 	// Delay before the call is looked at.
 	Delay time.Duration `json:"delay,omitempty"`
+	// Hold keeps the call waiting until the faults are cleared.
+	Hold bool `json:"hold,omitempty"`
 	// Code that the call fails with; 0: it does not fail.
 	Code codes.Code `json:"code,omitempty"`
 	// Message goes with the code.
@@ -30,11 +32,12 @@ type Faults struct {
 	mu      sync.Mutex
 	list    []*Fault
 	calls   map[string]int
+	cleared chan struct{}
 	stalled chan struct{}
 	frozen  chan struct{}
 }
 
-func (f *Faults) init() { f.calls = map[string]int{} }
+func (f *Faults) init() { f.calls, f.cleared = map[string]int{}, make(chan struct{}) }
 
 // Add puts a fault in force.
 func (f *Faults) Add(fault Fault) {
@@ -47,6 +50,8 @@ func (f *Faults) Add(fault Fault) {
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	f.list = nil
+	close(f.cleared)
+	f.cleared = make(chan struct{})
 	f.mu.Unlock()
 	f.Stall(false)
 	f.Freeze(false)
@@ -110,6 +115,7 @@ func (f *Faults) meet(ctx context.Context, method string) (before, after error) 
 	f.mu.Lock()
 	f.calls[method]++
 	var delay time.Duration
+	var held <-chan struct{}
 	kept := f.list[:0:0]
 	for _, fault := range f.list {
 		if fault.Method != "" && fault.Method != method {
@@ -117,6 +123,9 @@ func (f *Faults) meet(ctx context.Context, method string) (before, after error) 
 			continue
 		}
 		delay += fault.Delay
+		if fault.Hold {
+			held = f.cleared
+		}
 		if fault.Code != codes.OK {
 			err := status.Error(fault.Code, fault.Message)
 			if fault.After && after == nil {
@@ -134,6 +143,13 @@ func (f *Faults) meet(ctx context.Context, method string) (before, after error) 
 	}
 	f.list = kept
 	f.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-ctx.Done():
+			return status.FromContextError(ctx.Err()).Err(), nil
+		}
+	}
 	if delay > 0 {
 		select {
 		case <-time.After(delay):

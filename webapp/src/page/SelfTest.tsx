@@ -34,6 +34,7 @@ export const SelfTest = ({ engine, values }: { engine: Engine; values: Values })
   const [said, say] = useState('');
   const [running, setRunning] = useState(false);
   const abort = useRef<AbortController | undefined>(undefined);
+  const button = useRef<HTMLButtonElement>(null);
   useEffect(() => () => abort.current?.abort(), []);
 
   const run = async () => {
@@ -56,12 +57,15 @@ export const SelfTest = ({ engine, values }: { engine: Engine; values: Values })
     abort.current?.abort();
     setRunning(false);
     say('Stopped.');
+    // The button that was pressed goes away.
+    button.current?.focus();
   };
 
   return (
     <div className="form-group">
       <div className="col-sm-8 col-sm-offset-4">
-        <button type="button" className="btn btn-primary" aria-disabled={running} onClick={() => void (running || run())}>
+        {/* Not `disabled` while it runs: that would take the focus away from whoever pressed it. */}
+        <button ref={button} type="button" className="btn btn-primary" aria-disabled={running} onClick={() => running || void run()}>
           Test these settings
         </button>{' '}
         {running && (

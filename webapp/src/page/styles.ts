@@ -1,4 +1,5 @@
-// The page's own look, where System Console's classes do not reach. All colours are the theme's.
+// The page's own look, where System Console's classes do not reach. All colours are the theme's; its red is too weak for small
+// text, so it is mixed with the text's colour.
 export const styles = `
 .teleport-settings { color: var(--center-channel-color, #3f4350); }
 .teleport-settings h3 { margin: 32px 0 16px; font-size: 18px; font-weight: 600; }
@@ -15,6 +16,7 @@ export const styles = `
 .teleport-warning { color: var(--center-channel-color, #3f4350); border-left: 3px solid var(--away-indicator, #ffbc1f); padding-left: 8px; }
 .teleport-settings [aria-invalid='true'] { border-color: var(--error-text, #d24b4e); }
 .teleport-note, .teleport-facts { border-left: 3px solid var(--button-bg, #1c58d9); background: rgba(var(--button-bg-rgb, 28, 88, 217), 0.08); padding: 8px 12px; margin-bottom: 12px; }
+.teleport-settings .btn[aria-disabled='true'] { opacity: 0.5; cursor: default; }
 .teleport-held { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; }
 .teleport-drop { border: 1px dashed transparent; border-radius: 4px; }
 .teleport-drop .btn { margin-top: 4px; }
@@ -30,7 +32,6 @@ export const styles = `
 [data-outcome='ok'] > .teleport-mark { color: var(--online-indicator, #3db887); }
 [data-outcome='failed'] > .teleport-mark { color: var(--error-text, #d24b4e); }
 [data-outcome='pending'] > .teleport-mark { animation: teleport-turn 1s linear infinite; }
-.teleport-settings [aria-disabled='true'] { opacity: 0.5; cursor: default; }
 .teleport-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @keyframes teleport-turn { to { transform: rotate(360deg); } }
 @media (prefers-reduced-motion: reduce) { [data-outcome='pending'] > .teleport-mark { animation: none; } }

@@ -168,13 +168,7 @@ impl<'a> From<&'a panel::Check> for Check<'a> {
             panel::Outcome::Failed => "failed",
             panel::Outcome::Pending | panel::Outcome::Unspecified => "pending",
         };
-        Self {
-            name: &check.name,
-            outcome,
-            message: &check.message,
-            command: &check.command,
-            cluster: &check.cluster,
-        }
+        Self { name: &check.name, outcome, message: &check.message, command: &check.command, cluster: &check.cluster }
     }
 }
 

@@ -1,23 +1,29 @@
-// Tests run with both Reacts, the one that Mattermost's web app has and the next one, each on settings that nobody has set.
+// Tests run with both Reacts that Mattermost's web app has or will have, each on settings that nobody has set.
 import { after, describe, test } from 'node:test';
 
 import { closeBrowser, picture } from './browser.mjs';
-import { clearRecord, saveSettings } from './stage.mjs';
+import { clearRecord, forgetSettings } from './stage.mjs';
 
 /** How long a test may take. Most take seconds. */
 const TEST_MS = 180_000;
+
+/** REACT takes one of them. */
+const reacts = process.env.REACT ? [process.env.REACT] : ['18', '19'];
 
 const tests = [];
 
 /** Declares a test for each React; `run` gets the test's context and the version. */
 export function withBothReacts(name, run) {
-  for (const react of ['18', '19']) declare(name, react, run);
+  for (const react of reacts) tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
 }
 
-/** Declares a test with Mattermost's present React alone: for what is up to the server or the core. */
-export const withOneReact = (name, run) => declare(name, '18', run);
+let turn = 0;
 
-const declare = (name, react, run) => tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
+/** Declares a test of what Teleport and the core say, which is the same with any React: they take turns. */
+export function withEitherReact(name, run) {
+  const react = reacts[turn++ % reacts.length];
+  tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
+}
 
 /** Runs what was declared; only names that fit the pattern, where there is one. With LIST the names are all there is. */
 export function runAll(pattern = '') {
@@ -28,7 +34,7 @@ export function runAll(pattern = '') {
     for (const { name, run } of wanted)
       test(name, { timeout: TEST_MS }, async (t) => {
         if (process.env.LIST) return;
-        await saveSettings();
+        await forgetSettings();
         await clearRecord();
         try {
           await run(t);
