@@ -6,6 +6,7 @@ import type { Facts, Problem } from '../engine/messages';
 import { CREDENTIALS, IDENTITY, THREE_FILES, setting } from '../manifest';
 import { isMask, isSealed } from './masks';
 import { Row, describedBy, isInvalid } from './Row';
+import { Text } from './text';
 import { TextFile } from './TextFile';
 import type { Texts } from './useCredentials';
 import { useCredentials } from './useCredentials';
