@@ -96,11 +96,14 @@ export async function open(t, { react, theme = 'light', path = PAGE, url = stage
   const page = await context.newPage();
   opened.set(t, page);
   t.after(() => context.close());
-  const signedIn = await context.request.post('/api/v4/users/login', {
+  const signedIn = await context.request.post(`${stage.url}/api/v4/users/login`, {
     headers: { 'X-Requested-With': 'XMLHttpRequest' },
     data: { login_id: stage.admin.username, password: stage.admin.password },
   });
   if (!signedIn.ok()) throw new Error(`cannot sign in: ${await signedIn.text()}`);
+  // Only the browser knows hosts that there are not.
+  const { hostname: domain } = new URL(url);
+  await context.addCookies((await context.cookies()).map((cookie) => ({ ...cookie, domain })));
   await breaks[process.env.BREAK ?? '']?.apply(context);
   await prepare?.(context);
   const here = new Opened(page);

@@ -2,7 +2,7 @@
 import React, { useState } from 'react';
 
 import type { FieldProps } from './Field';
-import { Row, describedBy } from './Row';
+import { Row } from './Row';
 import { Text } from './text';
 
 /** 32 letters and digits, as System Console itself generates keys. */
@@ -15,13 +15,11 @@ export const Generated = ({ setting, problems, disabled, onChange }: FieldProps)
   const [done, setDone] = useState(false);
   const id = `teleport-${setting.key}`;
   return (
-    <Row id={id} name={setting.key} label={setting.display_name} help={setting.help_text} problems={problems}>
+    <Row id={id} name={setting.key} label={setting.display_name} help={setting.help_text} problems={problems} group>
       <button
-        id={id}
         type="button"
         className="btn btn-tertiary"
         disabled={disabled}
-        aria-describedby={describedBy(id)}
         onClick={() => {
           onChange(generate());
           setDone(true);
