@@ -51,6 +51,11 @@ pub(crate) fn decisions_check(settings: &Settings, server: &ServerInfo) -> Check
     let mapped = !settings.people.is_empty() || !settings.user_trait.is_empty() || settings.match_email;
     match authority::in_force(settings.authority, server) {
         Err(too_old) => check("Decisions", Outcome::Failed, format!("{too_old}.")),
+        Ok(Authority::Teleport) if !server.reviews => check(
+            "Decisions",
+            Outcome::Warning,
+            "Teleport is to decide, by reviews on behalf of whoever clicks, but this server says that it has no reviews (open source). Set \"Who checks decisions\" to the approvers on the settings page.",
+        ),
         Ok(Authority::Teleport) if !mapped => check(
             "Decisions",
             Outcome::Failed,
