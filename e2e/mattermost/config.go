@@ -43,13 +43,14 @@ func (s *Server) writeConfig(dsn string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.configPath(), content, 0o600)
+	return os.WriteFile(s.ConfigPath(), content, 0o600)
 }
 
-func (s *Server) configPath() string { return filepath.Join(s.dir, "config.json") }
+// ConfigPath is the file that the configuration is stored in.
+func (s *Server) ConfigPath() string { return filepath.Join(s.dir, "config.json") }
 
 // Config is the server's configuration as it is stored, secrets included.
 func (s *Server) Config() (string, error) {
-	content, err := os.ReadFile(s.configPath())
+	content, err := os.ReadFile(s.ConfigPath())
 	return string(content), err
 }

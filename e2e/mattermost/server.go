@@ -131,7 +131,7 @@ func (s *Server) launch(ctx context.Context) error {
 			}
 		}
 		process, err := child.Start(ctx, child.Command{
-			Path: s.binary, Args: []string{"server", "--config", s.configPath()}, Dir: s.dir,
+			Path: s.binary, Args: []string{"server", "--config", s.ConfigPath()}, Dir: s.dir,
 			Env: s.env(), LogPath: s.LogPath(), StopSignal: syscall.SIGTERM, ReadyTimeout: 3 * time.Minute,
 			Ready: func(ctx context.Context) bool {
 				ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

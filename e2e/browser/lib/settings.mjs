@@ -29,6 +29,7 @@ export class Settings {
     this.error = this.page.locator('.error-message');
     this.noEngine = this.root.getByTestId('no-engine');
     this.facts = this.root.getByTestId('credential-facts');
+    this.refusal = this.root.getByRole('group', { name: 'Credentials', exact: true }).getByRole('alert').first();
     this.testButton = this.button('Test these settings');
     this.steps = this.root.getByTestId('self-test').locator('li');
   }

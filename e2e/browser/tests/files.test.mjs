@@ -1,115 +1,49 @@
 // Configuration files: those of Teleport's own plugin over the years fill the form, and the settings leave as one.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 import { withEitherReact } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { stage } from '../lib/stage.mjs';
 
-/** Files as admins have them: what they fill in, and what they hear is not needed. */
+const read = (name) => readFileSync(new URL(`../../../core/tests/fixtures/${name}`, import.meta.url), 'utf8');
+
+/** Files that the core's own tests have too: what they fill in, what they hear is not needed, and what is secret in them. */
 const files = [
   {
-    name: 'of the time of Teleport 4.2, with hyphens',
-    text: `
-[teleport]
-auth-server = "auth.example.com:3025"
-client-key = "/var/lib/teleport/plugins/mattermost/auth.key"
-client-crt = "/var/lib/teleport/plugins/mattermost/auth.crt"
-root-cas = "/var/lib/teleport/plugins/mattermost/auth.cas"
-
-[mattermost]
-url = "https://mattermost.example.com"
-team = "ops"
-channel = "access-requests"
-token = "oldest-token"
-secret = "oldest-signing-secret"
-
-[http]
-listen = ":8081"
-base-url = "https://teleport-plugin.example.com"
-https-key-file = "/var/lib/teleport/plugins/mattermost/server.key"
-https-cert-file = "/var/lib/teleport/plugins/mattermost/server.crt"
-
-[log]
-output = "stderr"
-severity = "INFO"
-`,
+    name: '2020-01-hyphens.toml',
     fills: {
-      TeleportAddress: 'auth.example.com:3025',
+      TeleportAddress: 'teleport.example.com:3025',
       ClientKey: '/var/lib/teleport/plugins/mattermost/auth.key',
       ClientCertificate: '/var/lib/teleport/plugins/mattermost/auth.crt',
       ClusterCA: '/var/lib/teleport/plugins/mattermost/auth.cas',
-      Recipients: 'ops/access-requests',
+      // A channel without its team names none.
+      Recipients: '',
     },
-    needless: ['url', 'token', 'secret', 'http'],
-    secrets: ['oldest-token', 'oldest-signing-secret'],
+    needless: ['token', 'secret', 'http'],
+    secrets: ['bot-token-1f0', 'signing-secret-2e1'],
   },
   {
-    name: 'with buttons, with underscores',
-    text: `
-[teleport]
-auth_server = "teleport.example.com:3025"
-client_key = "/etc/teleport/auth.key"
-client_crt = "/etc/teleport/auth.crt"
-root_cas = "/etc/teleport/auth.cas"
-
-[mattermost]
-url = "https://chat.example.com"
-team = "platform"
-channel = "requests"
-token = "bot-token"
-secret = "signing-secret"
-
-[http]
-public_addr = "plugin.example.com"
-listen_addr = ":8081"
-https_key_file = "/etc/teleport/server.key"
-https_cert_file = "/etc/teleport/server.crt"
-
-[http.tls]
-verify_client_cert = true
-
-[http.basic_auth]
-user = "someone"
-password = "basic-password"
-
-[log]
-output = "stderr"
-severity = "DEBUG"
-`,
-    fills: { TeleportAddress: 'teleport.example.com:3025', ClientKey: '/etc/teleport/auth.key', Recipients: 'platform/requests', LogLevel: 'debug' },
-    needless: ['url', 'token', 'secret', 'http'],
-    secrets: ['bot-token', 'signing-secret', 'basic-password'],
-  },
-  {
-    name: 'that only notifies, with recipients by role',
-    text: `
-[teleport]
-addr = "teleport.example.com:443"
-identity = "/var/lib/teleport/access-plugin/identity"
-refresh_identity = true
-refresh_identity_interval = "1m"
-
-[mattermost]
-url = "https://chat.example.com"
-token = "notify-token"
-
-[role_to_recipients]
-"dba" = ["data/db-access", "carol@example.com"]
-"*" = ["ops/access-requests"]
-
-[log]
-output = "stderr"
-severity = "WARN"
-`,
+    name: '2020-08-underscores.toml',
     fills: {
-      TeleportAddress: 'teleport.example.com:443',
-      Identity: '/var/lib/teleport/access-plugin/identity',
-      Recipients: 'ops/access-requests',
-      RoleRecipients: 'dba = data/db-access, carol@example.com',
+      TeleportAddress: 'auth.corp.example.com:3025',
+      ClientKey: '/var/lib/teleport/plugins/mattermost/auth.key',
+      Recipients: 'operations/access-requests',
       LogLevel: 'warn',
     },
+    needless: ['url', 'token', 'secret', 'http'],
+    secrets: ['bot-token-1f0', 'signing-secret-2e1', 'callback-password-3d2'],
+  },
+  {
+    name: '2023-role-to-recipients.toml',
+    fills: {
+      TeleportAddress: 'teleport.example.com:443',
+      Identity: '/opt/machine-id/identity',
+      Recipients: 'operations/access-requests',
+      RoleRecipients: 'dba = data/db-access, carol@example.com\neditor = content/editors',
+    },
     needless: ['url', 'token', 'refresh_identity'],
-    secrets: ['notify-token'],
+    secrets: ['bot-token-1f0'],
   },
 ];
 
@@ -119,11 +53,11 @@ const importFile = async (settings, text) => {
   await settings.button('Fill in the form').click();
 };
 
-for (const { name, text, fills, needless, secrets } of files)
-  withEitherReact(`a file ${name} fills the form, and what it has too much is said`, async (t, react) => {
+for (const { name, fills, needless, secrets } of files)
+  withEitherReact(`the file ${name} fills the form, and what it has too much is said`, async (t, react) => {
     const settings = await openSettings(t, { react });
     await settings.ready();
-    await importFile(settings, text);
+    await importFile(settings, read(name));
     const notes = await settings.root.getByTestId('import-notes').innerText();
     for (const [key, value] of Object.entries(fills)) {
       const field = key === 'LogLevel' ? settings.root.getByRole('combobox', { name: 'Log level' }) : settings.text(key);

@@ -1,5 +1,6 @@
 // A private key goes to the server, and never comes back.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 import { withBothReacts } from '../lib/tests.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
@@ -41,6 +42,11 @@ for (const { name, values, held } of [
     const everything = [...said.map(({ method, path, header, body }) => [`${method} ${path}`, JSON.stringify(header) + body]), ...settings.opened.frames.map((frame) => ['websocket', frame])];
     for (const [place, text] of everything)
       for (const line of lines) assert.ok(!text.includes(line), `${place} answers a line of the key`);
+
+    // On the server's disk it lies sealed.
+    const config = readFileSync(stage.config, 'utf8');
+    assert.ok(config.includes(stage.recipient) && config.includes('sealed:'), 'the stored configuration is not the one that was saved');
+    for (const line of lines) assert.ok(!config.includes(line), 'the stored configuration holds a line of the key');
 
     // Nor is it anywhere in the page, where the next person at this desk would find it.
     const fields = await settings.page.evaluate(() => [

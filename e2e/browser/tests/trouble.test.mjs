@@ -8,6 +8,9 @@ import { stage } from '../lib/stage.mjs';
 const { double, foreign, real } = stage.clusters;
 const good = { TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver };
 
+/** The three files by their paths on the server. */
+const filesAt = (folder) => ({ ClientCertificate: `${folder}/auth.crt`, ClientKey: `${folder}/auth.key`, ClusterCA: `${folder}/auth.cas` });
+
 /** What is wrong, the step that says so, and words of the finding and its cure. */
 const troubles = [
   {
@@ -43,6 +46,30 @@ const troubles = [
     command: 'tctl',
   },
   {
+    name: 'an identity file on the server that expired',
+    values: { ...good, Identity: `${double.files.expired}/identity` },
+    step: 'Credentials',
+    words: ['expired', 'sign new ones'],
+  },
+  {
+    name: 'a certificate on the server that expired',
+    values: { ...good, ...filesAt(double.files.expired) },
+    step: 'Credentials',
+    words: ['expired', 'sign new ones'],
+  },
+  {
+    name: 'a key on the server that is another certificate’s',
+    values: { ...good, ...filesAt(double.files.plugin), ClientKey: `${foreign.files.plugin}/auth.key` },
+    step: 'Credentials',
+    words: ['does not match', 'one run'],
+  },
+  {
+    name: 'a file that is not there',
+    values: { ...good, Identity: `${double.files.plugin}/nothing` },
+    step: 'Credentials',
+    words: [`${double.files.plugin}/nothing`, 'there is no file'],
+  },
+  {
     name: 'a channel that does not exist',
     values: { ...good, Recipients: 'ops/no-such-channel', ...identityOf(double.plugin) },
     step: 'Recipients',
@@ -67,7 +94,8 @@ for (const { name, values, step: wanted, words, command = '' } of troubles)
     const settings = await openSettings(t, { react });
     await settings.ready();
     await settings.fill(values);
-    await settings.facts.waitFor();
+    // What is wrong with credentials is said in the place of what they are.
+    await (wanted === 'Credentials' ? settings.refusal : settings.facts).waitFor();
     const steps = await settings.test();
     const said = steps.map((step) => `${step.name}: ${step.outcome}: ${step.text} ${step.command}`).join('\n');
     assert.deepEqual(steps.filter(({ outcome }) => outcome === 'failed').map((step) => step.name), [wanted], said);

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
 )
@@ -18,6 +20,8 @@ type facts struct {
 	Approver string `json:"approver"`
 	// PluginID is the plugin's id.
 	PluginID string `json:"pluginId"`
+	// Config is the file with Mattermost's configuration.
+	Config string `json:"config"`
 	// Recipient names a channel that is there.
 	Recipient string `json:"recipient"`
 	// Clusters are "double", "real", and "foreign", which has the double's name and other authorities.
@@ -42,6 +46,26 @@ type cluster struct {
 	Stranger *teleport.Credentials `json:"stranger"`
 	// Expired are the plugin's of yesterday; only the double has any.
 	Expired *teleport.Credentials `json:"expired,omitempty"`
+	// Files are folders with the plugin's credentials and the expired ones, as tctl writes them on the server.
+	Files map[string]string `json:"files"`
+}
+
+// write puts credentials into files below a folder.
+func (c *cluster) write(dir string) error {
+	c.Files = map[string]string{}
+	for name, signed := range map[string]*teleport.Credentials{"plugin": c.Plugin, "expired": c.Expired} {
+		if signed == nil {
+			continue
+		}
+		c.Files[name] = filepath.Join(dir, name)
+		if err := os.MkdirAll(c.Files[name], 0o700); err != nil {
+			return err
+		}
+		if err := signed.Write(c.Files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // describe populates a cluster and signs credentials.

@@ -80,7 +80,7 @@ func run(interrupted context.Context, command []string) error {
 	defer foreign.Close()
 	found := facts{
 		Admin:    person{Username: set.Mattermost.Admin.Username, Password: set.Mattermost.Admin.Password},
-		Approver: set.Approver.Username, PluginID: set.PluginID, Recipient: recipient, Clusters: map[string]*cluster{},
+		Approver: set.Approver.Username, PluginID: set.PluginID, Recipient: recipient, Config: set.Mattermost.ConfigPath(), Clusters: map[string]*cluster{},
 	}
 	for name, of := range map[string]teleport.Cluster{"double": fast, "real": slow, "foreign": foreign} {
 		if found.Clusters[name], err = describe(ctx, of); err != nil {
@@ -92,6 +92,16 @@ func run(interrupted context.Context, command []string) error {
 		return err
 	}
 	found.Clusters["double"].Expired = expired
+	dir, err := os.MkdirTemp("", "settings-page-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for name, cluster := range found.Clusters {
+		if err := cluster.write(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
 
 	others, err := startOthers()
 	if err != nil {
@@ -123,7 +133,8 @@ func run(interrupted context.Context, command []string) error {
 	found.URL, found.Record = pages.URL, "http://"+listener.Addr().String()
 
 	if len(command) == 0 {
-		return stay(interrupted, &found)
+		stay(interrupted, &found)
+		return nil
 	}
 	return play(interrupted, &found, command)
 }
@@ -153,22 +164,10 @@ func play(ctx context.Context, found *facts, command []string) error {
 	return child.Run()
 }
 
-// stay says how to get in, and waits to be ended. The credentials lie in files to paste from.
-func stay(interrupted context.Context, found *facts) error {
-	dir, err := os.MkdirTemp("", "settings-page-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+// stay says how to get in, and waits to be ended.
+func stay(interrupted context.Context, found *facts) {
 	for name, of := range found.Clusters {
-		place := filepath.Join(dir, name)
-		if err := os.Mkdir(place, 0o700); err != nil {
-			return err
-		}
-		if err := of.Plugin.Write(place); err != nil {
-			return err
-		}
-		fmt.Printf("%-8s  auth server %s, proxy %s, credentials in %s\n", name, of.Auth, of.Proxy, place)
+		fmt.Printf("%-8s  auth server %s, proxy %s, credentials in %s\n", name, of.Auth, of.Proxy, of.Files["plugin"])
 	}
 	for name, address := range found.Others {
 		fmt.Printf("%-8s  %s\n", name, address)
@@ -177,5 +176,4 @@ func stay(interrupted context.Context, found *facts) error {
 	fmt.Printf("Settings:  %s/admin_console/plugins/plugin_%s?react=18 (or react=19, and theme=dark)\n", found.URL, found.PluginID)
 	fmt.Printf("Sign in as %s with %s. Ctrl-C ends everything.\n", found.Admin.Username, found.Admin.Password)
 	<-interrupted.Done()
-	return nil
 }

@@ -23,7 +23,7 @@ const keysOfPage = new Set(settings.map(({ key }) => key));
 export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine: StartEngine }) => {
   const form = useForm(host);
   const [empty, setEmpty] = useState<string[]>([]);
-  const values = withoutEmptyMasks(form.values, empty);
+  const values = withoutEmptyMasks(form.values, form.saved, empty);
   const { engine, failure } = useEngine(startEngine);
   const problems = useProblems(engine, values);
   const status = useStatus(engine);

@@ -18,6 +18,8 @@ export interface HostProps {
 
 export interface Form {
   values: Values;
+  /** The certificates as they are saved; as they are in the form where the host does not tell. */
+  saved: Pick<Values, 'ClientCertificate' | 'ClusterCA'>;
   disabled: boolean;
   /** Changes settings. Saving is the host's. */
   change: (changes: Values) => void;
@@ -29,7 +31,8 @@ export function useForm({ id, disabled = false, config, currentState, onChange }
   const prefix = id.slice(0, id.lastIndexOf('.') + 1);
   // What was changed here, for hosts that do not show their form.
   const [changed, setChanged] = useState<Values>({});
-  const saved = config?.PluginSettings?.Plugins?.[pluginId] ?? {};
+  const known = config?.PluginSettings?.Plugins?.[pluginId];
+  const saved = known ?? {};
   const values: Values = {};
   for (const setting of settings) {
     const key = setting.key.toLowerCase();
@@ -38,8 +41,13 @@ export function useForm({ id, disabled = false, config, currentState, onChange }
     const unset = !isValue(value) || (value === '' && setting.type === 'bool');
     values[setting.key] = unset ? defaultOf(setting) : value;
   }
+  const savedText = (key: string): Value => {
+    const text = known ? (saved[key.toLowerCase()] ?? saved[key]) : values[key];
+    return isValue(text) ? text : '';
+  };
   return {
     values,
+    saved: { ClientCertificate: savedText('ClientCertificate'), ClusterCA: savedText('ClusterCA') },
     disabled,
     change: (changes) => {
       setChanged((before) => ({ ...before, ...changes }));

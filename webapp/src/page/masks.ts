@@ -8,11 +8,11 @@ export const isMask = (value: unknown): boolean => typeof value === 'string' && 
 export const isSealed = (value: unknown): boolean => typeof value === 'string' && value.startsWith('sealed:');
 
 /**
- * Settings without the asterisks behind which nothing can be: a key goes with a certificate, an identity file goes alone.
- * `empty` are keys of which the plugin has said that nothing is saved.
+ * Settings without the asterisks behind which nothing can be: a key was saved with a certificate, an identity file alone.
+ * `saved` are the certificates as they were when the asterisks were; `empty` are keys of which the plugin has said that nothing is saved.
  */
-export function withoutEmptyMasks<Some extends Values>(values: Some, empty: readonly string[] = []): Some {
-  const files = Boolean(values.ClientCertificate ?? values.ClusterCA) && (values.ClientCertificate !== '' || values.ClusterCA !== '');
+export function withoutEmptyMasks<Some extends Values>(values: Some, saved: Values, empty: readonly string[] = []): Some {
+  const files = Boolean(saved.ClientCertificate) || Boolean(saved.ClusterCA);
   const nothing = [...empty, files ? 'Identity' : 'ClientKey'];
   const entries = Object.entries(values).map(([key, value]) => [key, isMask(value) && nothing.includes(key) ? '' : value]);
   return Object.fromEntries(entries) as Some;
