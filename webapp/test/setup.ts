@@ -11,7 +11,18 @@ if (process.env.REACT === '19') {
 }
 vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
 
-const { cleanup } = await import('@testing-library/react');
+// jsdom lacks it.
+Blob.prototype.text ??= function (this: Blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(new Error('unreadable'));
+    reader.readAsText(this);
+  });
+};
+
+const { cleanup, configure } = await import('@testing-library/react');
 const React = await import('react');
 expect(React.version.split('.')[0]).toBe(process.env.REACT);
+configure({ asyncUtilTimeout: 20_000 });
 afterEach(cleanup);

@@ -1,9 +1,10 @@
 // How the plugin signs in to one cluster: an identity file, or three files; each pasted, dropped, or as a path on the server.
-import React, { useEffect, useRef, useState } from 'react';
+import React, { useRef, useState } from 'react';
 
 import type { Engine } from '../engine/engine';
 import type { Facts, Problem } from '../engine/messages';
 import { CREDENTIALS, IDENTITY, THREE_FILES, setting } from '../manifest';
+import { useFocus } from './focus';
 import { isMask, isSealed } from './masks';
 import { Row, describedBy, isInvalid } from './Row';
 import { Text } from './text';
@@ -40,7 +41,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
   const derived = THREE_FILES.some((key) => values[key]) && !values.Identity ? THREE_FILES : IDENTITY;
   const keys = chosen ?? derived;
   const [replacing, setReplacing] = useState<string[]>([]);
-  const focus = useRef('');
+  const focus = useFocus();
   const areas = useRef<Record<string, HTMLTextAreaElement | null>>({});
 
   /** What is not shown any more, but can be replaced. Without an engine only the host checks what is pasted, so it stays in sight. */
@@ -54,11 +55,6 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
     setReplacing((before) => before.filter((key) => !isHeld(changes[key])));
   };
   const state = useCredentials(engine, cluster, keys, values, change, onNothingSaved);
-
-  useEffect(() => {
-    if (focus.current) areas.current[focus.current]?.focus();
-    focus.current = '';
-  });
 
   const editing = (key: string) => replacing.includes(key) || key in state.drafts || !isHeld(values[key]);
   const take = (key: string, text: string) => {
@@ -109,7 +105,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
                   aria-label={`Replace ${label}`}
                   onClick={() => {
                     setReplacing([...replacing, key]);
-                    focus.current = key;
+                    focus(() => areas.current[key]);
                   }}
                 >
                   Replace
@@ -120,7 +116,7 @@ export const CredentialsEditor = ({ id, cluster, engine, values, problems, disab
                   aria-label={`Remove ${label}`}
                   onClick={() => {
                     onChange({ [key]: '' });
-                    focus.current = key;
+                    focus(() => areas.current[key]);
                   }}
                 >
                   Remove

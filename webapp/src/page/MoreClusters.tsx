@@ -1,11 +1,12 @@
 // Further clusters: a JSON list in the settings, cards on the page.
-import React, { useEffect, useRef } from 'react';
+import React, { useRef } from 'react';
 
 import type { Engine } from '../engine/engine';
 import type { Problem } from '../engine/messages';
 import { CREDENTIALS, setting } from '../manifest';
 import { CredentialsEditor } from './CredentialsEditor';
 import { Field } from './Field';
+import { useFocus } from './focus';
 import { useLatest } from './form';
 import { Problems } from './Problems';
 import { Row } from './Row';
@@ -59,11 +60,8 @@ export const MoreClusters = ({ engine, value, problems, disabled, onChange }: Pr
   const clusters = readClusters(value);
   const latest = useLatest(value);
   const box = useRef<HTMLDivElement>(null);
-  const focus = useRef('');
-  useEffect(() => {
-    if (focus.current) box.current?.querySelector<HTMLElement>(focus.current)?.focus();
-    focus.current = '';
-  });
+  const focus = useFocus();
+  const find = (selector: string) => () => box.current?.querySelector<HTMLElement>(selector);
   if (!clusters)
     return (
       <Field setting={setting(KEY)} value={value} problems={problems} disabled={disabled} onChange={(text) => onChange(String(text))} />
@@ -127,7 +125,7 @@ export const MoreClusters = ({ engine, value, problems, disabled, onChange }: Pr
               disabled={disabled}
               onClick={() => {
                 update((clusters) => clusters.filter((_, at) => at !== place));
-                focus.current = '.teleport-add';
+                focus(find('.teleport-add'));
               }}
             >
               Remove
@@ -141,7 +139,7 @@ export const MoreClusters = ({ engine, value, problems, disabled, onChange }: Pr
         disabled={disabled}
         onClick={() => {
           update((clusters) => [...clusters, {}]);
-          focus.current = `#teleport-cluster-${clusters.length}-TeleportAddress`;
+          focus(find(`#teleport-cluster-${clusters.length}-TeleportAddress`));
         }}
       >
         Add a cluster

@@ -119,7 +119,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
       </section>
       {rest.length > 0 && <Problems id="teleport-problems" name="other" problems={rest} />}
       {sections.map(([title, keys]) => (
-        <section key={title} aria-label={title}>
+        <section key={title}>
           <h3>{title}</h3>
           {keys.map(field)}
           {title === 'Connection' && engine && <SelfTest engine={engine} values={form.values} />}

@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, test, vi } from 'vitest';
 
 import type { Engine } from '../../src/engine/engine';
-import { FACTS, MASK, PEM, SEALED, fakeEngine, open, started } from './host';
+import { FACTS, factsOf, MASK, PEM, SEALED, fakeEngine, open, started } from './host';
 
 const identity = () => screen.getByLabelText<HTMLTextAreaElement>('Identity file');
 
@@ -55,7 +55,7 @@ test('a file can be picked, and one that is too large is refused', async () => {
 });
 
 test('a path is no secret: it stays in its field, and its facts are shown', async () => {
-  const { user, form } = open({}, fakeEngine({ checkCredentials: ({ Identity }) => Promise.resolve({ ...FACTS, sealed: { Identity: Identity ?? '' } }) }));
+  const { user, form } = open();
   await started();
   await user.type(identity(), '/var/lib/identity');
   await screen.findByTestId('credential-facts');
@@ -76,7 +76,7 @@ test('what is wrong with pasted credentials stands at their field, and the form 
 });
 
 test('where the plugin cannot be asked the page says that the form has not changed, and asks again when told to', async () => {
-  const checkCredentials = vi.fn<Engine['checkCredentials']>().mockRejectedValueOnce(new Error('the plugin is restarting')).mockResolvedValue(FACTS);
+  const checkCredentials = vi.fn<Engine['checkCredentials']>().mockRejectedValueOnce(new Error('the plugin is restarting')).mockImplementation((values) => Promise.resolve(factsOf(values)));
   const { user, form } = open({}, fakeEngine({ checkCredentials }));
   await started();
   await user.click(identity());
@@ -88,7 +88,7 @@ test('where the plugin cannot be asked the page says that the form has not chang
 });
 
 test('saved credentials show what they are, with a warning where there is one', async () => {
-  const { engine } = open({ Identity: MASK, ClientKey: MASK }, fakeEngine({ checkCredentials: vi.fn().mockResolvedValue({ ...FACTS, sealed: { Identity: MASK }, warning: 'They expire in 3 days.' }) }));
+  const { engine } = open({ Identity: MASK, ClientKey: MASK }, fakeEngine({ checkCredentials: vi.fn().mockResolvedValue({ ...FACTS, warning: 'They expire in 3 days.' }) }));
   expect((await screen.findByTestId('credential-facts')).textContent).toContain('They expire in 3 days.');
   expect(engine.checkCredentials).toHaveBeenCalledWith({ Identity: MASK }, 0);
   expect(screen.getByText('Saved. It is shown to nobody.')).toBeTruthy();
@@ -100,7 +100,7 @@ test('asterisks behind which nothing is saved are an empty field', async () => {
   const nothing = { ...FACTS, sealed: {}, problems: [{ ...problem, severity: 'wrong' as const }] };
   open({ Identity: MASK }, fakeEngine({ checkCredentials: () => Promise.resolve(nothing), check: ({ Identity }) => Promise.resolve(Identity ? [] : [problem]) }));
   await started();
-  expect((await screen.findByLabelText<HTMLTextAreaElement>('Identity file')).value).toBe('');
+  expect((await screen.findByRole<HTMLTextAreaElement>('textbox', { name: 'Identity file' })).value).toBe('');
   const told = await screen.findByTestId('problem-Identity');
   expect(within(told).queryByRole('alert')).toBeNull();
 });
@@ -125,19 +125,19 @@ test('“Remove” empties the setting', async () => {
 });
 
 test('three files are asked about when all three are there, and take the place of an identity file', async () => {
-  const sealed = { ClientCertificate: '-----BEGIN CERTIFICATE-----\na', ClientKey: SEALED, ClusterCA: '/cas' };
-  const { user, form, engine } = open({ Identity: MASK }, fakeEngine({ checkCredentials: vi.fn<Engine['checkCredentials']>().mockImplementation(({ Identity }) => Promise.resolve({ ...FACTS, sealed: Identity ? { Identity } : sealed })) }));
+  const certificate = '-----BEGIN CERTIFICATE-----\na';
+  const { user, form, engine } = open({ Identity: MASK });
   await screen.findByTestId('credential-facts');
   await user.click(screen.getByLabelText('Three files'));
   expect(form('Identity')).toBe(MASK);
   await user.click(screen.getByLabelText('Client certificate (auth.crt)'));
-  await user.paste(sealed.ClientCertificate);
+  await user.paste(certificate);
   expect(await screen.findByText(/Not in the form yet/)).toBeTruthy();
   await user.click(screen.getByLabelText('Client key (auth.key)'));
   await user.paste(PEM);
   await user.type(screen.getByLabelText('Cluster certificate authority (auth.cas)'), '/cas');
   await waitFor(() => expect(form('ClientKey')).toBe(SEALED));
-  expect(form('ClientCertificate')).toBe(sealed.ClientCertificate);
+  expect(form('ClientCertificate')).toBe(certificate);
   expect(form('Identity')).toBe('');
-  expect(engine.checkCredentials).toHaveBeenLastCalledWith({ ClientCertificate: sealed.ClientCertificate, ClientKey: PEM, ClusterCA: '/cas' }, 0);
+  expect(engine.checkCredentials).toHaveBeenLastCalledWith({ ClientCertificate: certificate, ClientKey: PEM, ClusterCA: '/cas' }, 0);
 });

@@ -15,7 +15,7 @@ export const PEM = '-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIV
 export const SEALED = 'sealed:v1:abc';
 
 export const FACTS = {
-  sealed: { Identity: SEALED },
+  sealed: {},
   problems: [],
   user: 'access-plugin',
   cluster: 'tp',
@@ -24,6 +24,12 @@ export const FACTS = {
   warning: '',
 };
 
+/** What the plugin answers to good credentials: secrets that were pasted come back sealed, everything else as it was. */
+export const factsOf = (values: Record<string, string>) => ({
+  ...FACTS,
+  sealed: Object.fromEntries(Object.entries(values).map(([key, text]) => [key, text.includes('PRIVATE KEY') ? SEALED : text])),
+});
+
 export const fakeEngine = (own: Partial<Engine> = {}): Engine => ({
   check: vi.fn<Engine['check']>().mockResolvedValue([]),
   importToml: vi.fn<Engine['importToml']>().mockResolvedValue({ settings: {}, notes: [], errors: [] }),
@@ -31,7 +37,7 @@ export const fakeEngine = (own: Partial<Engine> = {}): Engine => ({
   guide: vi.fn<Engine['guide']>().mockResolvedValue([]),
   status: vi.fn<Engine['status']>().mockResolvedValue({ checks: [], version: '0.1.0', teleportVersion: '', authority: '' }),
   selfTest: vi.fn<Engine['selfTest']>().mockResolvedValue(undefined),
-  checkCredentials: vi.fn<Engine['checkCredentials']>().mockResolvedValue(FACTS),
+  checkCredentials: vi.fn<Engine['checkCredentials']>().mockImplementation((values) => Promise.resolve(factsOf(values))),
   stop: vi.fn(),
   ...own,
 });
