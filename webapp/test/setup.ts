@@ -12,14 +12,18 @@ if (process.env.REACT === '19') {
 vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
 
 // jsdom lacks it.
-Blob.prototype.text ??= function (this: Blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result));
-    reader.onerror = () => reject(new Error('unreadable'));
-    reader.readAsText(this);
+if (!('text' in Blob.prototype)) {
+  Object.defineProperty(Blob.prototype, 'text', {
+    value(this: Blob) {
+      return new Promise<string>((resolve, reject) => {
+        const reader = new FileReader();
+        reader.onload = () => resolve(reader.result as string);
+        reader.onerror = () => reject(new Error('unreadable'));
+        reader.readAsText(this);
+      });
+    },
   });
-};
+}
 
 const { cleanup, configure } = await import('@testing-library/react');
 const React = await import('react');

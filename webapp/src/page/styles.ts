@@ -25,6 +25,7 @@ export const styles = `
 .teleport-copyable { margin: 8px 0; }
 .teleport-copyable pre { color: inherit; background: rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.06); border-color: rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.16); white-space: pre-wrap; overflow-wrap: anywhere; margin-bottom: 4px; }
 .teleport-copyable code, .teleport-settings code { color: inherit; background: rgba(var(--center-channel-color-rgb, 63, 67, 80), 0.06); }
+.teleport-copyable pre code { background: none; padding: 0; }
 .teleport-steps { list-style: none; padding: 0; margin: 12px 0 0; }
 .teleport-steps > li { display: flex; gap: 8px; padding: 6px 0; }
 .teleport-steps > li > div { flex: 1; min-width: 0; }

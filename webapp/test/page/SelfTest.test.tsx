@@ -9,7 +9,12 @@ const check = (name: string, outcome: Check['outcome'], rest: Partial<Check> = {
 
 /** An engine whose self-test goes on as the test says. */
 function slowEngine() {
-  const test = { onCheck: (_: Check) => {}, end: () => {}, fail: (_: Error) => {}, signal: new AbortController().signal };
+  const test: { onCheck: (check: Check) => void; end: () => void; fail: (error: Error) => void; signal: AbortSignal } = {
+    onCheck: () => {},
+    end: () => {},
+    fail: () => {},
+    signal: new AbortController().signal,
+  };
   const selfTest = vi.fn<Engine['selfTest']>().mockImplementation((_, onCheck, signal) => {
     Object.assign(test, { onCheck, signal });
     return new Promise((resolve, reject) => {
