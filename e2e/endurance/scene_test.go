@@ -4,6 +4,7 @@ package endurance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -164,7 +165,18 @@ func (s *scene) settings() stage.Settings {
 func (s *scene) connect(settings stage.Settings) {
 	s.Helper()
 	s.must(s.set.Configure(s.ctx, settings))
+	// What is pasted without the settings page is saved once more, sealed, and the connection is made again then.
+	s.eventually(soon, "what was pasted is sealed", s.holdsNoKey)
 	s.eventually(soon, "the plugin watches", s.watches)
+}
+
+// holdsNoKey fails while a pasted key stands in the server's configuration.
+func (s *scene) holdsNoKey() error {
+	content, err := s.set.Mattermost.Config()
+	if err == nil && strings.Contains(content, "PRIVATE KEY") {
+		err = errors.New("the configuration holds a private key")
+	}
+	return err
 }
 
 // watches fails unless the plugin watches this cluster.
