@@ -33,3 +33,26 @@ test('a configuration file becomes settings, and says what is not needed', () =>
   const again = JSON.parse(core.importToml(core.exportToml(JSON.stringify(settings))));
   assert.equal(again.settings.Recipients, settings.Recipients);
 });
+
+test('every setting of the manifest is one of the core’s', () => {
+  const { settings_schema: schema } = JSON.parse(readFileSync(new URL('../../../plugin.json', import.meta.url), 'utf8'));
+  const values = Object.fromEntries(schema.settings.map(({ key, type, default: value }) => [key, value ?? (type === 'bool' ? false : '')]));
+  const problems = JSON.parse(core.check(JSON.stringify(values)));
+  assert.deepEqual(
+    problems.map(({ setting, severity }) => `${setting}: ${severity}`),
+    ['TeleportAddress: missing', 'Identity: missing', 'Recipients: missing'],
+  );
+});
+
+test('help with setting up is for the version and the authority', () => {
+  const wish = { teleportVersion: '18.11.0', authority: 'teleport', userTrait: false, teleportAddress: 'tp.example.com:443' };
+  const commands = JSON.parse(core.guide(JSON.stringify(wish))).map(({ command }) => command);
+  for (const part of ['submit_for_users', 'tctl auth sign', 'tp.example.com:443']) {
+    assert.ok(commands.some((command) => command.includes(part)), part);
+  }
+  assert.throws(() => core.guide('{}'), /teleportVersion/);
+});
+
+test('a token that no header can carry is refused before anything is sent', () => {
+  assert.throws(() => new core.Panel('https://mm.example.com', 'a\nb'), /Sign in again/);
+});
