@@ -76,7 +76,7 @@ const wanted = process.argv.slice(2);
 const room = resolve('build', 'mutants');
 rmSync(join(room, 'core'), { recursive: true, force: true });
 mkdirSync(room, { recursive: true });
-for (const part of ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'proto', 'core']) {
+for (const part of ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'plugin.json', 'proto', 'core', 'webapp/wasm', 'webapp/bindgen']) {
   cpSync(part, join(room, part), { recursive: true });
 }
 
