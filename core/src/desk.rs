@@ -615,24 +615,26 @@ async fn intend_telling<W: World>(lane: &Lane<W>, record: &mut Record, now: Time
 
 /// The requester's direct channel with the bot; none where they are not known here, or do not want to hear.
 async fn requesters_channel<W: World>(lane: &Lane<W>, record: &Record) -> Result<Option<String>, identity::Unknown> {
-    let Some(way) = lane.cluster.way.borrow().clone() else { return Ok(None) };
-    let mattermost = lane.world.mattermost();
-    let settings = lane.settings();
-    let account = identity::account(&settings, mattermost, &way.teleport, &record.request.user).await?;
-    let Some(account) = account else { return Ok(None) };
-    if !notices::wants(lane, &account.id).await? {
-        return Ok(None);
+    match requester(lane, record).await? {
+        Some((user_id, true)) => {
+            Ok(Some(lane.world.mattermost().get_channel(ChannelBy::DirectUserId(user_id)).await?.id))
+        }
+        _ => Ok(None),
     }
-    Ok(Some(mattermost.get_channel(ChannelBy::DirectUserId(account.id)).await?.id))
 }
 
 /// Whether the requester is known and does not want to hear.
 async fn has_muted<W: World>(lane: &Lane<W>, record: &Record) -> bool {
-    let Some(way) = lane.cluster.way.borrow().clone() else { return false };
+    matches!(requester(lane, record).await, Ok(Some((_, false))))
+}
+
+/// The id of the requester's account, and whether they want to hear; none where they are not known here.
+async fn requester<W: World>(lane: &Lane<W>, record: &Record) -> Result<Option<(String, bool)>, identity::Unknown> {
+    let Some(way) = lane.cluster.way.borrow().clone() else { return Ok(None) };
     let (settings, mattermost) = (lane.settings(), lane.world.mattermost());
-    match identity::account(&settings, mattermost, &way.teleport, &record.request.user).await {
-        Ok(Some(account)) => matches!(notices::wants(lane, &account.id).await, Ok(false)),
-        _ => false,
+    match identity::account(&settings, mattermost, &way.teleport, &record.request.user).await? {
+        Some(account) => Ok(Some((account.id.clone(), notices::wants(lane, &account.id).await?))),
+        None => Ok(None),
     }
 }
 
