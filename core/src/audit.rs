@@ -233,6 +233,20 @@ pub(crate) async fn refused<W: World>(app: &App<W>, entry: Entry) {
     }
 }
 
+/// Writes down something that was done other than deciding: `what` is a short fixed word, `detail` what it was done to.
+///
+/// # Errors
+/// Where it could not be written; the caller then had better not do it.
+pub(crate) async fn noted<W: World>(
+    app: &App<W>,
+    user_id: &str,
+    what: &str,
+    detail: &str,
+) -> core::result::Result<(), HostError> {
+    app.log(LogLevel::Info, "Noted.", &[("user_id", user_id), ("what", what), ("detail", detail)]);
+    Ok(())
+}
+
 /// The newest entries, newest first.
 pub(crate) async fn newest<W: World>(app: &App<W>, most: usize) -> core::result::Result<Vec<Entry>, HostError> {
     let mattermost = app.world.mattermost();

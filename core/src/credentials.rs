@@ -151,7 +151,7 @@ async fn read<B: Bridge>(bridge: &B, setting: &'static str, source: &Source) -> 
         Source::Text(text) => return Ok(unfold(text)),
         Source::Path(path) => path,
         Source::Sealed(sealed) => {
-            return bridge.unseal(sealed).await.map(|text| unfold(&text)).map_err(|error| match error {
+            return bridge.unseal(sealed, "").await.map(|text| unfold(&text)).map_err(|error| match error {
                 HostError::Invalid(_) => Problem::new(
                     setting,
                     "What is saved here cannot be opened any more: the sealing key is another one now. Paste it again.",

@@ -10,6 +10,7 @@ pub mod bridge;
 mod cluster;
 pub mod command;
 pub mod config;
+pub mod confirmations;
 pub mod credentials;
 pub mod decision;
 pub mod desk;

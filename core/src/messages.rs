@@ -432,6 +432,7 @@ fn buttons(site: &Site, request: &AccessRequest) -> Vec<Action> {
             (context::CLUSTER.to_owned(), site.cluster.clone()),
             (context::VERDICT.to_owned(), id.to_owned()),
         ]),
+        ..Default::default()
     };
     vec![button(context::APPROVE, "Approve", "good"), button(context::DENY, "Deny", "danger")]
 }

@@ -1,7 +1,7 @@
 //! Who may decide.
 
 use crate::config::{self, Approver, Settings};
-use crate::mattermost::{ChannelBy, HostError, Mattermost, User};
+use crate::mattermost::{ChannelBy, GroupBy, HostError, Mattermost, User};
 use crate::messages::code;
 use crate::teleport::AccessRequest;
 
@@ -105,10 +105,11 @@ async fn is<M: Mattermost>(
         Approver::Username(name) => Ok(user.username.to_lowercase() == *name),
         Approver::SystemAdmins => Ok(user.is_system_admin),
         Approver::Nobody(_) => Ok(false),
-        Approver::Group(name) => match mattermost.is_group_member(name, &user.id).await {
+        Approver::Group(name) => match mattermost.get_group(GroupBy::Name(name.clone())).await {
+            Ok(group) if group.delete_at == 0 => mattermost.is_group_member(&group.id, &user.id).await,
             // A group that is not there has no members.
-            Err(HostError::NotFound(_)) => Ok(false),
-            answer => answer,
+            Ok(_) | Err(HostError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
         },
         Approver::ChannelMembers => Ok(mattermost.channel_membership(channel_id, &user.id).await?.member),
         Approver::ChannelAdmins => Ok(mattermost.channel_membership(channel_id, &user.id).await?.admin),

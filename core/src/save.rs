@@ -95,7 +95,7 @@ async fn seal<B: Bridge>(bridge: &B, value: &mut Value) -> Result<bool, Problem>
         return Ok(false);
     }
     let Some(Source::Text(text)) = config::source(text.trim().to_owned()) else { return Ok(false) };
-    let sealed = bridge.seal(&text).await.map_err(|error| {
+    let sealed = bridge.seal(&text, "").await.map_err(|error| {
         Problem::new(
             key::SEALING_KEY,
             format!("The credentials could not be sealed, so nothing was saved: {error}. Save again."),
@@ -192,7 +192,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bridge::{CredentialFacts, CredentialProblem, Credentials, Endpoint};
+    use crate::bridge::{CredentialFacts, CredentialProblem, Credentials, Endpoint, Signature};
     use crate::mattermost::HostError;
 
     const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----\n";
@@ -224,13 +224,17 @@ mod tests {
             Err(HostError::NotFound("no file".into()))
         }
 
-        async fn seal(&self, text: &str) -> Result<String, HostError> {
+        async fn seal(&self, text: &str, _: &str) -> Result<String, HostError> {
             Ok(format!("{}{}", config::SEALED_PREFIX, text.chars().rev().collect::<String>()))
         }
 
-        async fn unseal(&self, sealed: &str) -> Result<String, HostError> {
+        async fn unseal(&self, sealed: &str, _: &str) -> Result<String, HostError> {
             let text = sealed.strip_prefix(config::SEALED_PREFIX).ok_or(HostError::Invalid("no".into()))?;
             Ok(text.chars().rev().collect())
+        }
+
+        async fn sign(&self, _: &[u8]) -> Result<Signature, HostError> {
+            Ok(Signature::default())
         }
     }
 

@@ -19,13 +19,15 @@ use crate::authority;
 use crate::bridge::WallBridge;
 use crate::command;
 use crate::config::{self, Problem};
+use crate::confirmations::{self, NotConfirmed};
 use crate::decision::{self, Click, Submission};
 use crate::mattermost::WallMattermost;
 use crate::metrics::{self, HostFigures};
 use crate::proto::panel::panel_server::{Panel, PanelServer};
 use crate::proto::panel::{
-    AuditFormat, Check, CheckCredentialsRequest, CheckCredentialsResponse, CredentialsProblem, ExportAuditRequest,
-    ExportAuditResponse, SelfTestRequest, StatusRequest, StatusResponse,
+    AuditFormat, Check, CheckCredentialsRequest, CheckCredentialsResponse, ConfirmRequest, ConfirmResponse,
+    CredentialsProblem, ExportAuditRequest, ExportAuditResponse, ListConfirmationsRequest, ListConfirmationsResponse,
+    SelfTestRequest, StatusRequest, StatusResponse,
 };
 use crate::proto::plugin::plugin_server::{Plugin, PluginServer};
 use crate::proto::plugin::{
@@ -318,10 +320,40 @@ impl Panel for Desk {
         .await
     }
 
+    async fn list_confirmations(
+        &self,
+        request: Request<ListConfirmationsRequest>,
+    ) -> Result<Response<ListConfirmationsResponse>, Status> {
+        let user_id = caller(&request)?;
+        self.ask(|core| async move {
+            only_admins(&core, &user_id, "see what waits for confirmation").await?;
+            let confirmations =
+                confirmations::list(&core).await.map_err(|error| Status::unavailable(error.to_string()))?;
+            Ok(ListConfirmationsResponse { confirmations })
+        })
+        .await
+    }
+
+    async fn confirm(&self, request: Request<ConfirmRequest>) -> Result<Response<ConfirmResponse>, Status> {
+        let user_id = caller(&request)?;
+        let id = request.into_inner().id;
+        self.ask(|core| async move {
+            only_admins(&core, &user_id, "confirm anything").await?;
+            match confirmations::confirm(&core, &user_id, &id).await {
+                Ok(message) => Ok(ConfirmResponse { message }),
+                Err(NotConfirmed::Changed) => Err(Status::failed_precondition(NotConfirmed::Changed.to_string())),
+                Err(error) => Err(Status::unavailable(error.to_string())),
+            }
+        })
+        .await
+    }
+
+    type ExportAuditStream = mpsc::UnboundedReceiver<Result<ExportAuditResponse, Status>>;
+
     async fn export_audit(
         &self,
         request: Request<ExportAuditRequest>,
-    ) -> Result<Response<ExportAuditResponse>, Status> {
+    ) -> Result<Response<Self::ExportAuditStream>, Status> {
         let user_id = caller(&request)?;
         let format = request.into_inner().format();
         self.ask(move |core| async move {
@@ -335,7 +367,10 @@ impl Panel for Desk {
                 AuditFormat::Unspecified => return Err(Status::invalid_argument("say which format")),
             };
             let (content_type, file_name) = (content_type.to_owned(), file_name.to_owned());
-            Ok(ExportAuditResponse { content: content.into_bytes(), content_type, file_name })
+            let (pieces, stream) = mpsc::unbounded();
+            let whole = ExportAuditResponse { content: content.into_bytes(), content_type, file_name };
+            drop(pieces.unbounded_send(Ok(whole)));
+            Ok(stream)
         })
         .await
     }

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 use teleport_access_core::config::{self, Settings};
-use teleport_access_core::mattermost::{Membership, User};
+use teleport_access_core::mattermost::{Group, Membership, User};
 use teleport_access_core::policy::{self, Refusal};
 use teleport_access_core::teleport::AccessRequest;
 
@@ -47,6 +47,14 @@ fn ask(settings: &Settings, user: &User, channel: &str, request: &AccessRequest)
         let membership = Membership { member: true, admin };
         sim.mattermost.borrow_mut().memberships.insert((place.into(), name.into()), membership);
     }
+    let sre = Group {
+        id: "group:sre".into(),
+        name: "sre".into(),
+        source: "ldap".into(),
+        is_synced: true,
+        ..Default::default()
+    };
+    sim.mattermost.borrow_mut().groups.push(sre);
     let mattermost = SimMattermost { sim: Rc::clone(&sim), node: 0 };
     let (settings, user, channel, request) = (settings.clone(), user.clone(), channel.to_owned(), request.clone());
     let mut pool = LocalPool::new();

@@ -18,6 +18,7 @@ import (
 
 // Bridge knows the endpoints of clusters.
 type Bridge struct {
+	bridgeconnect.UnimplementedBridgeHandler
 	api  API
 	keys keys
 

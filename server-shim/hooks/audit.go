@@ -31,14 +31,19 @@ func (p *Plugin) audit(w http.ResponseWriter, request *http.Request, format pb.A
 		refuse(w, auditStatus(err), err.Error())
 		return
 	}
-	w.Header().Set("Content-Type", answer.Msg.GetContentType())
+	defer func() { _ = answer.Close() }()
+	if !answer.Receive() {
+		refuse(w, auditStatus(answer.Err()), "The audit trail cannot be read.")
+		return
+	}
+	w.Header().Set("Content-Type", answer.Msg().GetContentType())
 	w.Header().Set("Content-Disposition",
-		mime.FormatMediaType("attachment", map[string]string{"filename": answer.Msg.GetFileName()}))
+		mime.FormatMediaType("attachment", map[string]string{"filename": answer.Msg().GetFileName()}))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	// Whoever went away needs no answer.
-	_, _ = w.Write(answer.Msg.GetContent())
+	_, _ = w.Write(answer.Msg().GetContent())
 }
 
 // auditStatus is the HTTP status that says what the core said.

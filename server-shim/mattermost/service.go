@@ -50,6 +50,7 @@ type API interface {
 
 // Service answers the core's calls.
 type Service struct {
+	mattermostconnect.UnimplementedMattermostHandler
 	api API
 	// bot is the user id of the plugin's bot; empty where it could not be made.
 	bot func() string

@@ -74,7 +74,7 @@ func toUser(user *model.User) *pb.User {
 func (s *Service) GetGroupMember(
 	_ context.Context, request *connect.Request[pb.GetGroupMemberRequest],
 ) (*connect.Response[pb.GroupMember], error) {
-	group, appErr := s.api.GetGroupByName(request.Msg.GetGroupName())
+	group, appErr := s.api.GetGroupByName(request.Msg.GetGroupId())
 	if err := answered(group, appErr); err != nil {
 		return nil, err
 	}

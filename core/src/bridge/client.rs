@@ -2,7 +2,7 @@
 
 use tonic_web::GrpcWebClientService;
 
-use super::{Bridge, CredentialFacts, Credentials, Endpoint};
+use super::{Bridge, CredentialFacts, Credentials, Endpoint, Signature};
 use crate::mattermost::HostError;
 use crate::proto::bridge as wire;
 use crate::proto::bridge::bridge_client::BridgeClient;
@@ -36,12 +36,18 @@ impl Bridge for WallBridge {
         Ok(())
     }
 
-    async fn seal(&self, text: &str) -> Result<String, HostError> {
-        Ok(self.client.clone().seal(wire::SealRequest { text: text.to_owned() }).await?.into_inner().sealed)
+    async fn seal(&self, text: &str, usage: &str) -> Result<String, HostError> {
+        let request = wire::SealRequest { text: text.to_owned(), r#use: usage.to_owned() };
+        Ok(self.client.clone().seal(request).await?.into_inner().sealed)
     }
 
-    async fn unseal(&self, sealed: &str) -> Result<String, HostError> {
-        Ok(self.client.clone().unseal(wire::UnsealRequest { sealed: sealed.to_owned() }).await?.into_inner().text)
+    async fn unseal(&self, sealed: &str, usage: &str) -> Result<String, HostError> {
+        let request = wire::UnsealRequest { sealed: sealed.to_owned(), r#use: usage.to_owned() };
+        Ok(self.client.clone().unseal(request).await?.into_inner().text)
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, HostError> {
+        Ok(self.client.clone().sign(wire::SignRequest { message: message.to_owned() }).await?.into_inner())
     }
 
     async fn read_file(&self, path: &str) -> Result<Vec<u8>, HostError> {

@@ -10,7 +10,7 @@ pub(crate) use client::WallBridge;
 
 pub use crate::proto::bridge::{
     CredentialProblem, Credentials, EndpointKind, InspectCredentialsResponse as CredentialFacts,
-    SetEndpointRequest as Endpoint,
+    SetEndpointRequest as Endpoint, SignResponse as Signature,
 };
 
 use crate::mattermost::HostError;
@@ -29,9 +29,12 @@ pub trait Bridge: 'static {
     /// Reads a file on the Mattermost server.
     fn read_file(&self, path: &str) -> impl Future<Output = Result<Vec<u8>, HostError>>;
 
-    /// Encrypts a text for the settings.
-    fn seal(&self, text: &str) -> impl Future<Output = Result<String, HostError>>;
+    /// Encrypts a text for the settings. It can be decrypted for the same use only.
+    fn seal(&self, text: &str, usage: &str) -> impl Future<Output = Result<String, HostError>>;
 
-    /// Decrypts what [`Bridge::seal`] made; `Invalid` where it is none of that.
-    fn unseal(&self, sealed: &str) -> impl Future<Output = Result<String, HostError>>;
+    /// Decrypts what [`Bridge::seal`] made; `Invalid` where it is none of that, or was sealed for another use.
+    fn unseal(&self, sealed: &str, usage: &str) -> impl Future<Output = Result<String, HostError>>;
+
+    /// Signs bytes with the plugin's own Ed25519 key.
+    fn sign(&self, message: &[u8]) -> impl Future<Output = Result<Signature, HostError>>;
 }

@@ -40,8 +40,14 @@ impl fmt::Display for Approver {
 /// Who may decide requests for certain roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
+    /// The Teleport cluster whose requests it is about; empty: all.
+    pub cluster: String,
     /// A role's name, or a pattern with `*` and `?`.
     pub roles: String,
+    /// How many different people must approve; at least 1.
+    pub approve: u32,
+    /// How many different people must deny; at least 1.
+    pub deny: u32,
     /// Any of these.
     pub who: Vec<Approver>,
 }
@@ -72,7 +78,7 @@ pub(super) fn parse_approvers(text: &str, problems: &mut Vec<Problem>) -> Vec<Ru
         }
         match rules.iter_mut().find(|rule| rule.roles == roles) {
             Some(rule) => rule.who.append(&mut who),
-            None => rules.push(Rule { roles: roles.to_owned(), who }),
+            None => rules.push(Rule { cluster: String::new(), roles: roles.to_owned(), approve: 1, deny: 1, who }),
         }
     }
     rules

@@ -12,6 +12,10 @@ fn first(settings: &Settings) -> Cluster {
     settings.clusters.first().cloned().unwrap_or_default()
 }
 
+fn rule(roles: &str, who: Vec<Approver>) -> Rule {
+    Rule { cluster: String::new(), roles: roles.into(), approve: 1, deny: 1, who }
+}
+
 #[test]
 fn an_empty_page_says_what_is_missing_in_its_own_order() {
     for json in ["", "{}", "null-ish", r#"{"teleportaddress":"","Recipients":null}"#] {
@@ -34,7 +38,7 @@ fn keys_are_found_whatever_their_case() {
     assert_eq!(first(&settings).credentials, Some(CredentialSource::Identity(Source::Path("/etc/identity".into()))));
     assert_eq!(settings.recipients, [Recipient::Channel { team: "ops".into(), channel: "access".into() }]);
     let who = vec![Approver::Username("alice".into()), Approver::Username("bob".into())];
-    assert_eq!(settings.approvers, [Rule { roles: "*".into(), who }]);
+    assert_eq!(settings.approvers, [rule("*", who)]);
 }
 
 #[test]
@@ -149,7 +153,7 @@ fn recipients_come_in_every_form_that_people_know() {
 #[test]
 fn an_approver_that_is_nobody_does_not_open_the_door_to_the_admins() {
     let (settings, problems) = parse_text(r#"{"Approvers":"!!!"}"#);
-    assert_eq!(settings.approvers, [Rule { roles: "*".into(), who: vec![Approver::Nobody("!!!".into())] }]);
+    assert_eq!(settings.approvers, [rule("*", vec![Approver::Nobody("!!!".into())])]);
     assert!(settings_with_a_problem(&problems).contains(&key::APPROVERS));
     let (settings, problems) = parse_text(r#"{"Approvers":["alice"]}"#);
     assert_eq!(settings.approvers, []);

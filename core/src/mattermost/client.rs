@@ -5,7 +5,10 @@ use std::time::Duration;
 use tonic::{IntoRequest, Request};
 use tonic_web::GrpcWebClientService;
 
-use super::{Channel, ChannelBy, Dialog, HostError, LogLevel, Mattermost, Membership, Post, Swap, User, UserBy};
+use super::{
+    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, User,
+    UserBy,
+};
 use crate::proto::mattermost as wire;
 use crate::proto::mattermost::mattermost_client::MattermostClient;
 use crate::wall::{self, WallChannel};
@@ -97,9 +100,34 @@ impl Mattermost for WallMattermost {
         Ok(Membership { member: answer.is_member, admin: answer.is_admin })
     }
 
-    async fn is_group_member(&self, group: &str, user_id: &str) -> Result<bool, HostError> {
-        let request = wire::GetGroupMemberRequest { group_name: group.to_owned(), user_id: user_id.to_owned() };
+    async fn get_group(&self, by: GroupBy) -> Result<Group, HostError> {
+        Ok(self.client.clone().get_group(timed(wire::GetGroupRequest { by: Some(by) })).await?.into_inner())
+    }
+
+    async fn is_group_member(&self, group_id: &str, user_id: &str) -> Result<bool, HostError> {
+        let request = wire::GetGroupMemberRequest { group_id: group_id.to_owned(), user_id: user_id.to_owned() };
         Ok(self.client.clone().get_group_member(timed(request)).await?.into_inner().is_member)
+    }
+
+    async fn group_users(&self, group_id: &str, page: i32, per_page: i32) -> Result<Vec<User>, HostError> {
+        let request = wire::ListGroupUsersRequest { group_id: group_id.to_owned(), page, per_page };
+        Ok(self.client.clone().list_group_users(timed(request)).await?.into_inner().users)
+    }
+
+    async fn channel_users(&self, channel_id: &str, page: i32, per_page: i32) -> Result<Vec<User>, HostError> {
+        let request = wire::ListChannelUsersRequest { channel_id: channel_id.to_owned(), page, per_page };
+        Ok(self.client.clone().list_channel_users(timed(request)).await?.into_inner().users)
+    }
+
+    async fn roles_grant(&self, roles: &[&str], permission: &str) -> Result<bool, HostError> {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let request = wire::RolesGrantRequest { roles, permission: permission.to_owned() };
+        Ok(self.client.clone().roles_grant(timed(request)).await?.into_inner().granted)
+    }
+
+    async fn get_session(&self, id: &str) -> Result<Session, HostError> {
+        let request = wire::GetSessionRequest { session_id: id.to_owned() };
+        Ok(self.client.clone().get_session(timed(request)).await?.into_inner())
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -9,8 +9,8 @@ use std::future::Future;
 pub(crate) use client::WallMattermost;
 
 pub use crate::proto::mattermost::{
-    Action, Attachment, AttachmentField, Channel, Dialog, DialogElement, DialogOption, LogLevel, Post, User,
-    get_channel_request::By as ChannelBy, get_user_request::By as UserBy,
+    Action, Attachment, AttachmentField, Channel, Dialog, DialogElement, DialogOption, Group, LogLevel, Post, Session,
+    User, get_channel_request::By as ChannelBy, get_group_request::By as GroupBy, get_user_request::By as UserBy,
 };
 
 /// A failed call of the host: of Mattermost's Plugin API, or of the shim's own services.
@@ -114,8 +114,33 @@ pub trait Mattermost: 'static {
     /// A user's standing in a team.
     fn team_membership(&self, team_id: &str, user_id: &str) -> impl Future<Output = Result<Membership, HostError>>;
 
-    /// Whether a user is in the group of this name (without @).
-    fn is_group_member(&self, group: &str, user_id: &str) -> impl Future<Output = Result<bool, HostError>>;
+    /// A group; deleted ones have `delete_at` set.
+    fn get_group(&self, by: GroupBy) -> impl Future<Output = Result<Group, HostError>>;
+
+    /// Whether a user is in the group with this id.
+    fn is_group_member(&self, group_id: &str, user_id: &str) -> impl Future<Output = Result<bool, HostError>>;
+
+    /// A page of a group's members, from page 0; fewer than `per_page` (at most 200): it was the last.
+    fn group_users(
+        &self,
+        group_id: &str,
+        page: i32,
+        per_page: i32,
+    ) -> impl Future<Output = Result<Vec<User>, HostError>>;
+
+    /// A page of a channel's members, from page 0; fewer than `per_page` (at most 200): it was the last.
+    fn channel_users(
+        &self,
+        channel_id: &str,
+        page: i32,
+        per_page: i32,
+    ) -> impl Future<Output = Result<Vec<User>, HostError>>;
+
+    /// Whether any of these roles of the server grants a permission.
+    fn roles_grant(&self, roles: &[&str], permission: &str) -> impl Future<Output = Result<bool, HostError>>;
+
+    /// A session, as Mattermost keeps it.
+    fn get_session(&self, id: &str) -> impl Future<Output = Result<Session, HostError>>;
 
     /// Reads a value of the key-value store.
     fn kv_get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, HostError>>;

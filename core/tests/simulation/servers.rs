@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures::channel::mpsc;
-use teleport_access_core::mattermost::{Dialog, Membership, Post, User};
+use teleport_access_core::mattermost::{Dialog, Group, Membership, Post, Session, User};
 use teleport_access_core::teleport::{AccessRequest, Event, State, TeleportError};
 
 /// A dialog that was opened.
@@ -28,8 +28,13 @@ pub struct MattermostServer {
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,
-    /// By channel, team or `group:name`, and user.
+    /// By id of a channel, team or group, and user.
     pub memberships: HashMap<(String, String), Membership>,
+    pub groups: Vec<Group>,
+    /// Whether every user may manage the members of custom groups, as on a default server.
+    pub users_manage_groups: bool,
+    /// By id.
+    pub sessions: HashMap<String, Session>,
     next: u64,
 }
 

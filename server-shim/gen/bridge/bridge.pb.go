@@ -590,8 +590,10 @@ func (*ForgetEndpointResponse) Descriptor() ([]byte, []int) {
 }
 
 type SealRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// What the text is for, such as "Identity" or "tp.example.com/Identity": it can be unsealed for the same use only.
+	Use           string `protobuf:"bytes,2,opt,name=use,proto3" json:"use,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -633,9 +635,16 @@ func (x *SealRequest) GetText() string {
 	return ""
 }
 
+func (x *SealRequest) GetUse() string {
+	if x != nil {
+		return x.Use
+	}
+	return ""
+}
+
 type SealResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "sealed:v1:" and base64.
+	// "sealed:v2:" and base64.
 	Sealed        string `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -679,8 +688,11 @@ func (x *SealResponse) GetSealed() string {
 }
 
 type UnsealRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sealed        string                 `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "sealed:v2:…", or "sealed:v1:…" as earlier versions wrote, which is for any use.
+	Sealed string `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// See SealRequest.
+	Use           string `protobuf:"bytes,2,opt,name=use,proto3" json:"use,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -718,6 +730,13 @@ func (*UnsealRequest) Descriptor() ([]byte, []int) {
 func (x *UnsealRequest) GetSealed() string {
 	if x != nil {
 		return x.Sealed
+	}
+	return ""
+}
+
+func (x *UnsealRequest) GetUse() string {
+	if x != nil {
+		return x.Use
 	}
 	return ""
 }
@@ -766,6 +785,104 @@ func (x *UnsealResponse) GetText() string {
 	return ""
 }
 
+type SignRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       []byte                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignRequest) Reset() {
+	*x = SignRequest{}
+	mi := &file_bridge_bridge_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignRequest) ProtoMessage() {}
+
+func (x *SignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignRequest.ProtoReflect.Descriptor instead.
+func (*SignRequest) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SignRequest) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+type SignResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 64 bytes.
+	Signature []byte `protobuf:"bytes,1,opt,name=signature,proto3" json:"signature,omitempty"`
+	// 32 bytes.
+	PublicKey     []byte `protobuf:"bytes,2,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignResponse) Reset() {
+	*x = SignResponse{}
+	mi := &file_bridge_bridge_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignResponse) ProtoMessage() {}
+
+func (x *SignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignResponse.ProtoReflect.Descriptor instead.
+func (*SignResponse) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SignResponse) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *SignResponse) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
 type ReadFileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Absolute path.
@@ -776,7 +893,7 @@ type ReadFileRequest struct {
 
 func (x *ReadFileRequest) Reset() {
 	*x = ReadFileRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[10]
+	mi := &file_bridge_bridge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -788,7 +905,7 @@ func (x *ReadFileRequest) String() string {
 func (*ReadFileRequest) ProtoMessage() {}
 
 func (x *ReadFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[10]
+	mi := &file_bridge_bridge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -801,7 +918,7 @@ func (x *ReadFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadFileRequest.ProtoReflect.Descriptor instead.
 func (*ReadFileRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{10}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReadFileRequest) GetPath() string {
@@ -820,7 +937,7 @@ type ReadFileResponse struct {
 
 func (x *ReadFileResponse) Reset() {
 	*x = ReadFileResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[11]
+	mi := &file_bridge_bridge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +949,7 @@ func (x *ReadFileResponse) String() string {
 func (*ReadFileResponse) ProtoMessage() {}
 
 func (x *ReadFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[11]
+	mi := &file_bridge_bridge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +962,7 @@ func (x *ReadFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadFileResponse.ProtoReflect.Descriptor instead.
 func (*ReadFileResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{11}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadFileResponse) GetContent() []byte {
@@ -884,15 +1001,23 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\x13SetEndpointResponse\"1\n" +
 	"\x15ForgetEndpointRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\"\x18\n" +
-	"\x16ForgetEndpointResponse\"!\n" +
+	"\x16ForgetEndpointResponse\"3\n" +
 	"\vSealRequest\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"&\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x10\n" +
+	"\x03use\x18\x02 \x01(\tR\x03use\"&\n" +
 	"\fSealResponse\x12\x16\n" +
-	"\x06sealed\x18\x01 \x01(\tR\x06sealed\"'\n" +
+	"\x06sealed\x18\x01 \x01(\tR\x06sealed\"9\n" +
 	"\rUnsealRequest\x12\x16\n" +
-	"\x06sealed\x18\x01 \x01(\tR\x06sealed\"$\n" +
+	"\x06sealed\x18\x01 \x01(\tR\x06sealed\x12\x10\n" +
+	"\x03use\x18\x02 \x01(\tR\x03use\"$\n" +
 	"\x0eUnsealResponse\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"%\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"'\n" +
+	"\vSignRequest\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\fR\amessage\"K\n" +
+	"\fSignResponse\x12\x1c\n" +
+	"\tsignature\x18\x01 \x01(\fR\tsignature\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x02 \x01(\fR\tpublicKey\"%\n" +
 	"\x0fReadFileRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\",\n" +
 	"\x10ReadFileResponse\x12\x18\n" +
@@ -922,14 +1047,15 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\x12\x14\n" +
 	"\x10FAILURE_NOT_GRPC\x10\v\x12\x12\n" +
 	"\x0eFAILURE_BROKEN\x10\f\x12\x17\n" +
-	"\x13FAILURE_NO_ENDPOINT\x10\r2\x9b\x03\n" +
+	"\x13FAILURE_NO_ENDPOINT\x10\r2\xce\x03\n" +
 	"\x06Bridge\x12M\n" +
 	"\x12InspectCredentials\x12\x13.bridge.Credentials\x1a\".bridge.InspectCredentialsResponse\x12F\n" +
 	"\vSetEndpoint\x12\x1a.bridge.SetEndpointRequest\x1a\x1b.bridge.SetEndpointResponse\x12=\n" +
 	"\bReadFile\x12\x17.bridge.ReadFileRequest\x1a\x18.bridge.ReadFileResponse\x12O\n" +
 	"\x0eForgetEndpoint\x12\x1d.bridge.ForgetEndpointRequest\x1a\x1e.bridge.ForgetEndpointResponse\x121\n" +
 	"\x04Seal\x12\x13.bridge.SealRequest\x1a\x14.bridge.SealResponse\x127\n" +
-	"\x06Unseal\x12\x15.bridge.UnsealRequest\x1a\x16.bridge.UnsealResponseB\xa6\x01\n" +
+	"\x06Unseal\x12\x15.bridge.UnsealRequest\x1a\x16.bridge.UnsealResponse\x121\n" +
+	"\x04Sign\x12\x13.bridge.SignRequest\x1a\x14.bridge.SignResponseB\xa6\x01\n" +
 	"\n" +
 	"com.bridgeB\vBridgeProtoP\x01ZSgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge\xa2\x02\x03BXX\xaa\x02\x06Bridge\xca\x02\x06Bridge\xe2\x02\x12Bridge\\GPBMetadata\xea\x02\x06Bridgeb\x06proto3"
 
@@ -946,7 +1072,7 @@ func file_bridge_bridge_proto_rawDescGZIP() []byte {
 }
 
 var file_bridge_bridge_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_bridge_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_bridge_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_bridge_bridge_proto_goTypes = []any{
 	(CredentialProblem)(0),             // 0: bridge.CredentialProblem
 	(EndpointKind)(0),                  // 1: bridge.EndpointKind
@@ -961,8 +1087,10 @@ var file_bridge_bridge_proto_goTypes = []any{
 	(*SealResponse)(nil),               // 10: bridge.SealResponse
 	(*UnsealRequest)(nil),              // 11: bridge.UnsealRequest
 	(*UnsealResponse)(nil),             // 12: bridge.UnsealResponse
-	(*ReadFileRequest)(nil),            // 13: bridge.ReadFileRequest
-	(*ReadFileResponse)(nil),           // 14: bridge.ReadFileResponse
+	(*SignRequest)(nil),                // 13: bridge.SignRequest
+	(*SignResponse)(nil),               // 14: bridge.SignResponse
+	(*ReadFileRequest)(nil),            // 15: bridge.ReadFileRequest
+	(*ReadFileResponse)(nil),           // 16: bridge.ReadFileResponse
 }
 var file_bridge_bridge_proto_depIdxs = []int32{
 	0,  // 0: bridge.InspectCredentialsResponse.problem:type_name -> bridge.CredentialProblem
@@ -970,18 +1098,20 @@ var file_bridge_bridge_proto_depIdxs = []int32{
 	3,  // 2: bridge.SetEndpointRequest.credentials:type_name -> bridge.Credentials
 	3,  // 3: bridge.Bridge.InspectCredentials:input_type -> bridge.Credentials
 	5,  // 4: bridge.Bridge.SetEndpoint:input_type -> bridge.SetEndpointRequest
-	13, // 5: bridge.Bridge.ReadFile:input_type -> bridge.ReadFileRequest
+	15, // 5: bridge.Bridge.ReadFile:input_type -> bridge.ReadFileRequest
 	7,  // 6: bridge.Bridge.ForgetEndpoint:input_type -> bridge.ForgetEndpointRequest
 	9,  // 7: bridge.Bridge.Seal:input_type -> bridge.SealRequest
 	11, // 8: bridge.Bridge.Unseal:input_type -> bridge.UnsealRequest
-	4,  // 9: bridge.Bridge.InspectCredentials:output_type -> bridge.InspectCredentialsResponse
-	6,  // 10: bridge.Bridge.SetEndpoint:output_type -> bridge.SetEndpointResponse
-	14, // 11: bridge.Bridge.ReadFile:output_type -> bridge.ReadFileResponse
-	8,  // 12: bridge.Bridge.ForgetEndpoint:output_type -> bridge.ForgetEndpointResponse
-	10, // 13: bridge.Bridge.Seal:output_type -> bridge.SealResponse
-	12, // 14: bridge.Bridge.Unseal:output_type -> bridge.UnsealResponse
-	9,  // [9:15] is the sub-list for method output_type
-	3,  // [3:9] is the sub-list for method input_type
+	13, // 9: bridge.Bridge.Sign:input_type -> bridge.SignRequest
+	4,  // 10: bridge.Bridge.InspectCredentials:output_type -> bridge.InspectCredentialsResponse
+	6,  // 11: bridge.Bridge.SetEndpoint:output_type -> bridge.SetEndpointResponse
+	16, // 12: bridge.Bridge.ReadFile:output_type -> bridge.ReadFileResponse
+	8,  // 13: bridge.Bridge.ForgetEndpoint:output_type -> bridge.ForgetEndpointResponse
+	10, // 14: bridge.Bridge.Seal:output_type -> bridge.SealResponse
+	12, // 15: bridge.Bridge.Unseal:output_type -> bridge.UnsealResponse
+	14, // 16: bridge.Bridge.Sign:output_type -> bridge.SignResponse
+	10, // [10:17] is the sub-list for method output_type
+	3,  // [3:10] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -998,7 +1128,7 @@ func file_bridge_bridge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bridge_bridge_proto_rawDesc), len(file_bridge_bridge_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

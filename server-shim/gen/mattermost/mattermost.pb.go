@@ -84,7 +84,8 @@ func (LogLevel) EnumDescriptor() ([]byte, []int) {
 	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{0}
 }
 
-// A post. As an answer it carries what Mattermost stored; integrations are stripped from it.
+// A post. As an answer of GetPost and ListBotPosts it carries all that Mattermost stores; the answers of CreatePost and
+// UpdatePost lack the actions' url and context, which Mattermost strips.
 type Post struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -101,7 +102,15 @@ type Post struct {
 	CreateAt int64             `protobuf:"varint,8,opt,name=create_at,json=createAt,proto3" json:"create_at,omitempty"`
 	UpdateAt int64             `protobuf:"varint,9,opt,name=update_at,json=updateAt,proto3" json:"update_at,omitempty"`
 	// 0 while the post is there.
-	DeleteAt      int64 `protobuf:"varint,10,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	DeleteAt int64 `protobuf:"varint,10,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	// Answers only: 0 unless somebody edited it.
+	EditAt int64 `protobuf:"varint,11,opt,name=edit_at,json=editAt,proto3" json:"edit_at,omitempty"`
+	// Answers only: empty for a usual post.
+	Type string `protobuf:"bytes,12,opt,name=type,proto3" json:"type,omitempty"`
+	// Answers only.
+	FileIds []string `protobuf:"bytes,13,rep,name=file_ids,json=fileIds,proto3" json:"file_ids,omitempty"`
+	// Answers only: JSON of each prop that is not a text, by its name; "attachments" is never among them.
+	OtherProps    map[string]string `protobuf:"bytes,14,rep,name=other_props,json=otherProps,proto3" json:"other_props,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,6 +215,34 @@ func (x *Post) GetDeleteAt() int64 {
 	return 0
 }
 
+func (x *Post) GetEditAt() int64 {
+	if x != nil {
+		return x.EditAt
+	}
+	return 0
+}
+
+func (x *Post) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Post) GetFileIds() []string {
+	if x != nil {
+		return x.FileIds
+	}
+	return nil
+}
+
+func (x *Post) GetOtherProps() map[string]string {
+	if x != nil {
+		return x.OtherProps
+	}
+	return nil
+}
+
 // A message attachment.
 type Attachment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -217,10 +254,19 @@ type Attachment struct {
 	Title     string `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
 	TitleLink string `protobuf:"bytes,5,opt,name=title_link,json=titleLink,proto3" json:"title_link,omitempty"`
 	// Markdown.
-	Text          string             `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	Fields        []*AttachmentField `protobuf:"bytes,7,rep,name=fields,proto3" json:"fields,omitempty"`
-	Footer        string             `protobuf:"bytes,8,opt,name=footer,proto3" json:"footer,omitempty"`
-	Actions       []*Action          `protobuf:"bytes,9,rep,name=actions,proto3" json:"actions,omitempty"`
+	Text    string             `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Fields  []*AttachmentField `protobuf:"bytes,7,rep,name=fields,proto3" json:"fields,omitempty"`
+	Footer  string             `protobuf:"bytes,8,opt,name=footer,proto3" json:"footer,omitempty"`
+	Actions []*Action          `protobuf:"bytes,9,rep,name=actions,proto3" json:"actions,omitempty"`
+	// The rest are answers only: the plugin's own posts have none of them.
+	AuthorName string `protobuf:"bytes,10,opt,name=author_name,json=authorName,proto3" json:"author_name,omitempty"`
+	AuthorLink string `protobuf:"bytes,11,opt,name=author_link,json=authorLink,proto3" json:"author_link,omitempty"`
+	AuthorIcon string `protobuf:"bytes,12,opt,name=author_icon,json=authorIcon,proto3" json:"author_icon,omitempty"`
+	ImageUrl   string `protobuf:"bytes,13,opt,name=image_url,json=imageUrl,proto3" json:"image_url,omitempty"`
+	ThumbUrl   string `protobuf:"bytes,14,opt,name=thumb_url,json=thumbUrl,proto3" json:"thumb_url,omitempty"`
+	FooterIcon string `protobuf:"bytes,15,opt,name=footer_icon,json=footerIcon,proto3" json:"footer_icon,omitempty"`
+	// JSON of the timestamp; empty where there is none.
+	Timestamp     string `protobuf:"bytes,16,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +364,55 @@ func (x *Attachment) GetActions() []*Action {
 	return nil
 }
 
+func (x *Attachment) GetAuthorName() string {
+	if x != nil {
+		return x.AuthorName
+	}
+	return ""
+}
+
+func (x *Attachment) GetAuthorLink() string {
+	if x != nil {
+		return x.AuthorLink
+	}
+	return ""
+}
+
+func (x *Attachment) GetAuthorIcon() string {
+	if x != nil {
+		return x.AuthorIcon
+	}
+	return ""
+}
+
+func (x *Attachment) GetImageUrl() string {
+	if x != nil {
+		return x.ImageUrl
+	}
+	return ""
+}
+
+func (x *Attachment) GetThumbUrl() string {
+	if x != nil {
+		return x.ThumbUrl
+	}
+	return ""
+}
+
+func (x *Attachment) GetFooterIcon() string {
+	if x != nil {
+		return x.FooterIcon
+	}
+	return ""
+}
+
+func (x *Attachment) GetTimestamp() string {
+	if x != nil {
+		return x.Timestamp
+	}
+	return ""
+}
+
 // A titled value in an attachment.
 type AttachmentField struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -393,7 +488,14 @@ type Action struct {
 	// Where the click goes, relative to the site: "/plugins/<id>/…".
 	Url string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
 	// Comes back with the click; Mattermost never shows it to a browser.
-	Context       map[string]string `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Context map[string]string `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The rest are answers only: the plugin's own posts have plain buttons.
+	// "button" (or empty), or "select".
+	Type     string `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
+	Disabled bool   `protobuf:"varint,7,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	// JSON of all that the action has besides: options, data source, default option, values of the context that are no texts.
+	// Empty where there is nothing.
+	Other         string `protobuf:"bytes,8,opt,name=other,proto3" json:"other,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -461,6 +563,27 @@ func (x *Action) GetContext() map[string]string {
 		return x.Context
 	}
 	return nil
+}
+
+func (x *Action) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Action) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *Action) GetOther() string {
+	if x != nil {
+		return x.Other
+	}
+	return ""
 }
 
 type CreatePostRequest struct {
@@ -1626,18 +1749,189 @@ func (x *TeamMember) GetIsAdmin() bool {
 	return false
 }
 
-type GetGroupMemberRequest struct {
+type GetGroupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to By:
+	//
+	//	*GetGroupRequest_Id
+	//	*GetGroupRequest_Name
+	By            isGetGroupRequest_By `protobuf_oneof:"by"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGroupRequest) Reset() {
+	*x = GetGroupRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGroupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGroupRequest) ProtoMessage() {}
+
+func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGroupRequest.ProtoReflect.Descriptor instead.
+func (*GetGroupRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetGroupRequest) GetBy() isGetGroupRequest_By {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *GetGroupRequest) GetId() string {
+	if x != nil {
+		if x, ok := x.By.(*GetGroupRequest_Id); ok {
+			return x.Id
+		}
+	}
+	return ""
+}
+
+func (x *GetGroupRequest) GetName() string {
+	if x != nil {
+		if x, ok := x.By.(*GetGroupRequest_Name); ok {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+type isGetGroupRequest_By interface {
+	isGetGroupRequest_By()
+}
+
+type GetGroupRequest_Id struct {
+	Id string `protobuf:"bytes,1,opt,name=id,proto3,oneof"`
+}
+
+type GetGroupRequest_Name struct {
 	// Without @.
-	GroupName     string `protobuf:"bytes,1,opt,name=group_name,json=groupName,proto3" json:"group_name,omitempty"`
-	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3,oneof"`
+}
+
+func (*GetGroupRequest_Id) isGetGroupRequest_By() {}
+
+func (*GetGroupRequest_Name) isGetGroupRequest_By() {}
+
+// A group of users.
+type Group struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Its @name, without @; empty where it cannot be mentioned.
+	Name        string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Where its members come from, such as "ldap", "custom" or "plugin_…".
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// Whether its members are synchronised from elsewhere, and so cannot be changed by users of Mattermost.
+	IsSynced bool `protobuf:"varint,5,opt,name=is_synced,json=isSynced,proto3" json:"is_synced,omitempty"`
+	// 0 while the group is there.
+	DeleteAt      int64 `protobuf:"varint,6,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Group) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Group) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Group) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Group) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Group) GetIsSynced() bool {
+	if x != nil {
+		return x.IsSynced
+	}
+	return false
+}
+
+func (x *Group) GetDeleteAt() int64 {
+	if x != nil {
+		return x.DeleteAt
+	}
+	return 0
+}
+
+type GetGroupMemberRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetGroupMemberRequest) Reset() {
 	*x = GetGroupMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1649,7 +1943,7 @@ func (x *GetGroupMemberRequest) String() string {
 func (*GetGroupMemberRequest) ProtoMessage() {}
 
 func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1662,12 +1956,12 @@ func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
 }
 
-func (x *GetGroupMemberRequest) GetGroupName() string {
+func (x *GetGroupMemberRequest) GetGroupId() string {
 	if x != nil {
-		return x.GroupName
+		return x.GroupId
 	}
 	return ""
 }
@@ -1679,6 +1973,424 @@ func (x *GetGroupMemberRequest) GetUserId() string {
 	return ""
 }
 
+type ListGroupUsersRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	GroupId string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// From 0.
+	Page int32 `protobuf:"varint,2,opt,name=page,proto3" json:"page,omitempty"`
+	// At most 200.
+	PerPage       int32 `protobuf:"varint,3,opt,name=per_page,json=perPage,proto3" json:"per_page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListGroupUsersRequest) Reset() {
+	*x = ListGroupUsersRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListGroupUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListGroupUsersRequest) ProtoMessage() {}
+
+func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListGroupUsersRequest.ProtoReflect.Descriptor instead.
+func (*ListGroupUsersRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListGroupUsersRequest) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *ListGroupUsersRequest) GetPage() int32 {
+	if x != nil {
+		return x.Page
+	}
+	return 0
+}
+
+func (x *ListGroupUsersRequest) GetPerPage() int32 {
+	if x != nil {
+		return x.PerPage
+	}
+	return 0
+}
+
+type ListChannelUsersRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ChannelId string                 `protobuf:"bytes,1,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	// From 0.
+	Page int32 `protobuf:"varint,2,opt,name=page,proto3" json:"page,omitempty"`
+	// At most 200.
+	PerPage       int32 `protobuf:"varint,3,opt,name=per_page,json=perPage,proto3" json:"per_page,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChannelUsersRequest) Reset() {
+	*x = ListChannelUsersRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChannelUsersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChannelUsersRequest) ProtoMessage() {}
+
+func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChannelUsersRequest.ProtoReflect.Descriptor instead.
+func (*ListChannelUsersRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListChannelUsersRequest) GetChannelId() string {
+	if x != nil {
+		return x.ChannelId
+	}
+	return ""
+}
+
+func (x *ListChannelUsersRequest) GetPage() int32 {
+	if x != nil {
+		return x.Page
+	}
+	return 0
+}
+
+func (x *ListChannelUsersRequest) GetPerPage() int32 {
+	if x != nil {
+		return x.PerPage
+	}
+	return 0
+}
+
+type ListUsersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Fewer than per_page: it was the last page.
+	Users         []*User `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsersResponse) Reset() {
+	*x = ListUsersResponse{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsersResponse) ProtoMessage() {}
+
+func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
+func (*ListUsersResponse) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListUsersResponse) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type RolesGrantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names of roles, such as "system_user".
+	Roles []string `protobuf:"bytes,1,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Such as "manage_custom_group_members".
+	Permission    string `protobuf:"bytes,2,opt,name=permission,proto3" json:"permission,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RolesGrantRequest) Reset() {
+	*x = RolesGrantRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RolesGrantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RolesGrantRequest) ProtoMessage() {}
+
+func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RolesGrantRequest.ProtoReflect.Descriptor instead.
+func (*RolesGrantRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RolesGrantRequest) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *RolesGrantRequest) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+type RolesGrantResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Granted       bool                   `protobuf:"varint,1,opt,name=granted,proto3" json:"granted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RolesGrantResponse) Reset() {
+	*x = RolesGrantResponse{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RolesGrantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RolesGrantResponse) ProtoMessage() {}
+
+func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RolesGrantResponse.ProtoReflect.Descriptor instead.
+func (*RolesGrantResponse) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RolesGrantResponse) GetGranted() bool {
+	if x != nil {
+		return x.Granted
+	}
+	return false
+}
+
+type GetSessionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SessionId     string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSessionRequest) Reset() {
+	*x = GetSessionRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSessionRequest) ProtoMessage() {}
+
+func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
+func (*GetSessionRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *GetSessionRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+// A session of a user.
+type Session struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	UserId string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// When it began.
+	CreateAt int64 `protobuf:"varint,3,opt,name=create_at,json=createAt,proto3" json:"create_at,omitempty"`
+	// When it ends by itself; 0: never.
+	ExpiresAt int64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Whether an OAuth app holds it, on behalf of the user.
+	IsOauth bool `protobuf:"varint,5,opt,name=is_oauth,json=isOauth,proto3" json:"is_oauth,omitempty"`
+	// The property "type": "UserAccessToken", "CloudKey", …; empty for a login of a person.
+	Type string `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
+	// Whether the property "is_bot" says that the account is a bot's.
+	IsBot bool `protobuf:"varint,7,opt,name=is_bot,json=isBot,proto3" json:"is_bot,omitempty"`
+	// Whether the person signed in by single sign-on (the property "isSaml" or "isOAuthUser").
+	IsSso         bool `protobuf:"varint,8,opt,name=is_sso,json=isSso,proto3" json:"is_sso,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Session) Reset() {
+	*x = Session{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Session) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Session) ProtoMessage() {}
+
+func (x *Session) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Session.ProtoReflect.Descriptor instead.
+func (*Session) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Session) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Session) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Session) GetCreateAt() int64 {
+	if x != nil {
+		return x.CreateAt
+	}
+	return 0
+}
+
+func (x *Session) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *Session) GetIsOauth() bool {
+	if x != nil {
+		return x.IsOauth
+	}
+	return false
+}
+
+func (x *Session) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Session) GetIsBot() bool {
+	if x != nil {
+		return x.IsBot
+	}
+	return false
+}
+
+func (x *Session) GetIsSso() bool {
+	if x != nil {
+		return x.IsSso
+	}
+	return false
+}
+
 type GroupMember struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	IsMember      bool                   `protobuf:"varint,1,opt,name=is_member,json=isMember,proto3" json:"is_member,omitempty"`
@@ -1688,7 +2400,7 @@ type GroupMember struct {
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +2412,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +2425,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GroupMember) GetIsMember() bool {
@@ -1736,7 +2448,7 @@ type OpenDialogRequest struct {
 
 func (x *OpenDialogRequest) Reset() {
 	*x = OpenDialogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +2460,7 @@ func (x *OpenDialogRequest) String() string {
 func (*OpenDialogRequest) ProtoMessage() {}
 
 func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +2473,7 @@ func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogRequest.ProtoReflect.Descriptor instead.
 func (*OpenDialogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *OpenDialogRequest) GetTriggerId() string {
@@ -1793,7 +2505,7 @@ type OpenDialogResponse struct {
 
 func (x *OpenDialogResponse) Reset() {
 	*x = OpenDialogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +2517,7 @@ func (x *OpenDialogResponse) String() string {
 func (*OpenDialogResponse) ProtoMessage() {}
 
 func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +2530,7 @@ func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogResponse.ProtoReflect.Descriptor instead.
 func (*OpenDialogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
 }
 
 // An interactive dialog.
@@ -1839,7 +2551,7 @@ type Dialog struct {
 
 func (x *Dialog) Reset() {
 	*x = Dialog{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2563,7 @@ func (x *Dialog) String() string {
 func (*Dialog) ProtoMessage() {}
 
 func (x *Dialog) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2576,7 @@ func (x *Dialog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialog.ProtoReflect.Descriptor instead.
 func (*Dialog) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Dialog) GetCallbackId() string {
@@ -1933,7 +2645,7 @@ type DialogElement struct {
 
 func (x *DialogElement) Reset() {
 	*x = DialogElement{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2657,7 @@ func (x *DialogElement) String() string {
 func (*DialogElement) ProtoMessage() {}
 
 func (x *DialogElement) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2670,7 @@ func (x *DialogElement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogElement.ProtoReflect.Descriptor instead.
 func (*DialogElement) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DialogElement) GetName() string {
@@ -2049,7 +2761,7 @@ type DialogOption struct {
 
 func (x *DialogOption) Reset() {
 	*x = DialogOption{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2061,7 +2773,7 @@ func (x *DialogOption) String() string {
 func (*DialogOption) ProtoMessage() {}
 
 func (x *DialogOption) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2074,7 +2786,7 @@ func (x *DialogOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogOption.ProtoReflect.Descriptor instead.
 func (*DialogOption) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DialogOption) GetText() string {
@@ -2101,7 +2813,7 @@ type KvGetRequest struct {
 
 func (x *KvGetRequest) Reset() {
 	*x = KvGetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2825,7 @@ func (x *KvGetRequest) String() string {
 func (*KvGetRequest) ProtoMessage() {}
 
 func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2838,7 @@ func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetRequest.ProtoReflect.Descriptor instead.
 func (*KvGetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *KvGetRequest) GetKey() string {
@@ -2146,7 +2858,7 @@ type KvGetResponse struct {
 
 func (x *KvGetResponse) Reset() {
 	*x = KvGetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2870,7 @@ func (x *KvGetResponse) String() string {
 func (*KvGetResponse) ProtoMessage() {}
 
 func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2883,7 @@ func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetResponse.ProtoReflect.Descriptor instead.
 func (*KvGetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *KvGetResponse) GetValue() []byte {
@@ -2198,7 +2910,7 @@ type KvSetRequest struct {
 
 func (x *KvSetRequest) Reset() {
 	*x = KvSetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2210,7 +2922,7 @@ func (x *KvSetRequest) String() string {
 func (*KvSetRequest) ProtoMessage() {}
 
 func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2223,7 +2935,7 @@ func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetRequest.ProtoReflect.Descriptor instead.
 func (*KvSetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *KvSetRequest) GetKey() string {
@@ -2271,7 +2983,7 @@ type KvSetResponse struct {
 
 func (x *KvSetResponse) Reset() {
 	*x = KvSetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2995,7 @@ func (x *KvSetResponse) String() string {
 func (*KvSetResponse) ProtoMessage() {}
 
 func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +3008,7 @@ func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetResponse.ProtoReflect.Descriptor instead.
 func (*KvSetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *KvSetResponse) GetStored() bool {
@@ -2318,7 +3030,7 @@ type KvListRequest struct {
 
 func (x *KvListRequest) Reset() {
 	*x = KvListRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +3042,7 @@ func (x *KvListRequest) String() string {
 func (*KvListRequest) ProtoMessage() {}
 
 func (x *KvListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +3055,7 @@ func (x *KvListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListRequest.ProtoReflect.Descriptor instead.
 func (*KvListRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *KvListRequest) GetPage() int32 {
@@ -2370,7 +3082,7 @@ type KvListResponse struct {
 
 func (x *KvListResponse) Reset() {
 	*x = KvListResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2382,7 +3094,7 @@ func (x *KvListResponse) String() string {
 func (*KvListResponse) ProtoMessage() {}
 
 func (x *KvListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2395,7 +3107,7 @@ func (x *KvListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListResponse.ProtoReflect.Descriptor instead.
 func (*KvListResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *KvListResponse) GetKeys() []string {
@@ -2416,7 +3128,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2428,7 +3140,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2441,7 +3153,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *LogRequest) GetLevel() LogLevel {
@@ -2476,7 +3188,7 @@ type LogField struct {
 
 func (x *LogField) Reset() {
 	*x = LogField{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2488,7 +3200,7 @@ func (x *LogField) String() string {
 func (*LogField) ProtoMessage() {}
 
 func (x *LogField) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2501,7 +3213,7 @@ func (x *LogField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogField.ProtoReflect.Descriptor instead.
 func (*LogField) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LogField) GetName() string {
@@ -2526,7 +3238,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +3250,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +3263,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
 }
 
 var File_mattermost_mattermost_proto protoreflect.FileDescriptor
@@ -2559,7 +3271,7 @@ var File_mattermost_mattermost_proto protoreflect.FileDescriptor
 const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\n" +
 	"\x1bmattermost/mattermost.proto\x12\n" +
-	"mattermost\"\xff\x02\n" +
+	"mattermost\"\xc9\x04\n" +
 	"\x04Post\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -2572,11 +3284,19 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\tcreate_at\x18\b \x01(\x03R\bcreateAt\x12\x1b\n" +
 	"\tupdate_at\x18\t \x01(\x03R\bupdateAt\x12\x1b\n" +
 	"\tdelete_at\x18\n" +
-	" \x01(\x03R\bdeleteAt\x1a8\n" +
+	" \x01(\x03R\bdeleteAt\x12\x17\n" +
+	"\aedit_at\x18\v \x01(\x03R\x06editAt\x12\x12\n" +
+	"\x04type\x18\f \x01(\tR\x04type\x12\x19\n" +
+	"\bfile_ids\x18\r \x03(\tR\afileIds\x12A\n" +
+	"\vother_props\x18\x0e \x03(\v2 .mattermost.Post.OtherPropsEntryR\n" +
+	"otherProps\x1a8\n" +
 	"\n" +
 	"PropsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
+	"\x0fOtherPropsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf8\x03\n" +
 	"\n" +
 	"Attachment\x12\x1a\n" +
 	"\bfallback\x18\x01 \x01(\tR\bfallback\x12\x14\n" +
@@ -2588,17 +3308,32 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x04text\x18\x06 \x01(\tR\x04text\x123\n" +
 	"\x06fields\x18\a \x03(\v2\x1b.mattermost.AttachmentFieldR\x06fields\x12\x16\n" +
 	"\x06footer\x18\b \x01(\tR\x06footer\x12,\n" +
-	"\aactions\x18\t \x03(\v2\x12.mattermost.ActionR\aactions\"S\n" +
+	"\aactions\x18\t \x03(\v2\x12.mattermost.ActionR\aactions\x12\x1f\n" +
+	"\vauthor_name\x18\n" +
+	" \x01(\tR\n" +
+	"authorName\x12\x1f\n" +
+	"\vauthor_link\x18\v \x01(\tR\n" +
+	"authorLink\x12\x1f\n" +
+	"\vauthor_icon\x18\f \x01(\tR\n" +
+	"authorIcon\x12\x1b\n" +
+	"\timage_url\x18\r \x01(\tR\bimageUrl\x12\x1b\n" +
+	"\tthumb_url\x18\x0e \x01(\tR\bthumbUrl\x12\x1f\n" +
+	"\vfooter_icon\x18\x0f \x01(\tR\n" +
+	"footerIcon\x12\x1c\n" +
+	"\ttimestamp\x18\x10 \x01(\tR\ttimestamp\"S\n" +
 	"\x0fAttachmentField\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
-	"\x05short\x18\x03 \x01(\bR\x05short\"\xcb\x01\n" +
+	"\x05short\x18\x03 \x01(\bR\x05short\"\x91\x02\n" +
 	"\x06Action\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05style\x18\x03 \x01(\tR\x05style\x12\x10\n" +
 	"\x03url\x18\x04 \x01(\tR\x03url\x129\n" +
-	"\acontext\x18\x05 \x03(\v2\x1f.mattermost.Action.ContextEntryR\acontext\x1a:\n" +
+	"\acontext\x18\x05 \x03(\v2\x1f.mattermost.Action.ContextEntryR\acontext\x12\x12\n" +
+	"\x04type\x18\x06 \x01(\tR\x04type\x12\x1a\n" +
+	"\bdisabled\x18\a \x01(\bR\bdisabled\x12\x14\n" +
+	"\x05other\x18\b \x01(\tR\x05other\x1a:\n" +
 	"\fContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"a\n" +
@@ -2672,11 +3407,52 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\n" +
 	"TeamMember\x12\x1b\n" +
 	"\tis_member\x18\x01 \x01(\bR\bisMember\x12\x19\n" +
-	"\bis_admin\x18\x02 \x01(\bR\aisAdmin\"O\n" +
-	"\x15GetGroupMemberRequest\x12\x1d\n" +
+	"\bis_admin\x18\x02 \x01(\bR\aisAdmin\"?\n" +
+	"\x0fGetGroupRequest\x12\x10\n" +
+	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12\x14\n" +
+	"\x04name\x18\x02 \x01(\tH\x00R\x04nameB\x04\n" +
+	"\x02by\"\xa0\x01\n" +
+	"\x05Group\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\x12\x1b\n" +
+	"\tis_synced\x18\x05 \x01(\bR\bisSynced\x12\x1b\n" +
+	"\tdelete_at\x18\x06 \x01(\x03R\bdeleteAt\"K\n" +
+	"\x15GetGroupMemberRequest\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\"a\n" +
+	"\x15ListGroupUsersRequest\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\tR\agroupId\x12\x12\n" +
+	"\x04page\x18\x02 \x01(\x05R\x04page\x12\x19\n" +
+	"\bper_page\x18\x03 \x01(\x05R\aperPage\"g\n" +
+	"\x17ListChannelUsersRequest\x12\x1d\n" +
 	"\n" +
-	"group_name\x18\x01 \x01(\tR\tgroupName\x12\x17\n" +
-	"\auser_id\x18\x02 \x01(\tR\x06userId\"*\n" +
+	"channel_id\x18\x01 \x01(\tR\tchannelId\x12\x12\n" +
+	"\x04page\x18\x02 \x01(\x05R\x04page\x12\x19\n" +
+	"\bper_page\x18\x03 \x01(\x05R\aperPage\";\n" +
+	"\x11ListUsersResponse\x12&\n" +
+	"\x05users\x18\x01 \x03(\v2\x10.mattermost.UserR\x05users\"I\n" +
+	"\x11RolesGrantRequest\x12\x14\n" +
+	"\x05roles\x18\x01 \x03(\tR\x05roles\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x02 \x01(\tR\n" +
+	"permission\".\n" +
+	"\x12RolesGrantResponse\x12\x18\n" +
+	"\agranted\x18\x01 \x01(\bR\agranted\"2\n" +
+	"\x11GetSessionRequest\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tR\tsessionId\"\xcb\x01\n" +
+	"\aSession\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1b\n" +
+	"\tcreate_at\x18\x03 \x01(\x03R\bcreateAt\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x04 \x01(\x03R\texpiresAt\x12\x19\n" +
+	"\bis_oauth\x18\x05 \x01(\bR\aisOauth\x12\x12\n" +
+	"\x04type\x18\x06 \x01(\tR\x04type\x12\x15\n" +
+	"\x06is_bot\x18\a \x01(\bR\x05isBot\x12\x15\n" +
+	"\x06is_sso\x18\b \x01(\bR\x05isSso\"*\n" +
 	"\vGroupMember\x12\x1b\n" +
 	"\tis_member\x18\x01 \x01(\bR\bisMember\"p\n" +
 	"\x11OpenDialogRequest\x12\x1d\n" +
@@ -2746,7 +3522,7 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n" +
 	"\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n" +
 	"\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n" +
-	"\x0fLOG_LEVEL_ERROR\x10\x042\xce\t\n" +
+	"\x0fLOG_LEVEL_ERROR\x10\x042\xc5\f\n" +
 	"\n" +
 	"Mattermost\x12=\n" +
 	"\n" +
@@ -2763,8 +3539,15 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\n" +
 	"GetChannel\x12\x1d.mattermost.GetChannelRequest\x1a\x13.mattermost.Channel\x12R\n" +
 	"\x10GetChannelMember\x12#.mattermost.GetChannelMemberRequest\x1a\x19.mattermost.ChannelMember\x12I\n" +
-	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x12L\n" +
-	"\x0eGetGroupMember\x12!.mattermost.GetGroupMemberRequest\x1a\x17.mattermost.GroupMember\x12K\n" +
+	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x12:\n" +
+	"\bGetGroup\x12\x1b.mattermost.GetGroupRequest\x1a\x11.mattermost.Group\x12L\n" +
+	"\x0eGetGroupMember\x12!.mattermost.GetGroupMemberRequest\x1a\x17.mattermost.GroupMember\x12R\n" +
+	"\x0eListGroupUsers\x12!.mattermost.ListGroupUsersRequest\x1a\x1d.mattermost.ListUsersResponse\x12V\n" +
+	"\x10ListChannelUsers\x12#.mattermost.ListChannelUsersRequest\x1a\x1d.mattermost.ListUsersResponse\x12K\n" +
+	"\n" +
+	"RolesGrant\x12\x1d.mattermost.RolesGrantRequest\x1a\x1e.mattermost.RolesGrantResponse\x12@\n" +
+	"\n" +
+	"GetSession\x12\x1d.mattermost.GetSessionRequest\x1a\x13.mattermost.Session\x12K\n" +
 	"\n" +
 	"OpenDialog\x12\x1d.mattermost.OpenDialogRequest\x1a\x1e.mattermost.OpenDialogResponse\x12<\n" +
 	"\x05KvGet\x12\x18.mattermost.KvGetRequest\x1a\x19.mattermost.KvGetResponse\x12<\n" +
@@ -2789,7 +3572,7 @@ func file_mattermost_mattermost_proto_rawDescGZIP() []byte {
 }
 
 var file_mattermost_mattermost_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_mattermost_mattermost_proto_goTypes = []any{
 	(LogLevel)(0),                     // 0: mattermost.LogLevel
 	(*Post)(nil),                      // 1: mattermost.Post
@@ -2816,81 +3599,103 @@ var file_mattermost_mattermost_proto_goTypes = []any{
 	(*ChannelMember)(nil),             // 22: mattermost.ChannelMember
 	(*GetTeamMemberRequest)(nil),      // 23: mattermost.GetTeamMemberRequest
 	(*TeamMember)(nil),                // 24: mattermost.TeamMember
-	(*GetGroupMemberRequest)(nil),     // 25: mattermost.GetGroupMemberRequest
-	(*GroupMember)(nil),               // 26: mattermost.GroupMember
-	(*OpenDialogRequest)(nil),         // 27: mattermost.OpenDialogRequest
-	(*OpenDialogResponse)(nil),        // 28: mattermost.OpenDialogResponse
-	(*Dialog)(nil),                    // 29: mattermost.Dialog
-	(*DialogElement)(nil),             // 30: mattermost.DialogElement
-	(*DialogOption)(nil),              // 31: mattermost.DialogOption
-	(*KvGetRequest)(nil),              // 32: mattermost.KvGetRequest
-	(*KvGetResponse)(nil),             // 33: mattermost.KvGetResponse
-	(*KvSetRequest)(nil),              // 34: mattermost.KvSetRequest
-	(*KvSetResponse)(nil),             // 35: mattermost.KvSetResponse
-	(*KvListRequest)(nil),             // 36: mattermost.KvListRequest
-	(*KvListResponse)(nil),            // 37: mattermost.KvListResponse
-	(*LogRequest)(nil),                // 38: mattermost.LogRequest
-	(*LogField)(nil),                  // 39: mattermost.LogField
-	(*LogResponse)(nil),               // 40: mattermost.LogResponse
-	nil,                               // 41: mattermost.Post.PropsEntry
-	nil,                               // 42: mattermost.Action.ContextEntry
+	(*GetGroupRequest)(nil),           // 25: mattermost.GetGroupRequest
+	(*Group)(nil),                     // 26: mattermost.Group
+	(*GetGroupMemberRequest)(nil),     // 27: mattermost.GetGroupMemberRequest
+	(*ListGroupUsersRequest)(nil),     // 28: mattermost.ListGroupUsersRequest
+	(*ListChannelUsersRequest)(nil),   // 29: mattermost.ListChannelUsersRequest
+	(*ListUsersResponse)(nil),         // 30: mattermost.ListUsersResponse
+	(*RolesGrantRequest)(nil),         // 31: mattermost.RolesGrantRequest
+	(*RolesGrantResponse)(nil),        // 32: mattermost.RolesGrantResponse
+	(*GetSessionRequest)(nil),         // 33: mattermost.GetSessionRequest
+	(*Session)(nil),                   // 34: mattermost.Session
+	(*GroupMember)(nil),               // 35: mattermost.GroupMember
+	(*OpenDialogRequest)(nil),         // 36: mattermost.OpenDialogRequest
+	(*OpenDialogResponse)(nil),        // 37: mattermost.OpenDialogResponse
+	(*Dialog)(nil),                    // 38: mattermost.Dialog
+	(*DialogElement)(nil),             // 39: mattermost.DialogElement
+	(*DialogOption)(nil),              // 40: mattermost.DialogOption
+	(*KvGetRequest)(nil),              // 41: mattermost.KvGetRequest
+	(*KvGetResponse)(nil),             // 42: mattermost.KvGetResponse
+	(*KvSetRequest)(nil),              // 43: mattermost.KvSetRequest
+	(*KvSetResponse)(nil),             // 44: mattermost.KvSetResponse
+	(*KvListRequest)(nil),             // 45: mattermost.KvListRequest
+	(*KvListResponse)(nil),            // 46: mattermost.KvListResponse
+	(*LogRequest)(nil),                // 47: mattermost.LogRequest
+	(*LogField)(nil),                  // 48: mattermost.LogField
+	(*LogResponse)(nil),               // 49: mattermost.LogResponse
+	nil,                               // 50: mattermost.Post.PropsEntry
+	nil,                               // 51: mattermost.Post.OtherPropsEntry
+	nil,                               // 52: mattermost.Action.ContextEntry
 }
 var file_mattermost_mattermost_proto_depIdxs = []int32{
 	2,  // 0: mattermost.Post.attachments:type_name -> mattermost.Attachment
-	41, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
-	3,  // 2: mattermost.Attachment.fields:type_name -> mattermost.AttachmentField
-	4,  // 3: mattermost.Attachment.actions:type_name -> mattermost.Action
-	42, // 4: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
-	1,  // 5: mattermost.CreatePostRequest.post:type_name -> mattermost.Post
-	1,  // 6: mattermost.UpdatePostRequest.post:type_name -> mattermost.Post
-	1,  // 7: mattermost.ListBotPostsResponse.posts:type_name -> mattermost.Post
-	1,  // 8: mattermost.SendEphemeralPostRequest.post:type_name -> mattermost.Post
-	15, // 9: mattermost.ListSystemAdminsResponse.users:type_name -> mattermost.User
-	19, // 10: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
-	29, // 11: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
-	30, // 12: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
-	31, // 13: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
-	0,  // 14: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
-	39, // 15: mattermost.LogRequest.fields:type_name -> mattermost.LogField
-	5,  // 16: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
-	6,  // 17: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
-	7,  // 18: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
-	8,  // 19: mattermost.Mattermost.DeletePost:input_type -> mattermost.DeletePostRequest
-	10, // 20: mattermost.Mattermost.ListBotPosts:input_type -> mattermost.ListBotPostsRequest
-	12, // 21: mattermost.Mattermost.SendEphemeralPost:input_type -> mattermost.SendEphemeralPostRequest
-	14, // 22: mattermost.Mattermost.GetUser:input_type -> mattermost.GetUserRequest
-	16, // 23: mattermost.Mattermost.ListSystemAdmins:input_type -> mattermost.ListSystemAdminsRequest
-	18, // 24: mattermost.Mattermost.GetChannel:input_type -> mattermost.GetChannelRequest
-	21, // 25: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
-	23, // 26: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
-	25, // 27: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
-	27, // 28: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
-	32, // 29: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
-	34, // 30: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
-	36, // 31: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
-	38, // 32: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
-	1,  // 33: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
-	1,  // 34: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
-	1,  // 35: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
-	9,  // 36: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
-	11, // 37: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
-	13, // 38: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
-	15, // 39: mattermost.Mattermost.GetUser:output_type -> mattermost.User
-	17, // 40: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
-	20, // 41: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
-	22, // 42: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
-	24, // 43: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
-	26, // 44: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
-	28, // 45: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
-	33, // 46: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
-	35, // 47: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
-	37, // 48: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
-	40, // 49: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
-	33, // [33:50] is the sub-list for method output_type
-	16, // [16:33] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	50, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
+	51, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
+	3,  // 3: mattermost.Attachment.fields:type_name -> mattermost.AttachmentField
+	4,  // 4: mattermost.Attachment.actions:type_name -> mattermost.Action
+	52, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
+	1,  // 6: mattermost.CreatePostRequest.post:type_name -> mattermost.Post
+	1,  // 7: mattermost.UpdatePostRequest.post:type_name -> mattermost.Post
+	1,  // 8: mattermost.ListBotPostsResponse.posts:type_name -> mattermost.Post
+	1,  // 9: mattermost.SendEphemeralPostRequest.post:type_name -> mattermost.Post
+	15, // 10: mattermost.ListSystemAdminsResponse.users:type_name -> mattermost.User
+	19, // 11: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
+	15, // 12: mattermost.ListUsersResponse.users:type_name -> mattermost.User
+	38, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
+	39, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
+	40, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
+	0,  // 16: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
+	48, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
+	5,  // 18: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
+	6,  // 19: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
+	7,  // 20: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
+	8,  // 21: mattermost.Mattermost.DeletePost:input_type -> mattermost.DeletePostRequest
+	10, // 22: mattermost.Mattermost.ListBotPosts:input_type -> mattermost.ListBotPostsRequest
+	12, // 23: mattermost.Mattermost.SendEphemeralPost:input_type -> mattermost.SendEphemeralPostRequest
+	14, // 24: mattermost.Mattermost.GetUser:input_type -> mattermost.GetUserRequest
+	16, // 25: mattermost.Mattermost.ListSystemAdmins:input_type -> mattermost.ListSystemAdminsRequest
+	18, // 26: mattermost.Mattermost.GetChannel:input_type -> mattermost.GetChannelRequest
+	21, // 27: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
+	23, // 28: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
+	25, // 29: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
+	27, // 30: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
+	28, // 31: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
+	29, // 32: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
+	31, // 33: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
+	33, // 34: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
+	36, // 35: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
+	41, // 36: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
+	43, // 37: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
+	45, // 38: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
+	47, // 39: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
+	1,  // 40: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
+	1,  // 41: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
+	1,  // 42: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
+	9,  // 43: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
+	11, // 44: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
+	13, // 45: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
+	15, // 46: mattermost.Mattermost.GetUser:output_type -> mattermost.User
+	17, // 47: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
+	20, // 48: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
+	22, // 49: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
+	24, // 50: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
+	26, // 51: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
+	35, // 52: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
+	30, // 53: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
+	30, // 54: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
+	32, // 55: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
+	34, // 56: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
+	37, // 57: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
+	42, // 58: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
+	44, // 59: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
+	46, // 60: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
+	49, // 61: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
+	40, // [40:62] is the sub-list for method output_type
+	18, // [18:40] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_mattermost_mattermost_proto_init() }
@@ -2908,15 +3713,19 @@ func file_mattermost_mattermost_proto_init() {
 		(*GetChannelRequest_Name)(nil),
 		(*GetChannelRequest_DirectUserId)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[32].OneofWrappers = []any{}
-	file_mattermost_mattermost_proto_msgTypes[33].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[24].OneofWrappers = []any{
+		(*GetGroupRequest_Id)(nil),
+		(*GetGroupRequest_Name)(nil),
+	}
+	file_mattermost_mattermost_proto_msgTypes[41].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[42].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mattermost_mattermost_proto_rawDesc), len(file_mattermost_mattermost_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   42,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

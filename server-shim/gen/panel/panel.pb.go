@@ -134,6 +134,258 @@ func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_panel_panel_proto_rawDescGZIP(), []int{1}
 }
 
+type ListConfirmationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConfirmationsRequest) Reset() {
+	*x = ListConfirmationsRequest{}
+	mi := &file_panel_panel_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConfirmationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConfirmationsRequest) ProtoMessage() {}
+
+func (x *ListConfirmationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConfirmationsRequest.ProtoReflect.Descriptor instead.
+func (*ListConfirmationsRequest) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+}
+
+type ListConfirmationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Confirmations []*Confirmation        `protobuf:"bytes,1,rep,name=confirmations,proto3" json:"confirmations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConfirmationsResponse) Reset() {
+	*x = ListConfirmationsResponse{}
+	mi := &file_panel_panel_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConfirmationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConfirmationsResponse) ProtoMessage() {}
+
+func (x *ListConfirmationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConfirmationsResponse.ProtoReflect.Descriptor instead.
+func (*ListConfirmationsResponse) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListConfirmationsResponse) GetConfirmations() []*Confirmation {
+	if x != nil {
+		return x.Confirmations
+	}
+	return nil
+}
+
+// Something that waits for a system admin's word.
+type Confirmation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tells it from all others, and what it would be confirmed as: it changes when the thing changes.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The setting that it is about, as in plugin.json; empty where it is about none.
+	Setting string `protobuf:"bytes,2,opt,name=setting,proto3" json:"setting,omitempty"`
+	// What it is and what the word would mean, in plain sentences. Markdown.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// What the button says, such as "Accept" or "Remove".
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// Whether anything is kept from working until then (else it may wait for ever).
+	Urgent        bool `protobuf:"varint,5,opt,name=urgent,proto3" json:"urgent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Confirmation) Reset() {
+	*x = Confirmation{}
+	mi := &file_panel_panel_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Confirmation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Confirmation) ProtoMessage() {}
+
+func (x *Confirmation) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Confirmation.ProtoReflect.Descriptor instead.
+func (*Confirmation) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Confirmation) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Confirmation) GetSetting() string {
+	if x != nil {
+		return x.Setting
+	}
+	return ""
+}
+
+func (x *Confirmation) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Confirmation) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Confirmation) GetUrgent() bool {
+	if x != nil {
+		return x.Urgent
+	}
+	return false
+}
+
+type ConfirmRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of a confirmation as it was listed.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmRequest) Reset() {
+	*x = ConfirmRequest{}
+	mi := &file_panel_panel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmRequest) ProtoMessage() {}
+
+func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmRequest) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ConfirmRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ConfirmResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was done, for the admin to read.
+	Message       string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmResponse) Reset() {
+	*x = ConfirmResponse{}
+	mi := &file_panel_panel_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmResponse) ProtoMessage() {}
+
+func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_panel_panel_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmResponse) Descriptor() ([]byte, []int) {
+	return file_panel_panel_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ConfirmResponse) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type SelfTestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Settings as the page has them: a JSON object by the keys of plugin.json. A value of asterisks stands for the one
@@ -145,7 +397,7 @@ type SelfTestRequest struct {
 
 func (x *SelfTestRequest) Reset() {
 	*x = SelfTestRequest{}
-	mi := &file_panel_panel_proto_msgTypes[0]
+	mi := &file_panel_panel_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +409,7 @@ func (x *SelfTestRequest) String() string {
 func (*SelfTestRequest) ProtoMessage() {}
 
 func (x *SelfTestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[0]
+	mi := &file_panel_panel_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +422,7 @@ func (x *SelfTestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfTestRequest.ProtoReflect.Descriptor instead.
 func (*SelfTestRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{0}
+	return file_panel_panel_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SelfTestRequest) GetSettingsJson() []byte {
@@ -193,7 +445,7 @@ type CheckCredentialsRequest struct {
 
 func (x *CheckCredentialsRequest) Reset() {
 	*x = CheckCredentialsRequest{}
-	mi := &file_panel_panel_proto_msgTypes[1]
+	mi := &file_panel_panel_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -205,7 +457,7 @@ func (x *CheckCredentialsRequest) String() string {
 func (*CheckCredentialsRequest) ProtoMessage() {}
 
 func (x *CheckCredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[1]
+	mi := &file_panel_panel_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -218,7 +470,7 @@ func (x *CheckCredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCredentialsRequest.ProtoReflect.Descriptor instead.
 func (*CheckCredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{1}
+	return file_panel_panel_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CheckCredentialsRequest) GetValues() map[string]string {
@@ -257,7 +509,7 @@ type CheckCredentialsResponse struct {
 
 func (x *CheckCredentialsResponse) Reset() {
 	*x = CheckCredentialsResponse{}
-	mi := &file_panel_panel_proto_msgTypes[2]
+	mi := &file_panel_panel_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -269,7 +521,7 @@ func (x *CheckCredentialsResponse) String() string {
 func (*CheckCredentialsResponse) ProtoMessage() {}
 
 func (x *CheckCredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[2]
+	mi := &file_panel_panel_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -282,7 +534,7 @@ func (x *CheckCredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckCredentialsResponse.ProtoReflect.Descriptor instead.
 func (*CheckCredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{2}
+	return file_panel_panel_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CheckCredentialsResponse) GetSealed() map[string]string {
@@ -347,7 +599,7 @@ type CredentialsProblem struct {
 
 func (x *CredentialsProblem) Reset() {
 	*x = CredentialsProblem{}
-	mi := &file_panel_panel_proto_msgTypes[3]
+	mi := &file_panel_panel_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -359,7 +611,7 @@ func (x *CredentialsProblem) String() string {
 func (*CredentialsProblem) ProtoMessage() {}
 
 func (x *CredentialsProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[3]
+	mi := &file_panel_panel_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -372,7 +624,7 @@ func (x *CredentialsProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CredentialsProblem.ProtoReflect.Descriptor instead.
 func (*CredentialsProblem) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{3}
+	return file_panel_panel_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CredentialsProblem) GetSetting() string {
@@ -390,15 +642,19 @@ func (x *CredentialsProblem) GetMessage() string {
 }
 
 type ExportAuditRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Format        AuditFormat            `protobuf:"varint,1,opt,name=format,proto3,enum=panel.AuditFormat" json:"format,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Format AuditFormat            `protobuf:"varint,1,opt,name=format,proto3,enum=panel.AuditFormat" json:"format,omitempty"`
+	// Milliseconds since 1970 (UTC): entries from this moment on; 0: from the first.
+	From int64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Milliseconds since 1970 (UTC): entries before this moment; 0: to the last.
+	To            int64 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExportAuditRequest) Reset() {
 	*x = ExportAuditRequest{}
-	mi := &file_panel_panel_proto_msgTypes[4]
+	mi := &file_panel_panel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +666,7 @@ func (x *ExportAuditRequest) String() string {
 func (*ExportAuditRequest) ProtoMessage() {}
 
 func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[4]
+	mi := &file_panel_panel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +679,7 @@ func (x *ExportAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportAuditRequest.ProtoReflect.Descriptor instead.
 func (*ExportAuditRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{4}
+	return file_panel_panel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ExportAuditRequest) GetFormat() AuditFormat {
@@ -433,12 +689,27 @@ func (x *ExportAuditRequest) GetFormat() AuditFormat {
 	return AuditFormat_AUDIT_FORMAT_UNSPECIFIED
 }
 
+func (x *ExportAuditRequest) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ExportAuditRequest) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+// A piece of the export. The first one has the names, and may have no content.
 type ExportAuditResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Content []byte                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
-	// MIME type.
+	// MIME type. First piece only.
 	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	// A name for the file.
+	// A name for the file. First piece only.
 	FileName      string `protobuf:"bytes,3,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -446,7 +717,7 @@ type ExportAuditResponse struct {
 
 func (x *ExportAuditResponse) Reset() {
 	*x = ExportAuditResponse{}
-	mi := &file_panel_panel_proto_msgTypes[5]
+	mi := &file_panel_panel_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +729,7 @@ func (x *ExportAuditResponse) String() string {
 func (*ExportAuditResponse) ProtoMessage() {}
 
 func (x *ExportAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[5]
+	mi := &file_panel_panel_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +742,7 @@ func (x *ExportAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportAuditResponse.ProtoReflect.Descriptor instead.
 func (*ExportAuditResponse) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{5}
+	return file_panel_panel_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ExportAuditResponse) GetContent() []byte {
@@ -503,7 +774,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_panel_panel_proto_msgTypes[6]
+	mi := &file_panel_panel_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +786,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[6]
+	mi := &file_panel_panel_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +799,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{6}
+	return file_panel_panel_proto_rawDescGZIP(), []int{11}
 }
 
 type StatusResponse struct {
@@ -546,7 +817,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_panel_panel_proto_msgTypes[7]
+	mi := &file_panel_panel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +829,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[7]
+	mi := &file_panel_panel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +842,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{7}
+	return file_panel_panel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StatusResponse) GetChecks() []*Check {
@@ -620,7 +891,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_panel_panel_proto_msgTypes[8]
+	mi := &file_panel_panel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +903,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_panel_panel_proto_msgTypes[8]
+	mi := &file_panel_panel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +916,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_panel_panel_proto_rawDescGZIP(), []int{8}
+	return file_panel_panel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Check) GetName() string {
@@ -687,7 +958,20 @@ var File_panel_panel_proto protoreflect.FileDescriptor
 
 const file_panel_panel_proto_rawDesc = "" +
 	"\n" +
-	"\x11panel/panel.proto\x12\x05panel\"6\n" +
+	"\x11panel/panel.proto\x12\x05panel\"\x1a\n" +
+	"\x18ListConfirmationsRequest\"V\n" +
+	"\x19ListConfirmationsResponse\x129\n" +
+	"\rconfirmations\x18\x01 \x03(\v2\x13.panel.ConfirmationR\rconfirmations\"\x82\x01\n" +
+	"\fConfirmation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\asetting\x18\x02 \x01(\tR\asetting\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
+	"\x06urgent\x18\x05 \x01(\bR\x06urgent\" \n" +
+	"\x0eConfirmRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"+\n" +
+	"\x0fConfirmResponse\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\"6\n" +
 	"\x0fSelfTestRequest\x12#\n" +
 	"\rsettings_json\x18\x01 \x01(\fR\fsettingsJson\"\xb2\x01\n" +
 	"\x17CheckCredentialsRequest\x12B\n" +
@@ -710,9 +994,11 @@ const file_panel_panel_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"H\n" +
 	"\x12CredentialsProblem\x12\x18\n" +
 	"\asetting\x18\x01 \x01(\tR\asetting\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"@\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"d\n" +
 	"\x12ExportAuditRequest\x12*\n" +
-	"\x06format\x18\x01 \x01(\x0e2\x12.panel.AuditFormatR\x06format\"o\n" +
+	"\x06format\x18\x01 \x01(\x0e2\x12.panel.AuditFormatR\x06format\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x03R\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x03R\x02to\"o\n" +
 	"\x13ExportAuditResponse\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1b\n" +
@@ -739,12 +1025,14 @@ const file_panel_panel_proto_rawDesc = "" +
 	"OUTCOME_OK\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_WARNING\x10\x02\x12\x12\n" +
 	"\x0eOUTCOME_FAILED\x10\x03\x12\x13\n" +
-	"\x0fOUTCOME_PENDING\x10\x042\x8d\x02\n" +
+	"\x0fOUTCOME_PENDING\x10\x042\xa1\x03\n" +
 	"\x05Panel\x125\n" +
-	"\x06Status\x12\x14.panel.StatusRequest\x1a\x15.panel.StatusResponse\x12D\n" +
-	"\vExportAudit\x12\x19.panel.ExportAuditRequest\x1a\x1a.panel.ExportAuditResponse\x122\n" +
+	"\x06Status\x12\x14.panel.StatusRequest\x1a\x15.panel.StatusResponse\x12F\n" +
+	"\vExportAudit\x12\x19.panel.ExportAuditRequest\x1a\x1a.panel.ExportAuditResponse0\x01\x122\n" +
 	"\bSelfTest\x12\x16.panel.SelfTestRequest\x1a\f.panel.Check0\x01\x12S\n" +
-	"\x10CheckCredentials\x12\x1e.panel.CheckCredentialsRequest\x1a\x1f.panel.CheckCredentialsResponseB\x9f\x01\n" +
+	"\x10CheckCredentials\x12\x1e.panel.CheckCredentialsRequest\x1a\x1f.panel.CheckCredentialsResponse\x12V\n" +
+	"\x11ListConfirmations\x12\x1f.panel.ListConfirmationsRequest\x1a .panel.ListConfirmationsResponse\x128\n" +
+	"\aConfirm\x12\x15.panel.ConfirmRequest\x1a\x16.panel.ConfirmResponseB\x9f\x01\n" +
 	"\tcom.panelB\n" +
 	"PanelProtoP\x01ZRgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel\xa2\x02\x03PXX\xaa\x02\x05Panel\xca\x02\x05Panel\xe2\x02\x11Panel\\GPBMetadata\xea\x02\x05Panelb\x06proto3"
 
@@ -761,42 +1049,52 @@ func file_panel_panel_proto_rawDescGZIP() []byte {
 }
 
 var file_panel_panel_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_panel_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_panel_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_panel_panel_proto_goTypes = []any{
-	(AuditFormat)(0),                 // 0: panel.AuditFormat
-	(Outcome)(0),                     // 1: panel.Outcome
-	(*SelfTestRequest)(nil),          // 2: panel.SelfTestRequest
-	(*CheckCredentialsRequest)(nil),  // 3: panel.CheckCredentialsRequest
-	(*CheckCredentialsResponse)(nil), // 4: panel.CheckCredentialsResponse
-	(*CredentialsProblem)(nil),       // 5: panel.CredentialsProblem
-	(*ExportAuditRequest)(nil),       // 6: panel.ExportAuditRequest
-	(*ExportAuditResponse)(nil),      // 7: panel.ExportAuditResponse
-	(*StatusRequest)(nil),            // 8: panel.StatusRequest
-	(*StatusResponse)(nil),           // 9: panel.StatusResponse
-	(*Check)(nil),                    // 10: panel.Check
-	nil,                              // 11: panel.CheckCredentialsRequest.ValuesEntry
-	nil,                              // 12: panel.CheckCredentialsResponse.SealedEntry
+	(AuditFormat)(0),                  // 0: panel.AuditFormat
+	(Outcome)(0),                      // 1: panel.Outcome
+	(*ListConfirmationsRequest)(nil),  // 2: panel.ListConfirmationsRequest
+	(*ListConfirmationsResponse)(nil), // 3: panel.ListConfirmationsResponse
+	(*Confirmation)(nil),              // 4: panel.Confirmation
+	(*ConfirmRequest)(nil),            // 5: panel.ConfirmRequest
+	(*ConfirmResponse)(nil),           // 6: panel.ConfirmResponse
+	(*SelfTestRequest)(nil),           // 7: panel.SelfTestRequest
+	(*CheckCredentialsRequest)(nil),   // 8: panel.CheckCredentialsRequest
+	(*CheckCredentialsResponse)(nil),  // 9: panel.CheckCredentialsResponse
+	(*CredentialsProblem)(nil),        // 10: panel.CredentialsProblem
+	(*ExportAuditRequest)(nil),        // 11: panel.ExportAuditRequest
+	(*ExportAuditResponse)(nil),       // 12: panel.ExportAuditResponse
+	(*StatusRequest)(nil),             // 13: panel.StatusRequest
+	(*StatusResponse)(nil),            // 14: panel.StatusResponse
+	(*Check)(nil),                     // 15: panel.Check
+	nil,                               // 16: panel.CheckCredentialsRequest.ValuesEntry
+	nil,                               // 17: panel.CheckCredentialsResponse.SealedEntry
 }
 var file_panel_panel_proto_depIdxs = []int32{
-	11, // 0: panel.CheckCredentialsRequest.values:type_name -> panel.CheckCredentialsRequest.ValuesEntry
-	12, // 1: panel.CheckCredentialsResponse.sealed:type_name -> panel.CheckCredentialsResponse.SealedEntry
-	5,  // 2: panel.CheckCredentialsResponse.problems:type_name -> panel.CredentialsProblem
-	0,  // 3: panel.ExportAuditRequest.format:type_name -> panel.AuditFormat
-	10, // 4: panel.StatusResponse.checks:type_name -> panel.Check
-	1,  // 5: panel.Check.outcome:type_name -> panel.Outcome
-	8,  // 6: panel.Panel.Status:input_type -> panel.StatusRequest
-	6,  // 7: panel.Panel.ExportAudit:input_type -> panel.ExportAuditRequest
-	2,  // 8: panel.Panel.SelfTest:input_type -> panel.SelfTestRequest
-	3,  // 9: panel.Panel.CheckCredentials:input_type -> panel.CheckCredentialsRequest
-	9,  // 10: panel.Panel.Status:output_type -> panel.StatusResponse
-	7,  // 11: panel.Panel.ExportAudit:output_type -> panel.ExportAuditResponse
-	10, // 12: panel.Panel.SelfTest:output_type -> panel.Check
-	4,  // 13: panel.Panel.CheckCredentials:output_type -> panel.CheckCredentialsResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	4,  // 0: panel.ListConfirmationsResponse.confirmations:type_name -> panel.Confirmation
+	16, // 1: panel.CheckCredentialsRequest.values:type_name -> panel.CheckCredentialsRequest.ValuesEntry
+	17, // 2: panel.CheckCredentialsResponse.sealed:type_name -> panel.CheckCredentialsResponse.SealedEntry
+	10, // 3: panel.CheckCredentialsResponse.problems:type_name -> panel.CredentialsProblem
+	0,  // 4: panel.ExportAuditRequest.format:type_name -> panel.AuditFormat
+	15, // 5: panel.StatusResponse.checks:type_name -> panel.Check
+	1,  // 6: panel.Check.outcome:type_name -> panel.Outcome
+	13, // 7: panel.Panel.Status:input_type -> panel.StatusRequest
+	11, // 8: panel.Panel.ExportAudit:input_type -> panel.ExportAuditRequest
+	7,  // 9: panel.Panel.SelfTest:input_type -> panel.SelfTestRequest
+	8,  // 10: panel.Panel.CheckCredentials:input_type -> panel.CheckCredentialsRequest
+	2,  // 11: panel.Panel.ListConfirmations:input_type -> panel.ListConfirmationsRequest
+	5,  // 12: panel.Panel.Confirm:input_type -> panel.ConfirmRequest
+	14, // 13: panel.Panel.Status:output_type -> panel.StatusResponse
+	12, // 14: panel.Panel.ExportAudit:output_type -> panel.ExportAuditResponse
+	15, // 15: panel.Panel.SelfTest:output_type -> panel.Check
+	9,  // 16: panel.Panel.CheckCredentials:output_type -> panel.CheckCredentialsResponse
+	3,  // 17: panel.Panel.ListConfirmations:output_type -> panel.ListConfirmationsResponse
+	6,  // 18: panel.Panel.Confirm:output_type -> panel.ConfirmResponse
+	13, // [13:19] is the sub-list for method output_type
+	7,  // [7:13] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_panel_panel_proto_init() }
@@ -810,7 +1108,7 @@ func file_panel_panel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_panel_panel_proto_rawDesc), len(file_panel_panel_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -750,7 +750,11 @@ type ClickRequest struct {
 	// For opening a dialog.
 	TriggerId string `protobuf:"bytes,4,opt,name=trigger_id,json=triggerId,proto3" json:"trigger_id,omitempty"`
 	// The action's context; values that are not texts are left out.
-	Context       map[string]string `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Context map[string]string `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The session that the click came with, as Mattermost vouches for it; empty where it does not say.
+	SessionId string `protobuf:"bytes,6,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The clicker's network address, as Mattermost saw it; empty where it does not say.
+	IpAddress     string `protobuf:"bytes,7,opt,name=ip_address,json=ipAddress,proto3" json:"ip_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -820,6 +824,20 @@ func (x *ClickRequest) GetContext() map[string]string {
 	return nil
 }
 
+func (x *ClickRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *ClickRequest) GetIpAddress() string {
+	if x != nil {
+		return x.IpAddress
+	}
+	return ""
+}
+
 type ClickResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What only the clicker sees; markdown.
@@ -876,7 +894,11 @@ type SubmitDialogRequest struct {
 	TeamId     string `protobuf:"bytes,5,opt,name=team_id,json=teamId,proto3" json:"team_id,omitempty"`
 	Cancelled  bool   `protobuf:"varint,6,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
 	// The elements' values; numbers and booleans as text.
-	Submission    map[string]string `protobuf:"bytes,7,rep,name=submission,proto3" json:"submission,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Submission map[string]string `protobuf:"bytes,7,rep,name=submission,proto3" json:"submission,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The session that the submission came with, as Mattermost vouches for it; empty where it does not say.
+	SessionId string `protobuf:"bytes,8,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The submitter's network address, as Mattermost saw it; empty where it does not say.
+	IpAddress     string `protobuf:"bytes,9,opt,name=ip_address,json=ipAddress,proto3" json:"ip_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -958,6 +980,20 @@ func (x *SubmitDialogRequest) GetSubmission() map[string]string {
 		return x.Submission
 	}
 	return nil
+}
+
+func (x *SubmitDialogRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *SubmitDialogRequest) GetIpAddress() string {
+	if x != nil {
+		return x.IpAddress
+	}
+	return ""
 }
 
 type SubmitDialogResponse struct {
@@ -1187,7 +1223,7 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\bseverity\x18\x03 \x01(\x0e2\x10.plugin.SeverityR\bseverity\"%\n" +
 	"\vLeadRequest\x12\x16\n" +
 	"\x06leader\x18\x01 \x01(\bR\x06leader\"\x0e\n" +
-	"\fLeadResponse\"\xf7\x01\n" +
+	"\fLeadResponse\"\xb5\x02\n" +
 	"\fClickRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
 	"\apost_id\x18\x02 \x01(\tR\x06postId\x12\x1d\n" +
@@ -1195,12 +1231,16 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"channel_id\x18\x03 \x01(\tR\tchannelId\x12\x1d\n" +
 	"\n" +
 	"trigger_id\x18\x04 \x01(\tR\ttriggerId\x12;\n" +
-	"\acontext\x18\x05 \x03(\v2!.plugin.ClickRequest.ContextEntryR\acontext\x1a:\n" +
+	"\acontext\x18\x05 \x03(\v2!.plugin.ClickRequest.ContextEntryR\acontext\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x06 \x01(\tR\tsessionId\x12\x1d\n" +
+	"\n" +
+	"ip_address\x18\a \x01(\tR\tipAddress\x1a:\n" +
 	"\fContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"6\n" +
 	"\rClickResponse\x12%\n" +
-	"\x0eephemeral_text\x18\x01 \x01(\tR\rephemeralText\"\xc7\x02\n" +
+	"\x0eephemeral_text\x18\x01 \x01(\tR\rephemeralText\"\x85\x03\n" +
 	"\x13SubmitDialogRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1f\n" +
 	"\vcallback_id\x18\x02 \x01(\tR\n" +
@@ -1212,7 +1252,11 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\tcancelled\x18\x06 \x01(\bR\tcancelled\x12K\n" +
 	"\n" +
 	"submission\x18\a \x03(\v2+.plugin.SubmitDialogRequest.SubmissionEntryR\n" +
-	"submission\x1a=\n" +
+	"submission\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\b \x01(\tR\tsessionId\x12\x1d\n" +
+	"\n" +
+	"ip_address\x18\t \x01(\tR\tipAddress\x1a=\n" +
 	"\x0fSubmissionEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa9\x01\n" +

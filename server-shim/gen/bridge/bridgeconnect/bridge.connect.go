@@ -48,6 +48,8 @@ const (
 	BridgeSealProcedure = "/bridge.Bridge/Seal"
 	// BridgeUnsealProcedure is the fully-qualified name of the Bridge's Unseal RPC.
 	BridgeUnsealProcedure = "/bridge.Bridge/Unseal"
+	// BridgeSignProcedure is the fully-qualified name of the Bridge's Sign RPC.
+	BridgeSignProcedure = "/bridge.Bridge/Sign"
 )
 
 // BridgeClient is a client for the bridge.Bridge service.
@@ -65,8 +67,12 @@ type BridgeClient interface {
 	// Encrypts a text so that it may be kept in the settings (AES-256-GCM). The key is made where there is none yet.
 	// UNAVAILABLE where the key cannot be kept.
 	Seal(context.Context, *connect.Request[bridge.SealRequest]) (*connect.Response[bridge.SealResponse], error)
-	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, or was sealed with another key.
+	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, was sealed with another key or for
+	// another use.
 	Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error)
+	// Signs bytes with the plugin's own key (Ed25519), which is kept beside the sealing key and made where there is none.
+	// UNAVAILABLE where the key cannot be kept.
+	Sign(context.Context, *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error)
 }
 
 // NewBridgeClient constructs a client for the bridge.Bridge service. By default, it uses the
@@ -116,6 +122,12 @@ func NewBridgeClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(bridgeMethods.ByName("Unseal")),
 			connect.WithClientOptions(opts...),
 		),
+		sign: connect.NewClient[bridge.SignRequest, bridge.SignResponse](
+			httpClient,
+			baseURL+BridgeSignProcedure,
+			connect.WithSchema(bridgeMethods.ByName("Sign")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -127,6 +139,7 @@ type bridgeClient struct {
 	forgetEndpoint     *connect.Client[bridge.ForgetEndpointRequest, bridge.ForgetEndpointResponse]
 	seal               *connect.Client[bridge.SealRequest, bridge.SealResponse]
 	unseal             *connect.Client[bridge.UnsealRequest, bridge.UnsealResponse]
+	sign               *connect.Client[bridge.SignRequest, bridge.SignResponse]
 }
 
 // InspectCredentials calls bridge.Bridge.InspectCredentials.
@@ -159,6 +172,11 @@ func (c *bridgeClient) Unseal(ctx context.Context, req *connect.Request[bridge.U
 	return c.unseal.CallUnary(ctx, req)
 }
 
+// Sign calls bridge.Bridge.Sign.
+func (c *bridgeClient) Sign(ctx context.Context, req *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error) {
+	return c.sign.CallUnary(ctx, req)
+}
+
 // BridgeHandler is an implementation of the bridge.Bridge service.
 type BridgeHandler interface {
 	// Reads certificates without connecting anywhere. Whatever is wrong with them is an answer, not an error.
@@ -174,8 +192,12 @@ type BridgeHandler interface {
 	// Encrypts a text so that it may be kept in the settings (AES-256-GCM). The key is made where there is none yet.
 	// UNAVAILABLE where the key cannot be kept.
 	Seal(context.Context, *connect.Request[bridge.SealRequest]) (*connect.Response[bridge.SealResponse], error)
-	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, or was sealed with another key.
+	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, was sealed with another key or for
+	// another use.
 	Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error)
+	// Signs bytes with the plugin's own key (Ed25519), which is kept beside the sealing key and made where there is none.
+	// UNAVAILABLE where the key cannot be kept.
+	Sign(context.Context, *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error)
 }
 
 // NewBridgeHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -221,6 +243,12 @@ func NewBridgeHandler(svc BridgeHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(bridgeMethods.ByName("Unseal")),
 		connect.WithHandlerOptions(opts...),
 	)
+	bridgeSignHandler := connect.NewUnaryHandler(
+		BridgeSignProcedure,
+		svc.Sign,
+		connect.WithSchema(bridgeMethods.ByName("Sign")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/bridge.Bridge/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case BridgeInspectCredentialsProcedure:
@@ -235,6 +263,8 @@ func NewBridgeHandler(svc BridgeHandler, opts ...connect.HandlerOption) (string,
 			bridgeSealHandler.ServeHTTP(w, r)
 		case BridgeUnsealProcedure:
 			bridgeUnsealHandler.ServeHTTP(w, r)
+		case BridgeSignProcedure:
+			bridgeSignHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -266,4 +296,8 @@ func (UnimplementedBridgeHandler) Seal(context.Context, *connect.Request[bridge.
 
 func (UnimplementedBridgeHandler) Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.Unseal is not implemented"))
+}
+
+func (UnimplementedBridgeHandler) Sign(context.Context, *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.Sign is not implemented"))
 }

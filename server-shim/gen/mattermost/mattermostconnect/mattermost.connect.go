@@ -65,9 +65,21 @@ const (
 	// MattermostGetTeamMemberProcedure is the fully-qualified name of the Mattermost's GetTeamMember
 	// RPC.
 	MattermostGetTeamMemberProcedure = "/mattermost.Mattermost/GetTeamMember"
+	// MattermostGetGroupProcedure is the fully-qualified name of the Mattermost's GetGroup RPC.
+	MattermostGetGroupProcedure = "/mattermost.Mattermost/GetGroup"
 	// MattermostGetGroupMemberProcedure is the fully-qualified name of the Mattermost's GetGroupMember
 	// RPC.
 	MattermostGetGroupMemberProcedure = "/mattermost.Mattermost/GetGroupMember"
+	// MattermostListGroupUsersProcedure is the fully-qualified name of the Mattermost's ListGroupUsers
+	// RPC.
+	MattermostListGroupUsersProcedure = "/mattermost.Mattermost/ListGroupUsers"
+	// MattermostListChannelUsersProcedure is the fully-qualified name of the Mattermost's
+	// ListChannelUsers RPC.
+	MattermostListChannelUsersProcedure = "/mattermost.Mattermost/ListChannelUsers"
+	// MattermostRolesGrantProcedure is the fully-qualified name of the Mattermost's RolesGrant RPC.
+	MattermostRolesGrantProcedure = "/mattermost.Mattermost/RolesGrant"
+	// MattermostGetSessionProcedure is the fully-qualified name of the Mattermost's GetSession RPC.
+	MattermostGetSessionProcedure = "/mattermost.Mattermost/GetSession"
 	// MattermostOpenDialogProcedure is the fully-qualified name of the Mattermost's OpenDialog RPC.
 	MattermostOpenDialogProcedure = "/mattermost.Mattermost/OpenDialog"
 	// MattermostKvGetProcedure is the fully-qualified name of the Mattermost's KvGet RPC.
@@ -105,8 +117,18 @@ type MattermostClient interface {
 	GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error)
 	// Whether a user is a member of a team, and whether as its admin. Not being a member is an answer, not an error.
 	GetTeamMember(context.Context, *connect.Request[mattermost.GetTeamMemberRequest]) (*connect.Response[mattermost.TeamMember], error)
-	// Whether a user is a member of a custom or synced group, named by its @name.
+	// A group by id, or by its @name. Deleted groups are answered too, with delete_at set.
+	GetGroup(context.Context, *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error)
+	// Whether a user is a member of the group with this id. Not being a member is an answer, not an error.
 	GetGroupMember(context.Context, *connect.Request[mattermost.GetGroupMemberRequest]) (*connect.Response[mattermost.GroupMember], error)
+	// A page of a group's members, deactivated ones included.
+	ListGroupUsers(context.Context, *connect.Request[mattermost.ListGroupUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error)
+	// A page of a channel's members, deactivated ones included.
+	ListChannelUsers(context.Context, *connect.Request[mattermost.ListChannelUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error)
+	// Whether any of these roles of the server grants a permission.
+	RolesGrant(context.Context, *connect.Request[mattermost.RolesGrantRequest]) (*connect.Response[mattermost.RolesGrantResponse], error)
+	// A session by its id, as Mattermost keeps it. NOT_FOUND where there is none (any more).
+	GetSession(context.Context, *connect.Request[mattermost.GetSessionRequest]) (*connect.Response[mattermost.Session], error)
 	// Opens an interactive dialog at the user whose click gave the trigger id.
 	OpenDialog(context.Context, *connect.Request[mattermost.OpenDialogRequest]) (*connect.Response[mattermost.OpenDialogResponse], error)
 	// A value of the plugin's key-value store.
@@ -196,10 +218,40 @@ func NewMattermostClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(mattermostMethods.ByName("GetTeamMember")),
 			connect.WithClientOptions(opts...),
 		),
+		getGroup: connect.NewClient[mattermost.GetGroupRequest, mattermost.Group](
+			httpClient,
+			baseURL+MattermostGetGroupProcedure,
+			connect.WithSchema(mattermostMethods.ByName("GetGroup")),
+			connect.WithClientOptions(opts...),
+		),
 		getGroupMember: connect.NewClient[mattermost.GetGroupMemberRequest, mattermost.GroupMember](
 			httpClient,
 			baseURL+MattermostGetGroupMemberProcedure,
 			connect.WithSchema(mattermostMethods.ByName("GetGroupMember")),
+			connect.WithClientOptions(opts...),
+		),
+		listGroupUsers: connect.NewClient[mattermost.ListGroupUsersRequest, mattermost.ListUsersResponse](
+			httpClient,
+			baseURL+MattermostListGroupUsersProcedure,
+			connect.WithSchema(mattermostMethods.ByName("ListGroupUsers")),
+			connect.WithClientOptions(opts...),
+		),
+		listChannelUsers: connect.NewClient[mattermost.ListChannelUsersRequest, mattermost.ListUsersResponse](
+			httpClient,
+			baseURL+MattermostListChannelUsersProcedure,
+			connect.WithSchema(mattermostMethods.ByName("ListChannelUsers")),
+			connect.WithClientOptions(opts...),
+		),
+		rolesGrant: connect.NewClient[mattermost.RolesGrantRequest, mattermost.RolesGrantResponse](
+			httpClient,
+			baseURL+MattermostRolesGrantProcedure,
+			connect.WithSchema(mattermostMethods.ByName("RolesGrant")),
+			connect.WithClientOptions(opts...),
+		),
+		getSession: connect.NewClient[mattermost.GetSessionRequest, mattermost.Session](
+			httpClient,
+			baseURL+MattermostGetSessionProcedure,
+			connect.WithSchema(mattermostMethods.ByName("GetSession")),
 			connect.WithClientOptions(opts...),
 		),
 		openDialog: connect.NewClient[mattermost.OpenDialogRequest, mattermost.OpenDialogResponse](
@@ -248,7 +300,12 @@ type mattermostClient struct {
 	getChannel        *connect.Client[mattermost.GetChannelRequest, mattermost.Channel]
 	getChannelMember  *connect.Client[mattermost.GetChannelMemberRequest, mattermost.ChannelMember]
 	getTeamMember     *connect.Client[mattermost.GetTeamMemberRequest, mattermost.TeamMember]
+	getGroup          *connect.Client[mattermost.GetGroupRequest, mattermost.Group]
 	getGroupMember    *connect.Client[mattermost.GetGroupMemberRequest, mattermost.GroupMember]
+	listGroupUsers    *connect.Client[mattermost.ListGroupUsersRequest, mattermost.ListUsersResponse]
+	listChannelUsers  *connect.Client[mattermost.ListChannelUsersRequest, mattermost.ListUsersResponse]
+	rolesGrant        *connect.Client[mattermost.RolesGrantRequest, mattermost.RolesGrantResponse]
+	getSession        *connect.Client[mattermost.GetSessionRequest, mattermost.Session]
 	openDialog        *connect.Client[mattermost.OpenDialogRequest, mattermost.OpenDialogResponse]
 	kvGet             *connect.Client[mattermost.KvGetRequest, mattermost.KvGetResponse]
 	kvSet             *connect.Client[mattermost.KvSetRequest, mattermost.KvSetResponse]
@@ -311,9 +368,34 @@ func (c *mattermostClient) GetTeamMember(ctx context.Context, req *connect.Reque
 	return c.getTeamMember.CallUnary(ctx, req)
 }
 
+// GetGroup calls mattermost.Mattermost.GetGroup.
+func (c *mattermostClient) GetGroup(ctx context.Context, req *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error) {
+	return c.getGroup.CallUnary(ctx, req)
+}
+
 // GetGroupMember calls mattermost.Mattermost.GetGroupMember.
 func (c *mattermostClient) GetGroupMember(ctx context.Context, req *connect.Request[mattermost.GetGroupMemberRequest]) (*connect.Response[mattermost.GroupMember], error) {
 	return c.getGroupMember.CallUnary(ctx, req)
+}
+
+// ListGroupUsers calls mattermost.Mattermost.ListGroupUsers.
+func (c *mattermostClient) ListGroupUsers(ctx context.Context, req *connect.Request[mattermost.ListGroupUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error) {
+	return c.listGroupUsers.CallUnary(ctx, req)
+}
+
+// ListChannelUsers calls mattermost.Mattermost.ListChannelUsers.
+func (c *mattermostClient) ListChannelUsers(ctx context.Context, req *connect.Request[mattermost.ListChannelUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error) {
+	return c.listChannelUsers.CallUnary(ctx, req)
+}
+
+// RolesGrant calls mattermost.Mattermost.RolesGrant.
+func (c *mattermostClient) RolesGrant(ctx context.Context, req *connect.Request[mattermost.RolesGrantRequest]) (*connect.Response[mattermost.RolesGrantResponse], error) {
+	return c.rolesGrant.CallUnary(ctx, req)
+}
+
+// GetSession calls mattermost.Mattermost.GetSession.
+func (c *mattermostClient) GetSession(ctx context.Context, req *connect.Request[mattermost.GetSessionRequest]) (*connect.Response[mattermost.Session], error) {
+	return c.getSession.CallUnary(ctx, req)
 }
 
 // OpenDialog calls mattermost.Mattermost.OpenDialog.
@@ -366,8 +448,18 @@ type MattermostHandler interface {
 	GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error)
 	// Whether a user is a member of a team, and whether as its admin. Not being a member is an answer, not an error.
 	GetTeamMember(context.Context, *connect.Request[mattermost.GetTeamMemberRequest]) (*connect.Response[mattermost.TeamMember], error)
-	// Whether a user is a member of a custom or synced group, named by its @name.
+	// A group by id, or by its @name. Deleted groups are answered too, with delete_at set.
+	GetGroup(context.Context, *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error)
+	// Whether a user is a member of the group with this id. Not being a member is an answer, not an error.
 	GetGroupMember(context.Context, *connect.Request[mattermost.GetGroupMemberRequest]) (*connect.Response[mattermost.GroupMember], error)
+	// A page of a group's members, deactivated ones included.
+	ListGroupUsers(context.Context, *connect.Request[mattermost.ListGroupUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error)
+	// A page of a channel's members, deactivated ones included.
+	ListChannelUsers(context.Context, *connect.Request[mattermost.ListChannelUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error)
+	// Whether any of these roles of the server grants a permission.
+	RolesGrant(context.Context, *connect.Request[mattermost.RolesGrantRequest]) (*connect.Response[mattermost.RolesGrantResponse], error)
+	// A session by its id, as Mattermost keeps it. NOT_FOUND where there is none (any more).
+	GetSession(context.Context, *connect.Request[mattermost.GetSessionRequest]) (*connect.Response[mattermost.Session], error)
 	// Opens an interactive dialog at the user whose click gave the trigger id.
 	OpenDialog(context.Context, *connect.Request[mattermost.OpenDialogRequest]) (*connect.Response[mattermost.OpenDialogResponse], error)
 	// A value of the plugin's key-value store.
@@ -453,10 +545,40 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(mattermostMethods.ByName("GetTeamMember")),
 		connect.WithHandlerOptions(opts...),
 	)
+	mattermostGetGroupHandler := connect.NewUnaryHandler(
+		MattermostGetGroupProcedure,
+		svc.GetGroup,
+		connect.WithSchema(mattermostMethods.ByName("GetGroup")),
+		connect.WithHandlerOptions(opts...),
+	)
 	mattermostGetGroupMemberHandler := connect.NewUnaryHandler(
 		MattermostGetGroupMemberProcedure,
 		svc.GetGroupMember,
 		connect.WithSchema(mattermostMethods.ByName("GetGroupMember")),
+		connect.WithHandlerOptions(opts...),
+	)
+	mattermostListGroupUsersHandler := connect.NewUnaryHandler(
+		MattermostListGroupUsersProcedure,
+		svc.ListGroupUsers,
+		connect.WithSchema(mattermostMethods.ByName("ListGroupUsers")),
+		connect.WithHandlerOptions(opts...),
+	)
+	mattermostListChannelUsersHandler := connect.NewUnaryHandler(
+		MattermostListChannelUsersProcedure,
+		svc.ListChannelUsers,
+		connect.WithSchema(mattermostMethods.ByName("ListChannelUsers")),
+		connect.WithHandlerOptions(opts...),
+	)
+	mattermostRolesGrantHandler := connect.NewUnaryHandler(
+		MattermostRolesGrantProcedure,
+		svc.RolesGrant,
+		connect.WithSchema(mattermostMethods.ByName("RolesGrant")),
+		connect.WithHandlerOptions(opts...),
+	)
+	mattermostGetSessionHandler := connect.NewUnaryHandler(
+		MattermostGetSessionProcedure,
+		svc.GetSession,
+		connect.WithSchema(mattermostMethods.ByName("GetSession")),
 		connect.WithHandlerOptions(opts...),
 	)
 	mattermostOpenDialogHandler := connect.NewUnaryHandler(
@@ -513,8 +635,18 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 			mattermostGetChannelMemberHandler.ServeHTTP(w, r)
 		case MattermostGetTeamMemberProcedure:
 			mattermostGetTeamMemberHandler.ServeHTTP(w, r)
+		case MattermostGetGroupProcedure:
+			mattermostGetGroupHandler.ServeHTTP(w, r)
 		case MattermostGetGroupMemberProcedure:
 			mattermostGetGroupMemberHandler.ServeHTTP(w, r)
+		case MattermostListGroupUsersProcedure:
+			mattermostListGroupUsersHandler.ServeHTTP(w, r)
+		case MattermostListChannelUsersProcedure:
+			mattermostListChannelUsersHandler.ServeHTTP(w, r)
+		case MattermostRolesGrantProcedure:
+			mattermostRolesGrantHandler.ServeHTTP(w, r)
+		case MattermostGetSessionProcedure:
+			mattermostGetSessionHandler.ServeHTTP(w, r)
 		case MattermostOpenDialogProcedure:
 			mattermostOpenDialogHandler.ServeHTTP(w, r)
 		case MattermostKvGetProcedure:
@@ -578,8 +710,28 @@ func (UnimplementedMattermostHandler) GetTeamMember(context.Context, *connect.Re
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetTeamMember is not implemented"))
 }
 
+func (UnimplementedMattermostHandler) GetGroup(context.Context, *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetGroup is not implemented"))
+}
+
 func (UnimplementedMattermostHandler) GetGroupMember(context.Context, *connect.Request[mattermost.GetGroupMemberRequest]) (*connect.Response[mattermost.GroupMember], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetGroupMember is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) ListGroupUsers(context.Context, *connect.Request[mattermost.ListGroupUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.ListGroupUsers is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) ListChannelUsers(context.Context, *connect.Request[mattermost.ListChannelUsersRequest]) (*connect.Response[mattermost.ListUsersResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.ListChannelUsers is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) RolesGrant(context.Context, *connect.Request[mattermost.RolesGrantRequest]) (*connect.Response[mattermost.RolesGrantResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.RolesGrant is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) GetSession(context.Context, *connect.Request[mattermost.GetSessionRequest]) (*connect.Response[mattermost.Session], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetSession is not implemented"))
 }
 
 func (UnimplementedMattermostHandler) OpenDialog(context.Context, *connect.Request[mattermost.OpenDialogRequest]) (*connect.Response[mattermost.OpenDialogResponse], error) {

@@ -43,6 +43,10 @@ const (
 	PanelSelfTestProcedure = "/panel.Panel/SelfTest"
 	// PanelCheckCredentialsProcedure is the fully-qualified name of the Panel's CheckCredentials RPC.
 	PanelCheckCredentialsProcedure = "/panel.Panel/CheckCredentials"
+	// PanelListConfirmationsProcedure is the fully-qualified name of the Panel's ListConfirmations RPC.
+	PanelListConfirmationsProcedure = "/panel.Panel/ListConfirmations"
+	// PanelConfirmProcedure is the fully-qualified name of the Panel's Confirm RPC.
+	PanelConfirmProcedure = "/panel.Panel/Confirm"
 )
 
 // PanelClient is a client for the panel.Panel service.
@@ -50,14 +54,20 @@ type PanelClient interface {
 	// The plugin's state in checks, as `/teleport status` shows it. UNAUTHENTICATED without a session,
 	// PERMISSION_DENIED for all but system admins.
 	Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error)
-	// The audit trail, newest entries first, at most 10,000 of them. Refuses like Status.
-	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error)
+	// The audit trail of a period, oldest entries first, in pieces. Refuses like Status.
+	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.ServerStreamForClient[panel.ExportAuditResponse], error)
 	// Tries settings out that need not be saved: each check is sent as soon as it has begun (PENDING) and again when it
 	// is over. Nothing is posted, and no request is touched. Refuses like Status.
 	SelfTest(context.Context, *connect.Request[panel.SelfTestRequest]) (*connect.ServerStreamForClient[panel.Check], error)
 	// Reads credentials as they were pasted, says what they are, and seals them for the settings. What is wrong with them
 	// is an answer. Refuses like Status.
 	CheckCredentials(context.Context, *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error)
+	// What waits for a system admin's word: names in the settings that mean nobody yet or somebody else now, an authority that
+	// would change, and the like. Refuses like Status.
+	ListConfirmations(context.Context, *connect.Request[panel.ListConfirmationsRequest]) (*connect.Response[panel.ListConfirmationsResponse], error)
+	// Gives that word. It is written into the audit trail with the admin's name. FAILED_PRECONDITION where the thing has
+	// changed since it was listed. Refuses like Status.
+	Confirm(context.Context, *connect.Request[panel.ConfirmRequest]) (*connect.Response[panel.ConfirmResponse], error)
 }
 
 // NewPanelClient constructs a client for the panel.Panel service. By default, it uses the Connect
@@ -95,15 +105,29 @@ func NewPanelClient(httpClient connect.HTTPClient, baseURL string, opts ...conne
 			connect.WithSchema(panelMethods.ByName("CheckCredentials")),
 			connect.WithClientOptions(opts...),
 		),
+		listConfirmations: connect.NewClient[panel.ListConfirmationsRequest, panel.ListConfirmationsResponse](
+			httpClient,
+			baseURL+PanelListConfirmationsProcedure,
+			connect.WithSchema(panelMethods.ByName("ListConfirmations")),
+			connect.WithClientOptions(opts...),
+		),
+		confirm: connect.NewClient[panel.ConfirmRequest, panel.ConfirmResponse](
+			httpClient,
+			baseURL+PanelConfirmProcedure,
+			connect.WithSchema(panelMethods.ByName("Confirm")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // panelClient implements PanelClient.
 type panelClient struct {
-	status           *connect.Client[panel.StatusRequest, panel.StatusResponse]
-	exportAudit      *connect.Client[panel.ExportAuditRequest, panel.ExportAuditResponse]
-	selfTest         *connect.Client[panel.SelfTestRequest, panel.Check]
-	checkCredentials *connect.Client[panel.CheckCredentialsRequest, panel.CheckCredentialsResponse]
+	status            *connect.Client[panel.StatusRequest, panel.StatusResponse]
+	exportAudit       *connect.Client[panel.ExportAuditRequest, panel.ExportAuditResponse]
+	selfTest          *connect.Client[panel.SelfTestRequest, panel.Check]
+	checkCredentials  *connect.Client[panel.CheckCredentialsRequest, panel.CheckCredentialsResponse]
+	listConfirmations *connect.Client[panel.ListConfirmationsRequest, panel.ListConfirmationsResponse]
+	confirm           *connect.Client[panel.ConfirmRequest, panel.ConfirmResponse]
 }
 
 // Status calls panel.Panel.Status.
@@ -112,8 +136,8 @@ func (c *panelClient) Status(ctx context.Context, req *connect.Request[panel.Sta
 }
 
 // ExportAudit calls panel.Panel.ExportAudit.
-func (c *panelClient) ExportAudit(ctx context.Context, req *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error) {
-	return c.exportAudit.CallUnary(ctx, req)
+func (c *panelClient) ExportAudit(ctx context.Context, req *connect.Request[panel.ExportAuditRequest]) (*connect.ServerStreamForClient[panel.ExportAuditResponse], error) {
+	return c.exportAudit.CallServerStream(ctx, req)
 }
 
 // SelfTest calls panel.Panel.SelfTest.
@@ -126,19 +150,35 @@ func (c *panelClient) CheckCredentials(ctx context.Context, req *connect.Request
 	return c.checkCredentials.CallUnary(ctx, req)
 }
 
+// ListConfirmations calls panel.Panel.ListConfirmations.
+func (c *panelClient) ListConfirmations(ctx context.Context, req *connect.Request[panel.ListConfirmationsRequest]) (*connect.Response[panel.ListConfirmationsResponse], error) {
+	return c.listConfirmations.CallUnary(ctx, req)
+}
+
+// Confirm calls panel.Panel.Confirm.
+func (c *panelClient) Confirm(ctx context.Context, req *connect.Request[panel.ConfirmRequest]) (*connect.Response[panel.ConfirmResponse], error) {
+	return c.confirm.CallUnary(ctx, req)
+}
+
 // PanelHandler is an implementation of the panel.Panel service.
 type PanelHandler interface {
 	// The plugin's state in checks, as `/teleport status` shows it. UNAUTHENTICATED without a session,
 	// PERMISSION_DENIED for all but system admins.
 	Status(context.Context, *connect.Request[panel.StatusRequest]) (*connect.Response[panel.StatusResponse], error)
-	// The audit trail, newest entries first, at most 10,000 of them. Refuses like Status.
-	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error)
+	// The audit trail of a period, oldest entries first, in pieces. Refuses like Status.
+	ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest], *connect.ServerStream[panel.ExportAuditResponse]) error
 	// Tries settings out that need not be saved: each check is sent as soon as it has begun (PENDING) and again when it
 	// is over. Nothing is posted, and no request is touched. Refuses like Status.
 	SelfTest(context.Context, *connect.Request[panel.SelfTestRequest], *connect.ServerStream[panel.Check]) error
 	// Reads credentials as they were pasted, says what they are, and seals them for the settings. What is wrong with them
 	// is an answer. Refuses like Status.
 	CheckCredentials(context.Context, *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error)
+	// What waits for a system admin's word: names in the settings that mean nobody yet or somebody else now, an authority that
+	// would change, and the like. Refuses like Status.
+	ListConfirmations(context.Context, *connect.Request[panel.ListConfirmationsRequest]) (*connect.Response[panel.ListConfirmationsResponse], error)
+	// Gives that word. It is written into the audit trail with the admin's name. FAILED_PRECONDITION where the thing has
+	// changed since it was listed. Refuses like Status.
+	Confirm(context.Context, *connect.Request[panel.ConfirmRequest]) (*connect.Response[panel.ConfirmResponse], error)
 }
 
 // NewPanelHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -154,7 +194,7 @@ func NewPanelHandler(svc PanelHandler, opts ...connect.HandlerOption) (string, h
 		connect.WithSchema(panelMethods.ByName("Status")),
 		connect.WithHandlerOptions(opts...),
 	)
-	panelExportAuditHandler := connect.NewUnaryHandler(
+	panelExportAuditHandler := connect.NewServerStreamHandler(
 		PanelExportAuditProcedure,
 		svc.ExportAudit,
 		connect.WithSchema(panelMethods.ByName("ExportAudit")),
@@ -172,6 +212,18 @@ func NewPanelHandler(svc PanelHandler, opts ...connect.HandlerOption) (string, h
 		connect.WithSchema(panelMethods.ByName("CheckCredentials")),
 		connect.WithHandlerOptions(opts...),
 	)
+	panelListConfirmationsHandler := connect.NewUnaryHandler(
+		PanelListConfirmationsProcedure,
+		svc.ListConfirmations,
+		connect.WithSchema(panelMethods.ByName("ListConfirmations")),
+		connect.WithHandlerOptions(opts...),
+	)
+	panelConfirmHandler := connect.NewUnaryHandler(
+		PanelConfirmProcedure,
+		svc.Confirm,
+		connect.WithSchema(panelMethods.ByName("Confirm")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/panel.Panel/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PanelStatusProcedure:
@@ -182,6 +234,10 @@ func NewPanelHandler(svc PanelHandler, opts ...connect.HandlerOption) (string, h
 			panelSelfTestHandler.ServeHTTP(w, r)
 		case PanelCheckCredentialsProcedure:
 			panelCheckCredentialsHandler.ServeHTTP(w, r)
+		case PanelListConfirmationsProcedure:
+			panelListConfirmationsHandler.ServeHTTP(w, r)
+		case PanelConfirmProcedure:
+			panelConfirmHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -195,8 +251,8 @@ func (UnimplementedPanelHandler) Status(context.Context, *connect.Request[panel.
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.Status is not implemented"))
 }
 
-func (UnimplementedPanelHandler) ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest]) (*connect.Response[panel.ExportAuditResponse], error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.ExportAudit is not implemented"))
+func (UnimplementedPanelHandler) ExportAudit(context.Context, *connect.Request[panel.ExportAuditRequest], *connect.ServerStream[panel.ExportAuditResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.ExportAudit is not implemented"))
 }
 
 func (UnimplementedPanelHandler) SelfTest(context.Context, *connect.Request[panel.SelfTestRequest], *connect.ServerStream[panel.Check]) error {
@@ -205,4 +261,12 @@ func (UnimplementedPanelHandler) SelfTest(context.Context, *connect.Request[pane
 
 func (UnimplementedPanelHandler) CheckCredentials(context.Context, *connect.Request[panel.CheckCredentialsRequest]) (*connect.Response[panel.CheckCredentialsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.CheckCredentials is not implemented"))
+}
+
+func (UnimplementedPanelHandler) ListConfirmations(context.Context, *connect.Request[panel.ListConfirmationsRequest]) (*connect.Response[panel.ListConfirmationsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.ListConfirmations is not implemented"))
+}
+
+func (UnimplementedPanelHandler) Confirm(context.Context, *connect.Request[panel.ConfirmRequest]) (*connect.Response[panel.ConfirmResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("panel.Panel.Confirm is not implemented"))
 }
