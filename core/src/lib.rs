@@ -24,6 +24,7 @@ pub mod notices;
 pub mod policy;
 pub mod proto;
 pub mod recipients;
+pub mod requests;
 pub mod save;
 pub mod selftest;
 pub mod session;
