@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::audit::Refusals;
 use crate::cluster::{Cluster, Lane};
 use crate::config::{self, Problem, Settings};
-use crate::decision::Claims;
+use crate::decision::Locks;
 use crate::mattermost::{LogLevel, Mattermost as _};
 use crate::metrics::Counters;
 use crate::recipients::Recipients;
@@ -53,7 +53,7 @@ pub struct App<W: World> {
     /// Finds channels.
     pub(crate) recipients: Recipients,
     /// Decisions that others are making.
-    pub(crate) claims: Claims,
+    pub(crate) locks: Locks,
     /// Refused attempts to decide.
     pub(crate) refusals: Refusals,
     /// What is counted for Prometheus.
@@ -83,7 +83,7 @@ impl<W: World> App<W> {
             leader: Cell::new(false),
             clusters: RefCell::default(),
             recipients: Recipients::default(),
-            claims: Claims::default(),
+            locks: Locks::default(),
             refusals: Refusals::default(),
             counters: Counters::default(),
             epoch: Cell::new(0),

@@ -26,6 +26,8 @@ pub enum Result {
     Begun,
     /// Teleport carried it out.
     Decided,
+    /// The vote was counted, and more are needed.
+    Voted,
     /// The plugin said no, and Teleport was not asked to decide.
     Refused,
     /// Teleport said no.
@@ -39,6 +41,7 @@ impl Result {
         match self {
             Self::Begun => "begun",
             Self::Decided => "decided",
+            Self::Voted => "voted",
             Self::Refused => "refused",
             Self::Failed => "failed",
             Self::Uncertain => "uncertain",
@@ -156,6 +159,13 @@ pub(crate) struct Begun {
     key: String,
     raw: Vec<u8>,
     entry: Entry,
+}
+
+impl Begun {
+    /// The entry's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.key
+    }
 }
 
 fn log<W: World>(app: &App<W>, entry: &Entry) {

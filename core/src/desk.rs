@@ -6,18 +6,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
 
+use crate::app::App;
 use crate::cluster::Lane;
 use crate::config::Recipient;
+use crate::decision::{Ballot, load_ballot};
 use crate::identity;
 use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
-use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post};
-use crate::messages::{self, Site};
+use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
+use crate::messages;
 use crate::notices;
+use crate::requests::{deliver, digest};
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
 use crate::world::World;
@@ -50,7 +54,7 @@ pub struct Desk {
     busy: RefCell<HashSet<String>>,
     workers: Cell<usize>,
     /// The cluster whose requests these are; empty until the desk is opened.
-    cluster: RefCell<String>,
+    pub(crate) cluster: RefCell<String>,
     epoch: Cell<u64>,
     /// Whether the finished records have been read again in this epoch.
     pub(crate) reread: Cell<bool>,
@@ -103,6 +107,8 @@ struct Case {
     waiting: bool,
     /// Whether it is over.
     waited: bool,
+    /// Whether the posts are to be compared with what was written.
+    check: bool,
 }
 
 /// What was heard of a request.
@@ -195,7 +201,13 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
             }
             Ok(Some(stored)) => {
                 // What is half done is read again by the worker that takes it up.
-                let whole = stored.record.is_shown() && !stored.record.look_again && !stored.record.requester_due;
+                let record = &stored.record;
+                let whole = record.is_shown()
+                    && !record.look_again
+                    && !record.requester_due
+                    && !record.digest.is_empty()
+                    && record.retired.is_empty()
+                    && record.postings.iter().all(|posting| deliver::is_settled(lane, posting));
                 let mut everywhere = true;
                 if stored.record.outcome == Outcome::Pending {
                     for recipient in lane.recipients_of(&stored.record.request) {
@@ -314,6 +326,57 @@ pub(crate) fn hear<W: World>(lane: &Lane<W>, event: Event) {
 pub(crate) fn decided<W: World>(lane: &Lane<W>, cluster: &str, id: &str) {
     if *lane.cluster.desk.cluster.borrow() == cluster {
         note(lane, id, News::Ask);
+    }
+}
+
+/// Where other nodes say which requests the leader should look at.
+fn attention_key(cluster: &str) -> String {
+    format!("attention:{cluster}")
+}
+
+/// Most requests that wait for attention; what is more is looked at with the next listing.
+const MOST_ATTENTION: usize = 1_000;
+/// When a call for attention is too old.
+const ATTENTION_SECONDS: i64 = 3_600;
+
+/// Has the leader compare a request's posts with what was written, and write them again where they differ.
+pub(crate) async fn look_at<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str) {
+    let here = app.lanes().into_iter().find(|lane| app.leader.get() && *lane.cluster.desk.cluster.borrow() == cluster);
+    if let Some(lane) = here {
+        check_posts(&lane, id);
+        return;
+    }
+    let mattermost = app.world.mattermost();
+    for _ in 0..3 {
+        let key = attention_key(cluster);
+        let Ok(old) = mattermost.kv_get(&key).await else { return };
+        let mut ids: Vec<String> = old.as_deref().and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default();
+        if ids.len() >= MOST_ATTENTION || ids.iter().any(|waiting| waiting == id) {
+            return;
+        }
+        ids.push(id.to_owned());
+        let new = serde_json::to_vec(&ids).ok();
+        if let Ok(true) = mattermost.kv_swap(Swap { key, old, new, expire_seconds: ATTENTION_SECONDS }).await {
+            return;
+        }
+    }
+}
+
+/// Takes up what other nodes have called attention to.
+pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
+    let mattermost = lane.world.mattermost();
+    let key = attention_key(&lane.cluster.desk.cluster.borrow());
+    let Ok(Some(old)) = mattermost.kv_get(&key).await else { return };
+    let ids: Vec<String> = serde_json::from_slice(&old).unwrap_or_default();
+    if let Ok(true) = mattermost.kv_swap(Swap { key, old: Some(old), new: None, expire_seconds: 0 }).await {
+        ids.iter().for_each(|id| check_posts(lane, id));
+    }
+}
+
+fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
+    note(lane, id, News::Ask);
+    if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
+        case.check = true;
     }
 }
 
@@ -450,10 +513,10 @@ fn check<W: World>(lane: &Lane<W>, epoch: u64) -> Result<(), Failure> {
 async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Failure> {
     check(lane, epoch)?;
     let cluster = lane.cluster.desk.cluster.borrow().clone();
-    let (news, stored) = {
+    let (news, stored, check_posts) = {
         let mut cases = lane.cluster.desk.cases.borrow_mut();
         let case = cases.entry(id.to_owned()).or_default();
-        (case.news.take(), case.stored.clone())
+        (case.news.take(), case.stored.clone(), std::mem::take(&mut case.check))
     };
     let mattermost = lane.world.mattermost();
     let (stored, half_done) = match stored {
@@ -467,6 +530,11 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     };
     check(lane, epoch)?;
     let Some((request, outcome)) = learn(lane, id, news, stored.as_ref()).await? else { return Ok(()) };
+    // Nobody can have voted on what stands nowhere.
+    let ballot = match &stored {
+        Some(_) => load_ballot(mattermost, &cluster, id).await.map_err(LedgerError::from)?.ballot,
+        None => Ballot::default(),
+    };
     check(lane, epoch)?;
 
     let mut stored = match stored {
@@ -481,8 +549,15 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     let now = lane.world.now();
     let settings = lane.settings();
     let record = &mut stored.record;
-    let mut changed = record.request != request || record.outcome != outcome;
+    // What is decided was decided on what was shown: that stays its digest, whatever the decision made of the request.
+    let shown = match outcome {
+        Outcome::Pending => digest::of_request(&cluster, &request),
+        _ => record.digest.clone(),
+    };
+    let mut changed =
+        record.request != request || record.outcome != outcome || record.ballot != ballot || record.digest != shown;
     if changed {
+        (record.ballot, record.digest) = (ballot, shown);
         if outcome != record.outcome {
             lane.counters.request_settled(outcome);
         }
@@ -500,6 +575,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         record.look_again = true;
     }
     changed |= look || half_done;
+    changed |= deliver::retire(lane, record, now);
     let (fresh, unreachable) =
         if outcome == Outcome::Pending { intend(lane, record, now).await } else { Default::default() };
     changed |= !fresh.is_empty();
@@ -510,7 +586,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     let before = (record.postings.len(), record.requester_due);
     let untold = intend_telling(lane, record, now).await.err();
     changed |= before != (record.postings.len(), record.requester_due);
-    let site = site(lane, record);
+    let site = deliver::site(lane, record);
     let (in_threads, to_requester) = (messages::news(record), messages::news_for_requester(&site, record));
     let unheard =
         |posting: &Posting| posting.requester && to_requester.iter().any(|news| !posting.told.contains(&news.key));
@@ -550,6 +626,12 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         check(lane, epoch)?;
         let record = stored.record.clone();
         let Some(posting) = stored.record.postings.get_mut(index) else { break };
+        if check_posts && let Err(error) = deliver::mend(lane, &record, posting, now).await {
+            failed.push(error);
+            if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
+                case.check = true;
+            }
+        }
         let known = if fresh.contains(&posting.channel_id) {
             Known::Nothing
         } else if look || posting.post_id.is_none() {
@@ -561,6 +643,11 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         if done.is_ok() {
             done = tell(lane, &cluster, &record, posting, look || half_done).await;
         }
+        // What had to be shown in the thread first may be approved now.
+        if done.is_ok() && !posting.requester && !posting.gone && deliver::offers_less(lane, &record, posting) {
+            posting.shown = 0;
+            done = show(lane, &cluster, &record, posting, Known::All).await;
+        }
         if done.is_ok() && look {
             done = thin_out(lane, &cluster, &record, posting).await;
         }
@@ -569,23 +656,17 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         }
     }
     check(lane, epoch)?;
+    if failed.is_empty()
+        && let Err(error) = deliver::disarm(lane, &mut stored.record).await
+    {
+        failed.push(error.to_string());
+    }
+    check(lane, epoch)?;
     if stored.record != before {
         ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
     }
     keep(lane, id, epoch, &stored);
     if failed.is_empty() { Ok(()) } else { Err(Failure::Posting(failed.join("; "))) }
-}
-
-/// What the posts must know besides the record.
-fn site<W: World>(lane: &Lane<W>, record: &Record) -> Site {
-    let way = lane.cluster.way.borrow().clone();
-    let id: String =
-        record.request.id.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
-    Site {
-        plugin_id: lane.host.borrow().plugin_id.clone(),
-        cluster: lane.cluster.desk.cluster.borrow().clone(),
-        page: way.map(|way| way.server.page(&format!("requests/{id}"))).unwrap_or_default(),
-    }
 }
 
 /// Resolves on telling the requester, as soon as there is something to tell and where they want to hear it. Whether that
@@ -774,39 +855,22 @@ async fn show<W: World>(
         posting.shown = record.revision;
         return Ok(());
     }
-    let mattermost = lane.world.mattermost();
-    let post = Post { channel_id: posting.channel_id.clone(), ..messages::post(&site(lane, record), record) };
     if known == Known::Maybe {
         let found = sole(lane, cluster, record, posting, None).await?;
         if found.is_some() && found != posting.post_id {
             // A copy takes the place of a post that somebody deleted: its thread is another.
             posting.told.clear();
+            posting.parts.clear();
         }
         posting.post_id = found.or(posting.post_id.take());
     }
-    let Some(post_id) = posting.post_id.clone() else {
-        if record.outcome != Outcome::Pending {
-            // It was settled before it could be posted: there is nothing left to decide. But a post that somebody tried to
-            // make may still appear, so it is written off only at the second look.
-            posting.gone = !record.look_again;
-            return Ok(());
-        }
-        // Mattermost drops a repeat of the same id, which covers an answer that got lost.
-        let pending_id = format!("{}:{}", record.request.id, posting.channel_id);
-        let made = mattermost.create_post(post, pending_id).await?;
-        posting.post_id = Some(made.id);
-        posting.shown = record.revision;
-        lane.counters.request_posted();
+    if posting.post_id.is_none() && record.outcome != Outcome::Pending {
+        // It was settled before it could be posted: there is nothing left to decide. But a post that somebody tried to
+        // make may still appear, so it is written off only at the second look.
+        posting.gone = !record.look_again;
         return Ok(());
-    };
-    match mattermost.update_post(Post { id: post_id.clone(), ..post }).await {
-        Ok(_) => posting.shown = record.revision,
-        Err(error @ HostError::Unavailable(_)) => return Err(error),
-        // Somebody may have deleted the post: then it is let be.
-        Err(error) if !is_deleted(mattermost, &post_id).await? => return Err(error),
-        Err(_) => posting.gone = true,
     }
-    Ok(())
+    deliver::write(lane, record, posting).await
 }
 
 /// Puts the news that are to be told into the post's thread, or tells the requester. `maybe`: they may stand there already.
@@ -822,7 +886,7 @@ async fn tell<W: World>(
         return Ok(());
     }
     let (root_id, all) = match &posting.post_id {
-        _ if posting.requester => (String::new(), messages::news_for_requester(&site(lane, record), record)),
+        _ if posting.requester => (String::new(), messages::news_for_requester(&deliver::site(lane, record), record)),
         Some(post_id) => (post_id.clone(), messages::news(record)),
         None => return Ok(()),
     };
@@ -830,13 +894,20 @@ async fn tell<W: World>(
         if !posting.telling.contains(&news.key) {
             continue;
         }
-        let stands = maybe && sole(lane, cluster, record, posting, Some(&news.key)).await?.is_some();
-        // What was told and is not there any more was deleted by somebody.
-        if !stands && !posting.told.contains(&news.key) {
-            let reply = messages::reply(cluster, record, &news);
-            let reply = Post { channel_id: posting.channel_id.clone(), root_id: root_id.clone(), ..reply };
-            let pending_id = format!("{}:{}:{}", record.request.id, posting.channel_id, news.key);
-            match lane.world.mattermost().create_post(reply, pending_id).await {
+        let found = if maybe { sole(lane, cluster, record, posting, Some(&news.key)).await? } else { None };
+        let reply = messages::reply(cluster, record, &news);
+        let reply = Post { channel_id: posting.channel_id.clone(), root_id: root_id.clone(), ..reply };
+        let is_part = news.key.starts_with(messages::PART);
+        if let Some(post_id) = found {
+            if is_part {
+                deliver::keep_part(lane, posting, &news.key, &post_id, reply).await?;
+            }
+        } else if !posting.told.contains(&news.key) {
+            // What was told and is not there any more was deleted by somebody, and only parts of the request come again.
+            let again = posting.repairs.len();
+            let pending_id = format!("{}:{}:{}:{again}", record.request.id, posting.channel_id, news.key);
+            match lane.world.mattermost().create_post(reply.clone(), pending_id).await {
+                Ok(made) if is_part => deliver::keep_part(lane, posting, &news.key, &made.id, reply).await?,
                 Ok(_) => {}
                 Err(error @ HostError::Unavailable(_)) => return Err(error),
                 // The post may have been deleted since, and its thread with it. A requester that cannot be told is let be.
@@ -856,11 +927,11 @@ async fn tell<W: World>(
         }
     }
     posting.telling.clear();
-    Ok(())
+    deliver::drop_stale_parts(lane, record, posting).await
 }
 
 /// Whether a post is not there any more.
-async fn is_deleted<M: Mattermost>(mattermost: &M, post_id: &str) -> Result<bool, HostError> {
+pub(crate) async fn is_deleted<M: Mattermost>(mattermost: &M, post_id: &str) -> Result<bool, HostError> {
     match mattermost.get_post(post_id).await {
         Ok(post) => Ok(post.delete_at != 0),
         Err(HostError::NotFound(_)) => Ok(true),
@@ -876,7 +947,8 @@ async fn thin_out<W: World>(
     posting: &Posting,
 ) -> Result<(), HostError> {
     let news = messages::news(record);
-    for key in posting.told.iter().filter(|key| news.iter().all(|news| news.key != **key)) {
+    let stale = |key: &&String| !key.starts_with(messages::PART) && news.iter().all(|news| news.key != **key);
+    for key in posting.told.iter().filter(stale) {
         sole(lane, cluster, record, posting, Some(key)).await?;
     }
     Ok(())

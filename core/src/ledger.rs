@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::Ballot;
 use crate::mattermost::{self, HostError, Mattermost, Swap};
+use crate::requests::digest::Altered;
 use crate::teleport::{AccessRequest, State};
 use crate::time::Time;
 
@@ -64,7 +66,79 @@ pub struct Posting {
     /// Keys of the news that are about to be put there; they may stand there already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub telling: Vec<String>,
+    /// The hash of what was read back of the post after it was last written; empty until then. A click counts only while the
+    /// post still has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+    /// What its buttons let people do.
+    #[serde(default, skip_serializing_if = "Offers::is_none")]
+    pub offers: Offers,
+    /// What was read back was not what was sent, so that it offers less than it could.
+    #[serde(default, skip_serializing_if = "Altered::is_no")]
+    pub altered: Altered,
+    /// The posts of its thread that show what does not fit into it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// When it was repaired lately, because somebody else had changed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Time>,
+    /// The bot that wrote it; empty in records of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bot: String,
 }
+
+/// What the buttons of a post let people do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Offers {
+    /// It has an Approve button.
+    #[serde(default)]
+    pub approve: bool,
+    /// It has a Deny button.
+    #[serde(default)]
+    pub deny: bool,
+}
+
+impl Offers {
+    /// Whether there is no button at all.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        !self.approve && !self.deny
+    }
+
+    /// Whether a verdict can be given.
+    #[must_use]
+    pub fn has(self, verdict: State) -> bool {
+        match verdict {
+            State::Approved => self.approve,
+            State::Denied => self.deny,
+            _ => false,
+        }
+    }
+}
+
+/// A post of a thread that shows a part of what is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which part, of which version of the request.
+    pub key: String,
+    /// The post.
+    pub post_id: String,
+    /// The hash of what was read back of it.
+    pub hash: String,
+}
+
+/// A post of a bot that the plugin does not post with any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The post, whose buttons are to be taken away.
+    pub post_id: String,
+    /// The bot that wrote it.
+    pub bot: String,
+}
+
+/// Within which time repairs of a post are counted, and how many are made in it.
+const REPAIR_SPAN: Duration = Duration::from_secs(600);
+const MOST_REPAIRS: usize = 3;
 
 impl Posting {
     /// A posting that is resolved on, and nothing more.
@@ -79,7 +153,28 @@ impl Posting {
             requester: false,
             told: Vec::new(),
             telling: Vec::new(),
+            hash: String::new(),
+            offers: Offers::default(),
+            altered: Altered::No,
+            parts: Vec::new(),
+            repairs: Vec::new(),
+            bot: String::new(),
         }
+    }
+
+    /// Whether it may be repaired once more now; where it may, that is written down.
+    pub fn take_repair(&mut self, now: Time) -> bool {
+        self.repairs.retain(|repair| *repair <= now && now.since(*repair) < REPAIR_SPAN);
+        let may = self.repairs.len() < MOST_REPAIRS;
+        if may {
+            self.repairs.push(now);
+        }
+        may
+    }
+
+    /// Forgets its post, so that another one is made.
+    pub fn begin_anew(&mut self, now: Time) {
+        *self = Self { requester: self.requester, ..Self::new(self.channel_id.clone(), now) };
     }
 
     /// Whether it is as it should be at a revision of its record.
@@ -115,6 +210,15 @@ pub struct Record {
     /// Whether the posts are to be looked at once more: a call whose answer was never seen may yet take effect.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub look_again: bool,
+    /// Digest of the request that the posts show; empty in records of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+    /// The votes and the decision that the posts show.
+    #[serde(default, skip_serializing_if = "Ballot::is_empty")]
+    pub ballot: Ballot,
+    /// Posts whose buttons are to be taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retired>,
 }
 
 /// The layout that this code writes.
@@ -137,6 +241,9 @@ impl Record {
             requester_due: false,
             settled_at: None,
             look_again: false,
+            digest: String::new(),
+            ballot: Ballot::default(),
+            retired: Vec::new(),
         }
     }
 
@@ -169,7 +276,11 @@ impl Record {
     /// Whether there is nothing left to do, ever, unless Teleport changes its mind.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.outcome != Outcome::Pending && self.is_shown() && !self.look_again && !self.requester_due
+        self.outcome != Outcome::Pending
+            && self.is_shown()
+            && !self.look_again
+            && !self.requester_due
+            && self.retired.is_empty()
     }
 }
 
@@ -274,6 +385,15 @@ mod tests {
             "revision":2,"postings":[{"channel_id":"c","intent_at":1,"post_id":"p","shown":2}]}"#;
         let record = serde_json::from_str::<Record>(text).ok();
         assert!(record.is_some_and(|record| record.is_shown() && !record.is_finished()));
+    }
+
+    #[test]
+    fn a_post_is_repaired_three_times_in_ten_minutes_at_most() {
+        let mut posting = Posting::new("c".into(), Time(0));
+        let at = |minute: i64| Time(minute * 60_000);
+        let repaired: Vec<bool> =
+            [0, 1, 2, 3, 9, 10, 11].into_iter().map(|minute| posting.take_repair(at(minute))).collect();
+        assert_eq!(repaired, [true, true, true, false, false, true, true]);
     }
 
     #[test]

@@ -3,10 +3,15 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use crate::ledger::{Outcome, Record};
+use crate::decision::{Needed, OwnDecision, largest, tally};
+use crate::ledger::{Offers, Outcome, Record};
 use crate::mattermost::{Action, Attachment, AttachmentField, Post};
 use crate::teleport::{AccessRequest, Review, State};
 use crate::time::{Time, in_words};
+
+mod parts;
+
+pub(crate) use parts::{PART, is_exact, parts, unseen};
 
 /// The prop of a post that holds the id of its request.
 pub const REQUEST_PROP: &str = "teleport_access_request";
@@ -30,6 +35,8 @@ pub mod context {
     pub const REQUEST: &str = "request";
     /// The name of its cluster.
     pub const CLUSTER: &str = "cluster";
+    /// The digest of the request that the post shows.
+    pub const DIGEST: &str = "digest";
     /// The verdict: see below.
     pub const VERDICT: &str = "verdict";
     /// Value of [`VERDICT`].
@@ -47,13 +54,20 @@ pub struct Site {
     pub cluster: String,
     /// The request's page in Teleport's web UI; empty where it is not known.
     pub page: String,
+    /// What the buttons let people do.
+    pub offers: Offers,
+    /// Why there is a button less than usual, in a sentence; empty where there is none.
+    pub why: String,
+    /// Roles that the settings have rules of their own about: they come first.
+    pub ruled: Vec<String>,
+    /// How many people must agree; none where Teleport counts.
+    pub needed: Option<Needed>,
 }
 
 /// The post that shows a request, without id and channel.
 #[must_use]
 pub fn post(site: &Site, record: &Record) -> Post {
     let request = &record.request;
-    let decidable = record.outcome == Outcome::Pending && !request.long_term;
     Post {
         message: headline(record),
         attachments: vec![Attachment {
@@ -61,7 +75,7 @@ pub fn post(site: &Site, record: &Record) -> Post {
             color: color(record.outcome).to_owned(),
             fields: fields(site, record),
             footer: format!("Teleport cluster {}", plain(&site.cluster)),
-            actions: if decidable { buttons(site, request) } else { Vec::new() },
+            actions: if record.outcome == Outcome::Pending { buttons(site, record) } else { Vec::new() },
             ..Default::default()
         }],
         props: HashMap::from([
@@ -88,22 +102,20 @@ const REMINDER: &str = "reminder:";
 #[must_use]
 pub fn news(record: &Record) -> Vec<News> {
     let request = &record.request;
-    let mut news: Vec<News> = request
-        .reviews
-        .iter()
-        .map(|review| {
-            let verb = match review.state {
-                State::Approved => "approved",
-                State::Denied => "denied",
-                State::Promoted => "promoted",
-                State::Pending => "commented",
-            };
-            News {
-                key: format!("review:{}", review.author),
-                text: with_quote(format!("{} {} {verb}", sign(review.state), reviewer(review)), &review.reason),
-            }
-        })
-        .collect();
+    let mut news = if record.outcome == Outcome::Pending { parts(record).unwrap_or_default() } else { Vec::new() };
+    news.extend(votes(record));
+    news.extend(request.reviews.iter().map(|review| {
+        let verb = match review.state {
+            State::Approved => "approved",
+            State::Denied => "denied",
+            State::Promoted => "promoted",
+            State::Pending => "commented",
+        };
+        News {
+            key: format!("review:{}", review.author),
+            text: with_quote(format!("{} {} {verb}", sign(review.state), reviewer(review)), &review.reason),
+        }
+    }));
     news.extend(record.reminded.iter().map(|minutes| News {
         key: format!("{REMINDER}{minutes}"),
         text: match request.expires {
@@ -114,10 +126,53 @@ pub fn news(record: &Record) -> Vec<News> {
     if matches!(record.outcome, Outcome::Approved | Outcome::Denied | Outcome::Promoted) {
         news.push(News {
             key: format!("outcome:{:?}", record.outcome).to_lowercase(),
-            text: with_quote(format!("**{}**{}", status(record.outcome), by(request)), &request.resolve_reason),
+            text: with_quote(
+                format!("**{}**{}{}", status(record.outcome), by(request, own(record)), less(record)),
+                &resolve_reason(record),
+            ),
         });
     }
     news
+}
+
+/// The votes that did not decide by themselves.
+fn votes(record: &Record) -> Vec<News> {
+    let alone = |user_id: &str| {
+        let decision = record.ballot.decision.as_ref();
+        decision.is_some_and(|decision| matches!(decision.voters.as_slice(), [one] if one.user_id == user_id))
+    };
+    let votes = record.ballot.votes.iter().filter(|vote| vote.digest == record.digest && !alone(&vote.user_id));
+    votes
+        .map(|vote| {
+            let verdict = if vote.state == State::Denied { "denied" } else { "approved" };
+            News {
+                key: format!("vote:{}:{verdict}", vote.user_id),
+                text: with_quote(
+                    format!("{} {} voted: {verdict}", sign(vote.state), mention(&vote.username)),
+                    &vote.reason,
+                ),
+            }
+        })
+        .collect()
+}
+
+/// The roles that were asked for and not granted, for the end of a line.
+fn less(record: &Record) -> String {
+    match own(record).map(|decision| decision.refused_roles.as_slice()) {
+        None | Some([]) => String::new(),
+        Some(refused) => format!(", without {}", listed(refused)),
+    }
+}
+
+/// The decision, if it was made here.
+fn own(record: &Record) -> Option<&OwnDecision> {
+    record.ballot.decided(&record.request)
+}
+
+/// The deciders' words: Teleport's, or where it keeps none, the plugin's own.
+fn resolve_reason(record: &Record) -> String {
+    let kept = &record.request.resolve_reason;
+    if kept.is_empty() { own(record).map(|decision| decision.reason.clone()).unwrap_or_default() } else { kept.clone() }
 }
 
 /// The news that the requester is told, too: all but the reminders, with what to do with a decision.
@@ -125,9 +180,9 @@ pub fn news(record: &Record) -> Vec<News> {
 pub fn news_for_requester(site: &Site, record: &Record) -> Vec<News> {
     let request = &record.request;
     let mine = format!("Your access request for {}", wish(request));
-    let told = news(record).into_iter().filter(|news| !news.key.starts_with(REMINDER));
+    let told = news(record).into_iter().filter(|news| !news.key.starts_with(REMINDER) && !news.key.starts_with(PART));
     let told = told.map(|news| {
-        let text = if news.key.starts_with("review:") {
+        let text = if news.key.starts_with("review:") || news.key.starts_with("vote:") {
             format!("{mine} was reviewed.\n{}", news.text)
         } else {
             let mut text = format!("{mine}: {}", news.text);
@@ -242,9 +297,11 @@ fn headline(record: &Record) -> String {
     let wish = wish(request);
     match record.outcome {
         Outcome::Pending => format!("{user} requests {wish}"),
-        Outcome::Approved => format!("{user} was granted {wish}{}", by(request)),
-        Outcome::Denied => format!("{user} was denied {wish}{}", by(request)),
-        Outcome::Promoted => format!("{user}'s request for {wish} became an access list membership{}", by(request)),
+        Outcome::Approved => format!("{user} was granted {wish}{}{}", by(request, own(record)), less(record)),
+        Outcome::Denied => format!("{user} was denied {wish}{}", by(request, own(record))),
+        Outcome::Promoted => {
+            format!("{user}'s request for {wish} became an access list membership{}", by(request, None))
+        }
         Outcome::Expired => format!("{user}'s request for {wish} expired: nobody decided in time"),
         Outcome::Deleted => format!("{user}'s request for {wish} was withdrawn"),
     }
@@ -264,10 +321,14 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// Who decided, as far as Teleport knows: whoever clicked in Mattermost, else the reviewers who agreed.
-pub(crate) fn by(request: &AccessRequest) -> String {
+/// Who decided: the people whose votes the plugin counted; else what Teleport says, which others may have written there.
+pub(crate) fn by(request: &AccessRequest, own: Option<&OwnDecision>) -> String {
+    if let Some(decision) = own.filter(|decision| !decision.voters.is_empty()) {
+        let names = decision.voters.iter().map(|voter| mention(&voter.username)).take(MAX_LISTED);
+        return format!(" by {}", names.collect::<Vec<_>>().join(", "));
+    }
     if let Some(username) = request.resolve_annotations.get(DECIDER_ANNOTATION).and_then(|names| names.first()) {
-        return format!(" by {}", mention(username));
+        return format!(" in Teleport (says {})", code(username));
     }
     let reviewers: Vec<String> =
         request.reviews.iter().filter(|review| review.state == request.state).map(reviewer).take(MAX_LISTED).collect();
@@ -283,13 +344,14 @@ fn reviewer(review: &Review) -> String {
 }
 
 /// The words of a review that the plugin submits as its own, which say whose verdict it is.
-pub(crate) fn reason_of(username: &str, reason: &str) -> String {
-    let who = format!("{} in Mattermost", mention(username));
+pub(crate) fn reason_of(usernames: &[&str], reason: &str) -> String {
+    let names: Vec<String> = usernames.iter().map(|name| mention(name)).collect();
+    let who = format!("{} in Mattermost", names.join(", "));
     if reason.is_empty() { who } else { format!("{who}: {reason}") }
 }
 
 /// A username as a mention, with nothing in it that is none.
-fn mention(username: &str) -> String {
+pub(crate) fn mention(username: &str) -> String {
     let name = username.chars().filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter)).take(64);
     format!("@{}", name.collect::<String>())
 }
@@ -308,10 +370,13 @@ fn fields(site: &Site, record: &Record) -> Vec<AttachmentField> {
         }
     };
     add("User", code(&request.user), true);
-    add(if request.roles.len() == 1 { "Role" } else { "Roles" }, listed(&request.roles), true);
+    add(if request.roles.len() == 1 { "Role" } else { "Roles" }, listed(&in_order(site, request)), true);
     add("Resources", resources(request), false);
     add("Reason", quoted(&request.reason), false);
-    add("Status", status_line(record), true);
+    if record.outcome == Outcome::Pending && parts::are_needed(request) {
+        add("All of it", parts::NOTE.to_owned(), false);
+    }
+    add("Status", status_line(site, record), true);
     match record.outcome {
         Outcome::Pending => {
             add("Request expires", request.expires.map(|time| time.to_string()).unwrap_or_default(), true)
@@ -328,22 +393,36 @@ fn fields(site: &Site, record: &Record) -> Vec<AttachmentField> {
         add("Access begins", request.starts.map(|time| time.to_string()).unwrap_or_default(), true);
     }
     add("Reviews", reviews(request), false);
-    add("Comment", quoted(&request.resolve_reason), false);
-    if record.outcome == Outcome::Pending && request.long_term {
-        add("Decide in Teleport", LONG_TERM.to_owned(), false);
+    add("Comment", quoted(&resolve_reason(record)), false);
+    if record.outcome == Outcome::Pending {
+        add("Decide in Teleport", site.why.clone(), false);
     }
     let page = if site.page.is_empty() { String::new() } else { format!(" ([open in Teleport]({}))", site.page) };
     add("Request ID", format!("{}{page}", code(&request.id)), false);
     fields
 }
 
-fn status_line(record: &Record) -> String {
+/// The roles, those with rules of their own first.
+fn in_order(site: &Site, request: &AccessRequest) -> Vec<String> {
+    let (mut first, then): (Vec<_>, Vec<_>) = request.roles.iter().cloned().partition(|role| site.ruled.contains(role));
+    first.extend(then);
+    first
+}
+
+fn status_line(site: &Site, record: &Record) -> String {
     let request = &record.request;
     match record.outcome {
         Outcome::Pending => {
-            let approvals = request.reviews.iter().filter(|review| review.state == State::Approved).count();
-            let needed = request.thresholds.iter().map(|threshold| threshold.approve).max().unwrap_or(1);
             let mut line = status(Outcome::Pending).to_owned();
+            let approvals = request.reviews.iter().filter(|review| review.state == State::Approved).count();
+            let votes = tally(&record.ballot.votes, State::Approved, &record.digest, 0).votes;
+            if let Some(counted) = site.needed.filter(|needed| needed.approve > 1 || !votes.is_empty()) {
+                let names: Vec<String> = votes.iter().map(|vote| mention(&vote.username)).collect();
+                let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+                let _ = write!(line, " ({} of {} approvals{names})", votes.len(), counted.approve);
+                return line;
+            }
+            let needed = largest(&request.thresholds);
             if approvals > 0 || needed > 1 {
                 // Thresholds may name who counts, so this is what was said, not a promise of what is missing.
                 let _ = write!(line, " ({approvals} of {needed} approvals)");
@@ -354,7 +433,7 @@ fn status_line(record: &Record) -> String {
             format!("⤴️ Promoted to access list {}", code(&request.promoted_to))
         }
         outcome @ (Outcome::Approved | Outcome::Denied | Outcome::Promoted) => {
-            format!("{}{}", status(outcome), by(request))
+            format!("{}{}{}", status(outcome), by(request, own(record)), less(record))
         }
         outcome @ (Outcome::Expired | Outcome::Deleted) => status(outcome).to_owned(),
     }
@@ -421,7 +500,8 @@ fn listed(names: &[String]) -> String {
 /// Why a request for lasting access has no buttons.
 pub(crate) const LONG_TERM: &str = "This asks for lasting access, which Teleport grants by adding the user to an access list: only its web UI can do that.";
 
-fn buttons(site: &Site, request: &AccessRequest) -> Vec<Action> {
+fn buttons(site: &Site, record: &Record) -> Vec<Action> {
+    let request = &record.request;
     let button = |id: &str, name: &str, style: &str| Action {
         id: id.to_owned(),
         name: name.to_owned(),
@@ -430,11 +510,14 @@ fn buttons(site: &Site, request: &AccessRequest) -> Vec<Action> {
         context: HashMap::from([
             (context::REQUEST.to_owned(), request.id.clone()),
             (context::CLUSTER.to_owned(), site.cluster.clone()),
+            (context::DIGEST.to_owned(), record.digest.clone()),
             (context::VERDICT.to_owned(), id.to_owned()),
         ]),
         ..Default::default()
     };
-    vec![button(context::APPROVE, "Approve", "good"), button(context::DENY, "Deny", "danger")]
+    let approve = site.offers.approve.then(|| button(context::APPROVE, "Approve", "good"));
+    let deny = site.offers.deny.then(|| button(context::DENY, "Deny", "danger"));
+    approve.into_iter().chain(deny).collect()
 }
 
 /// A name as inline code, in which nothing is a mention or a link.
@@ -465,6 +548,16 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most).chain(['…']).collect() }
 }
 
+/// A text cut where it has more bytes.
+pub(crate) fn clip_bytes(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|end| *end <= most);
+    let count = ends.count();
+    text.chars().take(count).collect()
+}
+
 /// Somebody's words as a quotation, which cannot be taken for the plugin's own.
 fn quoted(text: &str) -> String {
     let text: String = text.chars().filter(|letter| *letter == '\n' || !is_hidden(*letter)).collect();
@@ -489,6 +582,7 @@ fn harmless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::{Ballot, Vote, Voter};
     use crate::teleport::{Resource, Threshold};
 
     fn record() -> Record {
@@ -505,10 +599,81 @@ mod tests {
     }
 
     fn shown(record: &Record) -> (Post, Attachment) {
-        let site = Site { plugin_id: "the.plugin".into(), cluster: "tp".into(), page: String::new() };
+        let site = Site {
+            plugin_id: "the.plugin".into(),
+            cluster: "tp".into(),
+            offers: Offers { approve: true, deny: true },
+            ..Default::default()
+        };
         let post = post(&site, record);
         let attachment = post.attachments.first().cloned().unwrap_or_default();
         (post, attachment)
+    }
+
+    /// What is known here of an approval, on a server that keeps no annotations.
+    fn decided_by(username: &str, refused: &[&str]) -> Ballot {
+        let decision = OwnDecision {
+            state: State::Approved,
+            voters: vec![Voter { user_id: "id".into(), username: username.into() }],
+            roles: Vec::new(),
+            refused_roles: refused.iter().map(|role| (*role).to_owned()).collect(),
+            starts: None,
+            reason: "my own words".into(),
+            entry: "e".into(),
+            annotated: false,
+            time: Time(1),
+        };
+        Ballot { votes: Vec::new(), decision: Some(decision) }
+    }
+
+    #[test]
+    fn what_teleport_does_not_keep_is_told_from_what_is_known_here() {
+        let mut decided = Record { outcome: Outcome::Approved, ..record() };
+        decided.request.state = State::Approved;
+        decided.ballot = decided_by("bob", &["db-read"]);
+        let (post, attachment) = shown(&decided);
+        assert_eq!(post.message, "`ann@example.com` was granted `dba` by @bob, without `db-read`");
+        assert_eq!(field(&attachment, "Comment").as_deref(), Some("> my own words"));
+    }
+
+    #[test]
+    fn votes_are_counted_in_the_post_and_told_in_the_thread() {
+        let mut record = record();
+        record.digest = "d".into();
+        let vote = |user: &str, digest: &str| Vote {
+            user_id: user.into(),
+            username: user.into(),
+            state: State::Approved,
+            digest: digest.into(),
+            channel_id: "c".into(),
+            roles: Vec::new(),
+            starts: None,
+            reason: String::new(),
+            time: Time(1),
+        };
+        record.ballot.votes = vec![vote("bob", "d"), vote("eve", "of another request")];
+        let site = Site { needed: Some(Needed { approve: 2, deny: 1 }), ..Default::default() };
+        let status = fields(&site, &record).into_iter().find(|field| field.title == "Status").map(|field| field.value);
+        assert_eq!(status.as_deref(), Some("⏳ Pending (1 of 2 approvals: @bob)"));
+        let told: Vec<String> = news(&record).into_iter().map(|news| news.key).collect();
+        assert_eq!(told, ["vote:bob:approved"]);
+    }
+
+    #[test]
+    fn a_post_has_the_buttons_that_it_may_offer_and_says_why_one_is_missing() {
+        let offers = Offers { approve: false, deny: true };
+        let site = Site { offers, why: "Because.".into(), ..Default::default() };
+        let attachment = post(&site, &record()).attachments.into_iter().next().unwrap_or_default();
+        let buttons: Vec<String> = attachment.actions.iter().map(|action| action.name.clone()).collect();
+        assert_eq!(buttons, ["Deny"]);
+        assert_eq!(field(&attachment, "Decide in Teleport").as_deref(), Some("Because."));
+    }
+
+    #[test]
+    fn roles_with_rules_of_their_own_come_first() {
+        let request = AccessRequest { roles: vec!["a".into(), "prod".into(), "b".into()], ..Default::default() };
+        let site = Site { ruled: vec!["prod".into()], ..Default::default() };
+        assert_eq!(in_order(&site, &request), ["prod", "a", "b"]);
     }
 
     fn field(attachment: &Attachment, title: &str) -> Option<String> {
@@ -539,7 +704,11 @@ mod tests {
             assert_eq!(attachment.actions, [], "{outcome:?}");
         }
         let mut decided = Record { outcome: Outcome::Approved, settled_at: Some(Time(60_000)), ..record() };
+        decided.request.state = State::Approved;
         decided.request.resolve_annotations.insert(DECIDER_ANNOTATION.into(), vec!["bob".into()]);
+        let claimed = "`ann@example.com` was granted `dba` in Teleport (says `bob`)";
+        assert_eq!(shown(&decided).0.message, claimed, "anybody who may update requests can write that there");
+        decided.ballot = decided_by("bob", &[]);
         let (post, attachment) = shown(&decided);
         assert_eq!(post.message, "`ann@example.com` was granted `dba` by @bob");
         assert_eq!(field(&attachment, "Status").as_deref(), Some("✅ Approved by @bob"));
@@ -641,6 +810,9 @@ mod tests {
         assert!(shown(&record).0.message.starts_with("`a'b @all` requests"));
         record.request.resolve_annotations.insert(DECIDER_ANNOTATION.into(), vec!["x](http://evil)".into()]);
         record.outcome = Outcome::Approved;
+        assert!(shown(&record).0.message.ends_with(" in Teleport (says `x](http://evil)`)"));
+        record.request.state = State::Approved;
+        record.ballot = decided_by("x](http://evil)", &[]);
         assert!(shown(&record).0.message.ends_with(" by @xhttpevil"));
     }
 

@@ -37,6 +37,7 @@ struct Attempt {
 #[allow(non_camel_case_types)]
 enum ResultLabel {
     decided,
+    voted,
     refused,
     failed,
     uncertain,
@@ -97,6 +98,7 @@ impl Counters {
     pub(crate) fn attempt(&self, result: audit::Result) {
         let result = match result {
             audit::Result::Decided => ResultLabel::decided,
+            audit::Result::Voted => ResultLabel::voted,
             audit::Result::Refused => ResultLabel::refused,
             audit::Result::Failed => ResultLabel::failed,
             audit::Result::Begun | audit::Result::Uncertain => ResultLabel::uncertain,

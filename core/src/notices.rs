@@ -16,6 +16,9 @@ const DAY: i64 = 86_400_000;
 /// When Mattermost clears a note away.
 const EXPIRES_SECONDS: i64 = 400 * 86_400;
 
+/// After how long something that was told once is told again, if it is still so.
+const ONCE_SECONDS: i64 = 7 * 86_400;
+
 /// What was told of the credentials of one cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
@@ -64,6 +67,29 @@ async fn tell<W: World>(app: &App<W>, usable: &Usable, days: i64, now: Time) -> 
         let post = Post { channel_id: channel.id.clone(), message: text.clone(), ..Default::default() };
         let pending_id = format!("notice:{}:{days}:{}", usable.not_after.0, channel.id);
         mattermost.create_post(post, pending_id).await?;
+    }
+    Ok(())
+}
+
+/// Tells the system admins something in a direct message, once for each `key`.
+pub(crate) async fn tell_admins<W: World>(app: &App<W>, key: &str, text: &str) {
+    if let Err(error) = tell_once(app, key, text).await {
+        let error = error.to_string();
+        app.log(LogLevel::Warn, "The system admins could not be told.", &[("what", text), ("error", &error)]);
+    }
+}
+
+async fn tell_once<W: World>(app: &App<W>, key: &str, text: &str) -> Result<(), HostError> {
+    let mattermost = app.world.mattermost();
+    let swap =
+        Swap { key: format!("notice:{key}"), old: None, new: Some(b"told".to_vec()), expire_seconds: ONCE_SECONDS };
+    if !mattermost.kv_swap(swap).await? {
+        return Ok(());
+    }
+    for admin in mattermost.system_admins().await? {
+        let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
+        let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
+        mattermost.create_post(post, format!("notice:{key}:{}", channel.id)).await?;
     }
     Ok(())
 }

@@ -17,6 +17,11 @@ pub enum Refusal {
     /// The account has no multi-factor authentication.
     #[error("deciding takes multi-factor authentication: set it up in your Mattermost profile, under Security")]
     NoMfa,
+    /// The account signs in by single sign-on, for which Mattermost has no multi-factor authentication of its own.
+    #[error(
+        "deciding takes multi-factor authentication, which Mattermost does not have for accounts that sign in by single sign-on. A system admin can let single sign-on count as that in the plugin's settings"
+    )]
+    SsoIsNotMfa,
     /// Not among those who may decide requests for this role.
     #[error("you are not among the approvers of {}. A system admin can add you in the plugin's settings", code(.role))]
     NotAnApprover {
@@ -49,9 +54,20 @@ pub fn is_fit(settings: &Settings, user: &User) -> Result<(), Refusal> {
         return Err(Refusal::Guest);
     }
     if settings.require_mfa && !user.mfa_active {
-        return Err(Refusal::NoMfa);
+        return match signs_in_by_sso(user) {
+            false => Err(Refusal::NoMfa),
+            true if settings.sso_is_mfa => Ok(()),
+            true => Err(Refusal::SsoIsNotMfa),
+        };
     }
     Ok(())
+}
+
+/// Whether the account signs in with an identity provider, so that Mattermost lets it set up no multi-factor authentication
+/// of its own. LDAP accounts may.
+#[must_use]
+pub fn signs_in_by_sso(user: &User) -> bool {
+    !matches!(user.auth_service.as_str(), "" | "email" | "ldap")
 }
 
 /// Whether the approvers of the settings let `user` decide `request`, whose post stands in the channel `channel_id`.

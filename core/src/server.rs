@@ -78,8 +78,11 @@ impl World for Wall {
     }
 
     fn random(&self) -> u64 {
-        // The host's random source never fails; were it to, chance is only wanted against crowds and for telling claims apart.
         getrandom::u64().unwrap_or_else(|_| self.now().0.unsigned_abs())
+    }
+
+    fn secret(&self) -> Option<u64> {
+        getrandom::u64().ok()
     }
 
     fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
@@ -165,6 +168,8 @@ impl Plugin for Desk {
         self.ask(|core| async move {
             let click = Click {
                 user_id: request.user_id,
+                session_id: request.session_id,
+                ip_address: request.ip_address,
                 post_id: request.post_id,
                 context: request.context.into_iter().collect(),
                 trigger_id: request.trigger_id,
@@ -182,6 +187,8 @@ impl Plugin for Desk {
         self.ask(move |core| async move {
             let submission = Submission {
                 user_id: request.user_id,
+                session_id: request.session_id,
+                ip_address: request.ip_address,
                 state: request.state,
                 cancelled: request.cancelled,
                 values: request.submission.into_iter().collect(),

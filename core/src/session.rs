@@ -27,6 +27,8 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 const RELIST: Duration = Duration::from_secs(300);
 /// How often files with credentials are looked at again, and expiry times checked.
 const TICK: Duration = Duration::from_secs(30);
+/// How often it is looked whether other nodes have called attention to a request.
+const ATTEND: Duration = Duration::from_secs(5);
 /// The first wait after a failure; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
@@ -278,8 +280,9 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
     let mut ticked = lane.world.now();
     // Counted in rounds, not by the clock, which may jump.
     let mut rounds: u32 = 0;
+    let mut attended = lane.world.now();
     loop {
-        let next = match select(events.next(), lane.world.sleep(TICK)).await {
+        let next = match select(events.next(), lane.world.sleep(ATTEND)).await {
             Either::Left((event, _)) => Some(event),
             Either::Right(((), _)) => None,
         };
@@ -290,6 +293,10 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
             None => {}
         }
         let now = lane.world.now();
+        if now.since(attended) >= ATTEND || now < attended {
+            attended = now;
+            desk::attend(lane).await;
+        }
         // A clock that was set back must not stop the rounds.
         if now.since(ticked) >= TICK || now < ticked {
             ticked = now;

@@ -34,8 +34,11 @@ pub trait World: 'static {
     /// Resolves after a time.
     fn sleep(&self, span: Duration) -> LocalBoxFuture<'static, ()>;
 
-    /// A number that nobody can guess.
+    /// A number for spreading load. Where chance fails it may be guessed: nothing that guards anything comes from it.
     fn random(&self) -> u64;
+
+    /// A number that nobody can guess; none where the host has no chance to give. Nothing is decided then.
+    fn secret(&self) -> Option<u64>;
 
     /// Runs a task beside everything else.
     fn spawn(&self, task: LocalBoxFuture<'static, ()>);

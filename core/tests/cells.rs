@@ -22,10 +22,11 @@ use teleport_access_core::audit::Entry;
 use teleport_access_core::decision::{self, Click};
 use teleport_access_core::mattermost::User;
 use teleport_access_core::messages::REQUEST_PROP;
-use teleport_access_core::teleport::{Review, State};
+use teleport_access_core::teleport::{AccessRequest, Review, State};
 use teleport_access_core::time::Time;
 
 use crate::ports::{NodeWorld, SimBridge, SimMattermost};
+use crate::servers::BOT;
 use crate::sim::{DAWN, Sim};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +183,7 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
         ..Default::default()
     };
     sim.mattermost.borrow_mut().users.insert("clicker".into(), user);
+    let session_id = sim.mattermost.borrow_mut().sign_in("clicker");
     let old = matches!(authority, AutoOld | TeleportOld | Approvers | Reviewer);
     let mut table = String::new();
     let mut traits: Vec<(&str, &str)> = Vec::new();
@@ -240,7 +242,10 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
         spawner: pool.spawner(),
     };
     let app = App::new(world);
-    app.configure(Host { plugin_id: "the.plugin".into(), ..Host::default() }, settings.to_string().as_bytes());
+    app.configure(
+        Host { plugin_id: "the.plugin".into(), bot_user_id: BOT.into(), ..Host::default() },
+        settings.to_string().as_bytes(),
+    );
     app.lead(true);
     let mut run_until = |moment: i64| {
         loop {
@@ -252,13 +257,16 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
         }
     };
     run_until(DAWN + 1_000);
-    teleport::file(&sim, REQUEST.into(), 3_600_000);
-    {
-        let mut server = sim.teleport.borrow_mut();
-        let request = server.requests.get_mut(REQUEST).unwrap();
-        request.long_term = situation == LongTerm;
-        request.thresholds.clear();
-    }
+    let request = AccessRequest {
+        id: REQUEST.into(),
+        user: "requester".into(),
+        roles: vec!["dba".into()],
+        created: Some(Time(sim.now())),
+        expires: Some(Time(sim.now() + 3_600_000)),
+        long_term: situation == LongTerm,
+        ..Default::default()
+    };
+    teleport::file_as(&sim, request, 3_600_000);
     let spawner = run_until(DAWN + 5_000);
     let post = sim
         .mattermost
@@ -266,8 +274,12 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
         .posts
         .values()
         .find(|post| post.props.get(REQUEST_PROP).is_some_and(|id| id == REQUEST))
-        .map(|post| post.id.clone())
+        .cloned()
         .unwrap();
+    let context = |name: &str| {
+        let actions = post.attachments.iter().flat_map(|attachment| &attachment.actions);
+        actions.filter_map(|action| action.context.get(name).cloned()).next().unwrap_or_default()
+    };
     // What happens in Teleport now has not reached the plugin when the click does.
     let settle = |state: State| sim.teleport.borrow_mut().requests.get_mut(REQUEST).unwrap().state = state;
     match situation {
@@ -294,11 +306,14 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
     }
     let click = Click {
         user_id: if clicker == Anonymous { String::new() } else { "clicker".into() },
-        post_id: post,
+        session_id,
+        ip_address: "192.0.2.1".into(),
+        post_id: post.id.clone(),
         context: BTreeMap::from([
             ("request".to_owned(), REQUEST.to_owned()),
             ("cluster".to_owned(), "tp".to_owned()),
             ("verdict".to_owned(), "approve".to_owned()),
+            ("digest".to_owned(), context("digest")),
         ]),
         trigger_id: String::new(),
     };
@@ -325,6 +340,7 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
     if decided {
         let by = sim.teleport.borrow().applied[0].by.clone();
         let expected = match (authority, mapping) {
+            (AutoOld | Approvers, _) if unverified => "mattermost:bob",
             (AutoOld | Approvers, _) => "mattermost:bob@example.com",
             (Reviewer, _) => "access-plugin",
             (_, Email) => "bob@example.com",

@@ -21,6 +21,7 @@ pub use recipients::{Recipient, RoleRecipients};
 pub(crate) use sources::credential_source;
 pub use sources::{CredentialSource, SEALED_PREFIX, Source, source};
 
+use crate::decision::Needed;
 use crate::mattermost::LogLevel;
 
 /// Names of the settings, as in `plugin.json`.
@@ -47,6 +48,12 @@ pub mod key {
     pub const APPROVERS: &str = "Approvers";
     /// Whether only accounts with multi-factor authentication may decide.
     pub const REQUIRE_MFA: &str = "RequireMFA";
+    /// Whether single sign-on counts as multi-factor authentication.
+    pub const SSO_IS_MFA: &str = "SSOCountsAsMFA";
+    /// How old a session may be that decides, in hours.
+    pub const SESSION_HOURS: &str = "SessionMaxHours";
+    /// Whether the plugin's approvers overrule Teleport's own thresholds.
+    pub const OVERRULE: &str = "OverruleThresholds";
     /// Whether guests may decide.
     pub const ALLOW_GUESTS: &str = "AllowGuests";
     /// Which Mattermost account is which Teleport user.
@@ -73,7 +80,7 @@ pub mod key {
     pub const SEALING_KEY: &str = "SealingKey";
 
     /// All of them, in the order of the settings page.
-    pub const ALL: [&str; 23] = [
+    pub const ALL: [&str; 26] = [
         TELEPORT_ADDRESS,
         IDENTITY,
         CLIENT_CERTIFICATE,
@@ -84,7 +91,10 @@ pub mod key {
         ROLE_RECIPIENTS,
         AUTHORITY,
         APPROVERS,
+        OVERRULE,
         REQUIRE_MFA,
+        SSO_IS_MFA,
+        SESSION_HOURS,
         ALLOW_GUESTS,
         USER_MAPPING,
         USER_TRAIT,
@@ -217,6 +227,12 @@ pub struct Settings {
     pub approvers: Vec<Rule>,
     /// Whether only accounts with multi-factor authentication may decide.
     pub require_mfa: bool,
+    /// Whether single sign-on counts as multi-factor authentication.
+    pub sso_is_mfa: bool,
+    /// The greatest age of a session that decides; none: any.
+    pub session_max_age: Option<Duration>,
+    /// Whether the approvers overrule Teleport's own thresholds.
+    pub overrule_thresholds: bool,
     /// Whether guests may decide.
     pub allow_guests: bool,
     /// Which Mattermost account is which Teleport user.
@@ -250,6 +266,9 @@ impl Default for Settings {
             authority: Authority::default(),
             approvers: Vec::new(),
             require_mfa: false,
+            sso_is_mfa: false,
+            session_max_age: None,
+            overrule_thresholds: false,
             allow_guests: false,
             people: Vec::new(),
             user_trait: String::new(),
@@ -269,6 +288,8 @@ impl Default for Settings {
 pub const MAX_CLUSTERS: usize = 20;
 /// Most reminders of one request.
 const MAX_REMINDERS: usize = 5;
+/// Longest age of a session that can be asked for: a year.
+const MAX_HOURS: u64 = 8_784;
 /// Longest retention: ten years.
 const MAX_DAYS: u32 = 3_660;
 
@@ -312,6 +333,9 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     };
     let approvers = approvers::parse_approvers(&values.text(key::APPROVERS), &mut problems);
     let (require_mfa, allow_guests) = (values.flag(key::REQUIRE_MFA, false), values.flag(key::ALLOW_GUESTS, false));
+    let sso_is_mfa = values.flag(key::SSO_IS_MFA, false);
+    let session_max_age = values.hours(key::SESSION_HOURS);
+    let overrule_thresholds = values.flag(key::OVERRULE, false);
     let people = people::parse_people(&values.text(key::USER_MAPPING), &mut problems);
     let user_trait = values.text(key::USER_TRAIT);
     if user_trait.contains(char::is_whitespace) {
@@ -352,6 +376,9 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         authority,
         approvers,
         require_mfa,
+        sso_is_mfa,
+        session_max_age,
+        overrule_thresholds,
         allow_guests,
         people,
         user_trait,
@@ -481,6 +508,20 @@ fn parse_reminders(text: &str, problems: &mut Vec<Problem>) -> Vec<Duration> {
     reminders
 }
 
+/// Whether a role's name, or a pattern with `*` and `?`, fits a role.
+pub(crate) fn covers(pattern: &str, role: &str) -> bool {
+    pattern == role || WildMatch::new(pattern).matches(role)
+}
+
+/// How many people must agree on a request for these roles, by the rules alone.
+pub(crate) fn needed(rules: &[Rule], roles: &[String]) -> Needed {
+    let unnamed = [String::new()];
+    let roles = if roles.is_empty() { unnamed.as_slice() } else { roles };
+    let of_rule = |rule: &Rule| Needed { approve: rule.approve, deny: rule.deny };
+    let all = roles.iter().flat_map(|role| rules_for(rules, |rule| &rule.roles, role));
+    all.map(of_rule).fold(Needed::ONE, Needed::and)
+}
+
 /// The rules that are about a role: those that name it; else those whose pattern fits; else those about all roles.
 pub(crate) fn rules_for<'a, R>(rules: &'a [R], roles: impl Fn(&R) -> &String, role: &str) -> Vec<&'a R> {
     let tiers: [&dyn Fn(&String) -> bool; 3] =
@@ -549,6 +590,28 @@ impl Values {
         }
         self.problems.push(Problem::new(key, format!("{text:?} is no choice. Take one of {}.", choices.join(", "))));
         None
+    }
+
+    /// Hours; none where there are none. What is wrong is the strictest: one hour.
+    fn hours(&mut self, key: &'static str) -> Option<Duration> {
+        let number = match self.get(key) {
+            None => return None,
+            Some(Value::String(text)) if text.trim().is_empty() => return None,
+            Some(Value::String(text)) => text.trim().parse::<u64>().ok(),
+            Some(value) => value.as_u64(),
+        };
+        let hours = match number {
+            Some(0) => return None,
+            Some(number) if number <= MAX_HOURS => number,
+            _ => {
+                self.problems.push(Problem::new(
+                    key,
+                    format!("This must be a number of hours from 1 to {MAX_HOURS}, or empty for no limit."),
+                ));
+                1
+            }
+        };
+        Some(Duration::from_secs(hours * 3_600))
     }
 
     fn days(&mut self, key: &'static str, default: u32) -> u32 {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Admitted, Details, Refused, Wish, admit, carry_out, pending, refusal};
+use super::admission::{self, Authorized};
+use super::{Attempt, Details, Origin, Refused, execution, refusal};
 use crate::app::App;
-use crate::audit::{self, Entry};
+use crate::audit::Entry;
 use crate::config::Authority;
 use crate::mattermost::{Dialog, DialogElement, DialogOption, HostError, Mattermost as _, Swap};
 use crate::messages;
@@ -16,11 +17,15 @@ use crate::teleport::{AccessRequest, State};
 use crate::time::{Time, in_words};
 use crate::world::World;
 
-/// A dialog as it is submitted. Only the user id can be trusted.
+/// A dialog as it is submitted. Only the user id, the session and the address can be trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Submission {
     /// Whose session submitted; empty where there was none.
     pub user_id: String,
+    /// The session, as Mattermost vouches for it.
+    pub session_id: String,
+    /// The network address, as Mattermost saw it.
+    pub ip_address: String,
     /// What the dialog was opened with, as claimed.
     pub state: String,
     /// Whether it was cancelled.
@@ -46,7 +51,10 @@ const MAX_REASON: usize = 3_000;
 const MAX_CHOICES: usize = 8;
 /// Names of the dialog's elements.
 const REASON: &str = "reason";
-const ROLE: &str = "role";
+/// What begins the name of a role's element; the role follows.
+const ROLE: &str = "role:";
+/// Longest name of a dialog's element in bytes.
+const MAX_ELEMENT: usize = 290;
 const START: &str = "start";
 
 /// Later starts that are offered, in hours from now; Teleport takes a week at most.
@@ -58,22 +66,26 @@ fn dialog_key(nonce: &str) -> String {
     format!("dialog:{nonce}")
 }
 
-/// Asks the clicker for a reason.
+/// Asks the clicker for a reason, or whether they have seen all of it.
 pub(super) async fn open<W: World>(
     app: &Rc<App<W>>,
-    wish: &Wish,
-    admitted: &Admitted<W>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
     trigger_id: &str,
 ) -> Result<(), Refused> {
     // Nobody should write a reason in vain.
-    let (request, _) = pending(app, wish, admitted).await?;
-    let nonce = format!("{:016x}{:016x}", app.world.random(), app.world.random());
-    let state = serde_json::to_vec(wish).map_err(|error| Refused::NoDialog(HostError::Invalid(error.to_string())))?;
+    let request = admission::pending(app, attempt, authorized).await?.request;
+    let (Some(one), Some(other)) = (app.world.secret(), app.world.secret()) else { return Err(Refused::NoChance) };
+    let nonce = format!("{one:016x}{other:016x}");
+    let state =
+        serde_json::to_vec(attempt).map_err(|error| Refused::NoDialog(HostError::Invalid(error.to_string())))?;
     let mattermost = app.world.mattermost();
     let swap = Swap { key: dialog_key(&nonce), old: None, new: Some(state), expire_seconds: DIALOG_EXPIRES_SECONDS };
-    mattermost.kv_swap(swap).await.map_err(Refused::NoDialog)?;
+    if !mattermost.kv_swap(swap).await.map_err(Refused::NoDialog)? {
+        return Err(Refused::NoDialog(HostError::Unavailable("a key of the store is taken".to_owned())));
+    }
     let settings = app.settings();
-    let approve = wish.state == State::Approved;
+    let approve = attempt.state == State::Approved;
     let mut elements = vec![DialogElement {
         name: REASON.to_owned(),
         display_name: "Reason".to_owned(),
@@ -83,9 +95,9 @@ pub(super) async fn open<W: World>(
         max_length: i32::try_from(MAX_REASON).unwrap_or(i32::MAX),
         ..Default::default()
     }];
-    if approve && may_choose(admitted.authority, &request) {
-        elements.extend(request.roles.iter().enumerate().map(|(index, role)| DialogElement {
-            name: format!("{ROLE}{index}"),
+    if approve && may_choose(authorized, &request) {
+        elements.extend(request.roles.iter().map(|role| DialogElement {
+            name: format!("{ROLE}{role}"),
             display_name: messages::clip(role, 23),
             r#type: "bool".to_owned(),
             default: "true".to_owned(),
@@ -95,13 +107,17 @@ pub(super) async fn open<W: World>(
         }));
     }
     if approve {
-        elements.extend(start_element(&starts(&admitted.way, &request, app.world.now())));
+        elements.extend(start_element(&starts(&authorized.way, &request, app.world.now())));
     }
     let verb = if approve { "Approve" } else { "Deny" };
+    let mut introduction = messages::summary(&request);
+    if approve && authorized.has_parts {
+        introduction = format!("{}\n\n{introduction}", messages::unseen(&request));
+    }
     let dialog = Dialog {
         callback_id: "decide".to_owned(),
         title: format!("{verb} access request"),
-        introduction_text: messages::summary(&request),
+        introduction_text: introduction,
         elements,
         submit_label: verb.to_owned(),
         state: nonce,
@@ -110,8 +126,12 @@ pub(super) async fn open<W: World>(
     mattermost.open_dialog(trigger_id, url, dialog).await.map_err(Refused::NoDialog)
 }
 
-/// Takes a submission.
-pub(super) async fn take<W: World>(app: &Rc<App<W>>, submission: &Submission) -> Result<Answer, Refused> {
+/// Takes a submission. `about` learns what it is about, for the audit trail.
+pub(super) async fn take<W: World>(
+    app: &Rc<App<W>>,
+    submission: &Submission,
+    about: &mut Entry,
+) -> Result<Answer, Refused> {
     if submission.user_id.is_empty() {
         return Err(Refused::NoSession);
     }
@@ -122,85 +142,100 @@ pub(super) async fn take<W: World>(app: &Rc<App<W>>, submission: &Submission) ->
     let mattermost = app.world.mattermost();
     let key = dialog_key(nonce);
     let stored = mattermost.kv_get(&key).await.map_err(Refused::Mattermost)?.ok_or(Refused::OldDialog)?;
-    let wish: Wish = serde_json::from_slice(&stored).map_err(|_| Refused::OldDialog)?;
-    if wish.user_id != submission.user_id {
+    let attempt: Attempt = serde_json::from_slice(&stored).map_err(|_| Refused::OldDialog)?;
+    if attempt.user_id != submission.user_id {
         return Err(Refused::OldDialog);
     }
+    // The store's word on what the dialog was opened for, and Mattermost's on who submits it now.
+    let origin = Origin { session_id: submission.session_id.clone(), ip_address: submission.ip_address.clone() };
+    let attempt = Attempt { origin, ..attempt };
+    about.cluster.clone_from(&attempt.cluster);
+    about.request_id.clone_from(&attempt.request_id);
+    about.verdict = Some(attempt.state);
     let use_up = Swap { key, old: Some(stored), new: None, expire_seconds: 0 };
     if submission.cancelled {
         let _ = mattermost.kv_swap(use_up).await;
         return Ok(Answer::default());
     }
-    let settings = app.settings();
-    let reason = submission.values.get(REASON).map_or("", |reason| reason.trim());
-    let wrong = |element: &str, text: &str| {
-        Ok(Answer { errors: BTreeMap::from([(element.to_owned(), text.to_owned())]), ..Default::default() })
+    // Everything is checked again: what was true when the dialog opened may not be any more.
+    let authorized = admission::admit(app, &attempt).await?;
+    let request = admission::pending(app, &attempt, &authorized).await?.request;
+    let details = match details(app, submission, &attempt, &authorized, &request) {
+        Ok(details) => details,
+        Err((element, text)) => return Ok(Answer { errors: BTreeMap::from([(element, text)]), ..Default::default() }),
     };
-    if reason.is_empty() && settings.require_reason {
+    // A dialog decides once. Who comes second finds it used up.
+    if !mattermost.kv_swap(use_up).await.map_err(Refused::Mattermost)? {
+        return Err(Refused::OldDialog);
+    }
+    let text = match execution::carry_out(app, &attempt, &authorized, details).await {
+        Ok(text) => text,
+        Err(refused) => {
+            refusal::note_refused(app, about.clone(), &refused).await;
+            refused.to_string()
+        }
+    };
+    // The dialog is used up whatever came of it, so it closes, and the person reads in the channel what happened.
+    let shown = mattermost.send_ephemeral(&attempt.user_id, &authorized.channel_id, text.clone()).await;
+    Ok(if shown.is_ok() { Answer::default() } else { Answer { error: text, ..Default::default() } })
+}
+
+/// What was filled in; or which element is wrong, and how.
+fn details<W: World>(
+    app: &App<W>,
+    submission: &Submission,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    request: &AccessRequest,
+) -> Result<Details, (String, String)> {
+    let wrong = |element: &str, text: &str| Err((element.to_owned(), text.to_owned()));
+    let reason = submission.values.get(REASON).map_or("", |reason| reason.trim());
+    if reason.is_empty() && app.settings().require_reason {
         return wrong(REASON, "A reason is required.");
     }
     if reason.len() > MAX_REASON {
         return wrong(REASON, "This is too long: at most 3,000 bytes.");
     }
-    // Everything is checked again: what was true when the dialog opened may not be any more.
-    let admitted = admit(app, &wish).await?;
-    let (request, _) = pending(app, &wish, &admitted).await?;
     let mut details = Details { reason: reason.to_owned(), ..Default::default() };
-    let refused = |index: usize| submission.values.get(&format!("{ROLE}{index}")).is_some_and(|value| value == "false");
-    if wish.state == State::Approved && may_choose(admitted.authority, &request) {
-        let granted = request.roles.iter().enumerate().filter(|(index, _)| !refused(*index));
-        details.roles = granted.map(|(_, role)| role.clone()).collect();
+    if attempt.state != State::Approved {
+        return Ok(details);
+    }
+    let chosen = submission.values.iter().filter_map(|(name, value)| Some((name.strip_prefix(ROLE)?, value.as_str())));
+    let chosen: BTreeMap<&str, &str> = chosen.collect();
+    if may_choose(authorized, request) {
+        // Only an explicit word grants a role.
+        let granted = |role: &&String| chosen.get(role.as_str()) == Some(&"true");
+        details.roles = request.roles.iter().filter(granted).cloned().collect();
         if details.roles.is_empty() {
-            return wrong(&format!("{ROLE}0"), "Grant at least one role, or deny the request.");
+            let first = request.roles.first().map_or(String::new(), |role| format!("{ROLE}{role}"));
+            return wrong(&first, "Grant at least one role, or deny the request.");
         }
-        if details.roles.len() == request.roles.len() {
-            details.roles.clear();
-        }
-    } else if let Some(index) = (0..MAX_CHOICES).find(|index| refused(*index)) {
+    } else if let Some((role, _)) = chosen.iter().find(|(_, value)| **value != "true") {
         // The choice was offered before somebody changed who decides. More than was wanted must not be granted.
         return wrong(
-            &format!("{ROLE}{index}"),
+            &format!("{ROLE}{role}"),
             "A review grants all roles or none. Tick all of them, or deny the request.",
         );
     }
-    if wish.state == State::Approved {
-        let now = app.world.now();
-        let chosen = submission.values.get(START).map_or("", |hours| hours.as_str());
-        match chosen {
-            "" | "0" => {}
-            chosen => {
-                match starts(&admitted.way, &request, now).into_iter().find(|hours| hours.to_string() == chosen) {
-                    Some(hours) => details.starts = Some(now.plus(from_hours(hours))),
-                    None => return wrong(START, "The access cannot begin then. Choose an earlier start."),
-                }
-            }
-        }
+    let now = app.world.now();
+    match submission.values.get(START).map_or("", |hours| hours.as_str()) {
+        "" | "0" => {}
+        chosen => match starts(&authorized.way, request, now).into_iter().find(|hours| hours.to_string() == chosen) {
+            Some(hours) => details.starts = Some(now.plus(from_hours(hours))),
+            None => return wrong(START, "The access cannot begin then. Choose an earlier start."),
+        },
     }
-    // A dialog decides once. Who comes second finds it used up.
-    if !mattermost.kv_swap(use_up).await.map_err(Refused::Mattermost)? {
-        return Err(Refused::OldDialog);
-    }
-    let text = match carry_out(app, &wish, &admitted, details).await {
-        Ok(text) => text,
-        Err(refused) => {
-            let entry = Entry {
-                cluster: wish.cluster.clone(),
-                request_id: wish.request_id.clone(),
-                verdict: Some(wish.state),
-                ..Entry::new(app.world.now(), &wish.user_id, audit::Result::Refused)
-            };
-            refusal::note_refused(app, entry, &refused).await;
-            refused.to_string()
-        }
-    };
-    // The dialog is used up whatever came of it, so it closes, and the person reads in the channel what happened.
-    let shown = mattermost.send_ephemeral(&wish.user_id, &admitted.channel_id, text.clone()).await;
-    Ok(if shown.is_ok() { Answer::default() } else { Answer { error: text, ..Default::default() } })
+    Ok(details)
 }
 
-/// Whether some roles can be granted without the others. Teleport's reviews are about all of them.
-fn may_choose(authority: Authority, request: &AccessRequest) -> bool {
-    authority == Authority::Approvers && (2..=MAX_CHOICES).contains(&request.roles.len())
+/// Whether some roles can be granted without the others. Teleport's reviews are about all of them, and old servers know no
+/// such choice.
+fn may_choose<W: World>(authorized: &Authorized<W>, request: &AccessRequest) -> bool {
+    let fits = |role: &String| role.len() + ROLE.len() <= MAX_ELEMENT;
+    authorized.authority == Authority::Approvers
+        && authorized.way.server.takes_roles()
+        && (2..=MAX_CHOICES).contains(&request.roles.len())
+        && request.roles.iter().all(fits)
 }
 
 fn from_hours(hours: u64) -> Duration {

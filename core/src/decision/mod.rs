@@ -1,39 +1,45 @@
-//! A click on Approve or Deny: checked, asked for a reason where that is wanted, sent to Teleport, answered.
+//! A click on Approve or Deny: checked, asked for a reason where that is wanted, counted as a vote, sent to Teleport,
+//! answered.
 
-mod claim;
+mod admission;
+mod ballot;
 mod dialog;
+mod execution;
+mod lock;
 mod refusal;
+mod session;
+mod votes;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-pub use claim::Claims;
+pub(crate) use ballot::load as load_ballot;
+pub use ballot::{Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
 pub use dialog::{Answer, Submission};
+pub use lock::Locks;
 pub use refusal::Refused;
+pub use session::{SessionKind, Unfit};
+pub use votes::{Needed, Unmeetable, Vote, largest, of_thresholds, tally};
 
-use crate::app::{App, NoWay};
+use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::authority;
-use crate::cluster::Lane;
-use crate::config::{AskReason, Authority};
-use crate::desk;
-use crate::identity::{self, Identity, Unclear};
-use crate::ledger;
-use crate::mattermost::{Mattermost as _, User, UserBy};
+use crate::config::AskReason;
 use crate::messages::{self, context};
-use crate::policy;
-use crate::session::{self, Way};
-use crate::teleport::{AccessRequest, Decision, State, Teleport as _, TeleportError, Verdict};
+use crate::teleport::State;
 use crate::time::Time;
 use crate::world::World;
 
-/// A click as it arrives. Only the user id can be trusted.
+/// A click as it arrives. Only the user id, the session and the address can be trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Click {
     /// Whose session clicked; empty where there was none.
     pub user_id: String,
+    /// The session, as Mattermost vouches for it.
+    pub session_id: String,
+    /// The network address, as Mattermost saw it.
+    pub ip_address: String,
     /// The post with the button, as claimed.
     pub post_id: String,
     /// The button's context, as claimed.
@@ -42,9 +48,18 @@ pub struct Click {
     pub trigger_id: String,
 }
 
+/// Where a click or a submission came from, as Mattermost vouches for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The session.
+    session_id: String,
+    /// The network address.
+    ip_address: String,
+}
+
 /// What somebody wants to be decided, whether or not they may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Wish {
+struct Attempt {
     /// Who; vouched for by Mattermost.
     user_id: String,
     /// The post that they saw, as claimed.
@@ -55,17 +70,12 @@ struct Wish {
     request_id: String,
     /// Approved or denied.
     state: State,
-}
-
-/// Somebody who may decide as far as is known without asking Teleport for the request, and all that it takes.
-struct Admitted<W: World> {
-    user: User,
-    channel_id: String,
-    lane: Lane<W>,
-    way: Rc<Way<W>>,
-    /// `Teleport`, `Approvers` or `Reviewer`.
-    authority: Authority,
-    identity: Identity,
+    /// Digest of the request that they saw, as claimed.
+    #[serde(default)]
+    digest: String,
+    /// Where it came from now; never from the store.
+    #[serde(skip)]
+    origin: Origin,
 }
 
 /// What is decided besides the verdict.
@@ -73,7 +83,7 @@ struct Admitted<W: World> {
 struct Details {
     /// The decider's words.
     reason: String,
-    /// The roles that are granted, where fewer than asked for.
+    /// The roles that are granted, where somebody chose among them; else empty, for all.
     roles: Vec<String>,
     /// When the access begins, where that is later than now.
     starts: Option<Time>,
@@ -104,11 +114,11 @@ pub async fn click<W: World>(app: &Rc<App<W>>, click: Click) -> String {
 /// Handles a submitted dialog.
 pub async fn submit_dialog<W: World>(app: &Rc<App<W>>, submission: Submission) -> Answer {
     let began = app.world.now();
-    let answer = match dialog::take(app, &submission).await {
+    let mut about = Entry::new(began, &submission.user_id, audit::Result::Refused);
+    let answer = match dialog::take(app, &submission, &mut about).await {
         Ok(answer) => answer,
         Err(refused) => {
-            let entry = Entry::new(app.world.now(), &submission.user_id, audit::Result::Refused);
-            refusal::note_refused(app, entry, &refused).await;
+            refusal::note_refused(app, about, &refused).await;
             Answer { error: refused.to_string(), ..Default::default() }
         }
     };
@@ -128,244 +138,26 @@ async fn take_click<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String,
     if click.user_id.is_empty() {
         return Err(Refused::NoSession);
     }
-    let claimed = |name: &str| click.context.get(name).filter(|value| !value.is_empty() && value.len() <= 64);
-    let wish = Wish {
+    let claimed = |name: &str| click.context.get(name).filter(|value| !value.is_empty() && value.len() <= 64).cloned();
+    let attempt = Attempt {
         user_id: click.user_id.clone(),
         post_id: click.post_id.clone(),
-        cluster: claimed(context::CLUSTER).ok_or(Refused::NotAButton)?.clone(),
-        request_id: claimed(context::REQUEST).ok_or(Refused::NotAButton)?.clone(),
-        state: claimed(context::VERDICT).and_then(|text| verdict(text)).ok_or(Refused::NotAButton)?,
+        cluster: claimed(context::CLUSTER).ok_or(Refused::NotAButton)?,
+        request_id: claimed(context::REQUEST).ok_or(Refused::NotAButton)?,
+        state: claimed(context::VERDICT).and_then(|text| verdict(&text)).ok_or(Refused::NotAButton)?,
+        // Posts of earlier versions have none: they are found out of date, and renewed.
+        digest: claimed(context::DIGEST).unwrap_or_default(),
+        origin: Origin { session_id: click.session_id.clone(), ip_address: click.ip_address.clone() },
     };
-    let admitted = admit(app, &wish).await?;
-    let ask = match app.settings().ask_reason {
+    let authorized = admission::admit(app, &attempt).await?;
+    let asks = match app.settings().ask_reason {
         AskReason::Never => false,
-        AskReason::Deny => wish.state == State::Denied,
+        AskReason::Deny => attempt.state == State::Denied,
         AskReason::Both => true,
     };
-    if ask {
-        dialog::open(app, &wish, &admitted, &click.trigger_id).await?;
+    if asks || (attempt.state == State::Approved && authorized.has_parts) {
+        dialog::open(app, &attempt, &authorized, &click.trigger_id).await?;
         return Ok(String::new());
     }
-    carry_out(app, &wish, &admitted, Details::default()).await
-}
-
-/// Whether the one who wishes may decide, as far as is known here: those who may not learn nothing from what Teleport says
-/// of the request.
-async fn admit<W: World>(app: &Rc<App<W>>, wish: &Wish) -> Result<Admitted<W>, Refused> {
-    let mattermost = app.world.mattermost();
-    let settings = app.settings();
-    let user = mattermost.get_user(UserBy::Id(wish.user_id.clone())).await.map_err(Refused::Mattermost)?;
-    let stored = ledger::load(mattermost, &wish.cluster, &wish.request_id).await.map_err(|error| match error {
-        ledger::LedgerError::Host(error) => Refused::Mattermost(error),
-        other => Refused::NotConnected(other.to_string()),
-    })?;
-    let stored = stored.ok_or(Refused::OtherPost)?;
-    // A post that is not written down yet may be the one that is being made.
-    let its = |post_id: Option<&str>| post_id.is_none_or(|post_id| post_id == wish.post_id);
-    let mut postings = stored.record.postings.iter().filter(|posting| !posting.requester);
-    let posting = postings.find(|posting| its(posting.post_id.as_deref()));
-    let channel_id = posting.ok_or(Refused::OtherPost)?.channel_id.clone();
-    policy::is_fit(&settings, &user)?;
-
-    let (lane, way) = app.way(&wish.cluster).await.map_err(|none| match none {
-        NoWay::Unknown => Refused::OtherCluster(wish.cluster.clone()),
-        NoWay::Down(trouble) => Refused::NotConnected(trouble),
-    })?;
-    let authority = authority::in_force(settings.authority, &way.server)?;
-    let identity = identity::of(&settings, &lane.cluster.directory, &way.teleport, &user, app.world.now())
-        .await
-        .map_err(|error| Refused::NoIdentity(explain(&lane, error)))?;
-    let admitted = Admitted { user, channel_id, lane, way, authority, identity };
-    may_decide(app, &admitted, &stored.record.request).await?;
-    Ok(admitted)
-}
-
-/// Whether the one who was admitted may decide this request. Answers the Teleport user whose review it would be; empty
-/// where it would be none's.
-async fn may_decide<W: World>(
-    app: &Rc<App<W>>,
-    admitted: &Admitted<W>,
-    request: &AccessRequest,
-) -> Result<String, Refused> {
-    // In every authority, and whatever points to the requester.
-    if admitted.identity.may_be(&request.user) {
-        return Err(policy::Refusal::OwnRequest.into());
-    }
-    let known = match (admitted.identity.user(), admitted.authority) {
-        (Ok(user), _) => Some(user.to_owned()),
-        (Err(Unclear::Unmapped), Authority::Approvers | Authority::Reviewer) => None,
-        (Err(unclear), _) => return Err(unclear.into()),
-    };
-    if admitted.authority != Authority::Teleport {
-        let settings = app.settings();
-        policy::may_decide(app.world.mattermost(), &settings, &admitted.user, &admitted.channel_id, request).await?;
-    }
-    if request.long_term && request.state == State::Pending {
-        return Err(Refused::LongTerm);
-    }
-    let author = match admitted.authority {
-        Authority::Approvers => return Ok(String::new()),
-        Authority::Reviewer => admitted.way.credentials.as_ref().map(|usable| usable.user.clone()),
-        Authority::Teleport | Authority::Auto => known,
-    };
-    let author = author.ok_or(Refused::Identity(Unclear::Unmapped))?;
-    if request.reviews.iter().any(|review| review.author == author) {
-        return Err(Refused::AlreadyReviewed(match admitted.authority {
-            Authority::Reviewer => "the plugin".to_owned(),
-            _ => format!("Teleport user {}", messages::code(&author)),
-        }));
-    }
-    Ok(author)
-}
-
-/// The request as Teleport has it, and whose review it would be, if it is still pending and the person may decide it.
-async fn pending<W: World>(
-    app: &Rc<App<W>>,
-    wish: &Wish,
-    admitted: &Admitted<W>,
-) -> Result<(AccessRequest, String), Refused> {
-    let request = match admitted.way.teleport.get(&wish.request_id).await {
-        Ok(Some(request)) => request,
-        Ok(None) => return Err(Refused::Gone),
-        Err(error) => return Err(Refused::NotConnected(explain(&admitted.lane, error))),
-    };
-    if request.state != State::Pending {
-        return Err(Refused::AlreadySettled(settled(&request)));
-    }
-    let author = may_decide(app, admitted, &request).await?;
-    Ok((request, author))
-}
-
-fn explain<W: World>(lane: &Lane<W>, error: TeleportError) -> String {
-    match &lane.cluster.settings().address {
-        Some(address) => session::explain(address, error).message,
-        None => error.to_string(),
-    }
-}
-
-/// Decides, once.
-async fn carry_out<W: World>(
-    app: &Rc<App<W>>,
-    wish: &Wish,
-    admitted: &Admitted<W>,
-    details: Details,
-) -> Result<String, Refused> {
-    let claim = claim::claim(app, &wish.cluster, &wish.request_id, &admitted.user).await?;
-    let result = submit(app, wish, admitted, details).await;
-    let uncertain = |refused: &Refused| matches!(refused, Refused::Uncertain(_));
-    if !matches!(&result, Err(Refused::Carried(refused)) if uncertain(refused)) {
-        claim::release(app, &wish.cluster, &wish.request_id, claim).await;
-    }
-    // Whatever came of it, the posts had better say what Teleport says.
-    desk::decided(&admitted.lane, &wish.cluster, &wish.request_id);
-    result
-}
-
-/// Checks once more with what Teleport says now, writes down who wants what, and decides.
-async fn submit<W: World>(
-    app: &Rc<App<W>>,
-    wish: &Wish,
-    admitted: &Admitted<W>,
-    details: Details,
-) -> Result<String, Refused> {
-    let (request, author) = pending(app, wish, admitted).await?;
-    let (id, user) = (&wish.request_id, &admitted.user);
-    let granted = if details.roles.is_empty() { request.roles.clone() } else { details.roles.clone() };
-    let entry = Entry {
-        username: user.username.clone(),
-        email: user.email.clone(),
-        teleport_user: admitted.identity.user().unwrap_or_default().to_owned(),
-        authority: admitted.authority.name().to_owned(),
-        cluster: wish.cluster.clone(),
-        request_id: id.clone(),
-        requester: request.user.clone(),
-        roles: granted.clone(),
-        verdict: Some(wish.state),
-        reason: details.reason.clone(),
-        ..Entry::new(app.world.now(), &user.id, audit::Result::Begun)
-    };
-    let begun = audit::begin(app, entry).await.map_err(Refused::NotRecorded)?;
-    // Reviews take no annotations. A person's own needs no word of who they are in Mattermost, the plugin's does.
-    let on_behalf = admitted.authority == Authority::Teleport;
-    let annotations = if admitted.authority == Authority::Approvers {
-        BTreeMap::from([(messages::DECIDER_ANNOTATION.to_owned(), vec![user.username.clone()])])
-    } else {
-        BTreeMap::new()
-    };
-    let reason = match admitted.authority {
-        Authority::Reviewer => messages::reason_of(&user.username, &details.reason),
-        _ => details.reason,
-    };
-    let decision = Decision {
-        request_id: id.clone(),
-        state: wish.state,
-        delegator: format!("mattermost:{}", user.email),
-        reason,
-        annotations,
-        roles: details.roles,
-        starts: details.starts,
-    };
-    let teleport = &admitted.way.teleport;
-    let answer = if admitted.authority == Authority::Approvers {
-        teleport.decide(decision).await.map(|()| None)
-    } else {
-        let created = app.world.now();
-        teleport.review(Verdict { author: author.clone(), on_behalf, created, decision }).await.map(Some)
-    };
-    let refused = match answer {
-        Ok(reviewed) => {
-            audit::complete(app, begun, audit::Result::Decided, String::new()).await;
-            return Ok(done(
-                wish.state,
-                &AccessRequest { roles: granted, ..request },
-                reviewed.as_ref(),
-                details.starts,
-            ));
-        }
-        Err(TeleportError::AlreadyDecided(_)) => match teleport.get(id).await {
-            Ok(Some(request)) => Refused::AlreadySettled(settled(&request)),
-            _ => Refused::AlreadySettled("decided".to_owned()),
-        },
-        Err(error) => refusal::of_teleport(admitted.lane.cluster.settings().address.as_ref(), &author, error),
-    };
-    let result =
-        if matches!(refused, Refused::Uncertain(_)) { audit::Result::Uncertain } else { audit::Result::Failed };
-    audit::complete(app, begun, result, refused.to_string()).await;
-    Err(Refused::Carried(Box::new(refused)))
-}
-
-/// What the person reads who decided, or reviewed.
-fn done(state: State, request: &AccessRequest, reviewed: Option<&AccessRequest>, starts: Option<Time>) -> String {
-    let what = format!("the request of {} for {}", messages::code(&request.user), messages::wish(request));
-    let verdict = if state == State::Approved { "approved" } else { "denied" };
-    let begins = starts.map(|starts| format!(" The access begins on {starts}.")).unwrap_or_default();
-    match reviewed {
-        Some(now) if now.state == State::Pending => {
-            let counted = now.reviews.iter().filter(|review| review.state == state).count();
-            let needs = |threshold: &crate::teleport::Threshold| match state {
-                State::Denied => threshold.deny,
-                _ => threshold.approve,
-            };
-            let needed = now.thresholds.iter().map(needs).max().unwrap_or(1);
-            let noun = if state == State::Approved { "approvals" } else { "denials" };
-            format!(
-                "You {verdict} {what}. That makes {counted} of {needed} {noun}: the request is still pending.{begins}"
-            )
-        }
-        Some(now) if now.state != state => {
-            format!("You {verdict} {what}, and it is {}.", settled(now))
-        }
-        _ => format!("You {verdict} {what}.{begins}"),
-    }
-}
-
-/// What became of a request, in a few words.
-fn settled(request: &AccessRequest) -> String {
-    let verdict = match request.state {
-        State::Pending => "decided",
-        State::Approved => "approved",
-        State::Denied => "denied",
-        State::Promoted => "promoted to an access list",
-    };
-    format!("{verdict}{}", messages::by(request))
+    execution::carry_out(app, &attempt, &authorized, Details::default()).await
 }

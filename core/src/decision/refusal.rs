@@ -1,5 +1,7 @@
 //! Why nothing was decided, for the person who wanted it to read: what happened, and what to do.
 
+use super::session::Unfit;
+use super::votes::Unmeetable;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::authority::TooOld;
@@ -53,10 +55,66 @@ pub enum Refused {
     #[error("Nothing was changed: Teleport has no such request any more. It has expired or was deleted.")]
     Gone,
     /// Somebody else is at it.
-    #[error(
-        "@{0} is deciding this request at this very moment. Should it still be pending in half a minute, click again."
-    )]
+    #[error("@{0} is deciding this request right now. If it is still pending in 30 seconds, click again.")]
     Busy(String),
+    /// The session is none of a person's own.
+    #[error("Nothing was changed: {0}.")]
+    Session(#[from] Unfit),
+    /// The plugin's bot is not known.
+    #[error("Nothing was changed: the plugin has no bot account now. A system admin sees why with `/teleport status`.")]
+    NoBot,
+    /// The post is still being written.
+    #[error("Nothing was changed: this post is still being written. Click again in a few seconds.")]
+    NotReady,
+    /// The post does not say any more what the plugin wrote.
+    #[error(
+        "Nothing was changed: somebody or something has changed this post since the plugin wrote it. It is being restored. Read it again, then click again."
+    )]
+    PostChanged,
+    /// A part of what is asked for is not in the thread any more as it was written.
+    #[error(
+        "Nothing was changed: part of what is requested was in this post's thread, and is missing there or was changed. It is being restored. Read it, then click again."
+    )]
+    PartsChanged,
+    /// The request is not the one that was shown.
+    #[error(
+        "Nothing was changed: the request is no longer what this post showed you. The post is being updated. Read it again, then decide."
+    )]
+    Replaced,
+    /// The post has no such button.
+    #[error("Nothing was changed: this post does not offer that. Decide the request in Teleport.")]
+    NotOffered,
+    /// Too close to the expiry.
+    #[error("Nothing was changed: the request expires in a few seconds. Ask the requester to file it again.")]
+    TooLate,
+    /// The checks took too long.
+    #[error("Nothing was changed: the checks took too long. Click again in a moment.")]
+    TooSlow,
+    /// There is no chance to be had.
+    #[error("Nothing was changed: the Mattermost server gives no random numbers. Tell a system admin.")]
+    NoChance,
+    /// The person has voted.
+    #[error("You have voted already: {count} of {needed} votes. Other people must decide too.")]
+    AlreadyVoted {
+        /// Votes so far.
+        count: u32,
+        /// Votes that it takes.
+        needed: u32,
+    },
+    /// The voters grant no role in common.
+    #[error(
+        "Nothing was changed: there is no role that all voters grant. Agree on the roles, vote again, or deny the request."
+    )]
+    NothingAgreed,
+    /// Teleport's own thresholds cannot be met from here.
+    #[error("Nothing was changed: {0}. Decide the request in Teleport.")]
+    Thresholds(#[from] Unmeetable),
+    /// The record cannot be read.
+    #[error("Nothing was changed: what the plugin knows of this request cannot be read. Tell a system admin: {0}.")]
+    Unreadable(String),
+    /// Teleport granted something else.
+    #[error("The request was replaced by another one while you approved it. {0}. The system admins were told.")]
+    GrantedOther(String),
     /// No way to Teleport.
     #[error("There is no connection to Teleport, so nothing was changed. {0}")]
     NotConnected(String),
@@ -75,9 +133,9 @@ pub enum Refused {
     /// It could not be written down, and nothing is decided that is not.
     #[error("The audit trail cannot be written, so nothing was changed: {0}. Click again in a moment.")]
     NotRecorded(HostError),
-    /// Teleport was asked, and this came of it.
+    /// It is in the audit trail already, with what came of it.
     #[error(transparent)]
-    Carried(Box<Refused>),
+    AfterTeleport(Box<Refused>),
     /// Nobody knows whether it took effect.
     #[error(
         "Teleport did not answer, so it is not certain whether your decision took effect. The post will show it. Should the request still be pending in half a minute, click again. ({0})"
@@ -87,7 +145,7 @@ pub enum Refused {
 
 /// Writes down what was refused before Teleport was to decide; what came after that is written down already.
 pub(super) async fn note_refused<W: World>(app: &App<W>, mut entry: Entry, refused: &Refused) {
-    if matches!(refused, Refused::Carried(_)) {
+    if matches!(refused, Refused::AfterTeleport(_)) {
         return;
     }
     entry.cause = refused.to_string();

@@ -3,6 +3,7 @@
 //! A decision counts only for the request whose digest was shown. The post's hash is taken from what Mattermost answered
 //! when the post was read back, and never from a new rendering: time, language or an upgrade would change that.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::mattermost::{Action, Attachment, Post};
@@ -147,10 +148,41 @@ fn write_action(writer: &mut Writer, action: &Action) {
 /// stand there.
 const FREE: [&str; 3] = ["Reason", "Comment", "Reviews"];
 
-/// Whether what was read back is what was sent, as far as it says what is granted: the message, the fields with their titles
-/// and order, and the buttons with all that they do. People's words may have been touched.
+/// How what was read back of a post differs from what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Altered {
+    /// It says what was sent.
+    #[default]
+    No,
+    /// It says something else of what is granted.
+    Text,
+    /// Its buttons are others, or do something else.
+    Buttons,
+}
+
+impl Altered {
+    /// Whether it does not differ.
+    #[must_use]
+    pub fn is_no(&self) -> bool {
+        *self == Self::No
+    }
+}
+
+/// Compares what was read back with what was sent, as far as it says what is granted: the message, the fields with their
+/// titles and order, and the buttons with all that they do. People's words may have been touched.
 #[must_use]
-pub fn is_as_sent(sent: &Post, read: &Post) -> bool {
+pub fn altered(sent: &Post, read: &Post) -> Altered {
+    let buttons = |post: &Post| -> Vec<Action> {
+        post.attachments.iter().flat_map(|attachment| attachment.actions.clone()).collect()
+    };
+    if !same_actions(&buttons(sent), &buttons(read)) {
+        return Altered::Buttons;
+    }
+    if is_text_as_sent(sent, read) { Altered::No } else { Altered::Text }
+}
+
+fn is_text_as_sent(sent: &Post, read: &Post) -> bool {
     sent.message == read.message
         && read.file_ids.is_empty()
         && sent.props.iter().all(|(name, value)| read.props.get(name) == Some(value))
@@ -166,10 +198,10 @@ fn is_attachment_as_sent(sent: &Attachment, read: &Attachment) -> bool {
         && sent.fields.iter().zip(&read.fields).all(|(sent, read)| {
             sent.title == read.title && (sent.value == read.value || FREE.contains(&sent.title.as_str()))
         });
-    same_text && nothing_added && same_fields && same_actions(sent, read)
+    same_text && nothing_added && same_fields
 }
 
-fn same_actions(sent: &Attachment, read: &Attachment) -> bool {
+fn same_actions(sent: &[Action], read: &[Action]) -> bool {
     let same = |sent: &Action, read: &Action| {
         sent.id == read.id
             && sent.name == read.name
@@ -179,8 +211,7 @@ fn same_actions(sent: &Attachment, read: &Attachment) -> bool {
             && !read.disabled
             && (read.r#type.is_empty() || read.r#type == "button")
     };
-    sent.actions.len() == read.actions.len()
-        && sent.actions.iter().zip(&read.actions).all(|(sent, read)| same(sent, read))
+    sent.len() == read.len() && sent.iter().zip(read).all(|(sent, read)| same(sent, read))
 }
 
 #[cfg(test)]
@@ -308,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_post_is_as_sent_where_only_peoples_words_were_touched() {
-        assert!(is_as_sent(&post(), &post()));
+        assert_eq!(altered(&post(), &post()), Altered::No);
         let linked = changed(|_, attachment| {
             attachment
                 .fields
@@ -316,17 +347,24 @@ mod tests {
                 .filter(|field| field.title == "Reason")
                 .for_each(|field| field.value = "> [w](x)".into());
         });
-        assert!(is_as_sent(&post(), &linked));
-        let changes: [fn(&mut Post, &mut Attachment); 6] = [
+        assert_eq!(altered(&post(), &linked), Altered::No);
+        let texts: [fn(&mut Post, &mut Attachment); 4] = [
             |_, attachment| attachment.fields.iter_mut().for_each(|field| field.value = "`read-only`".into()),
             |_, attachment| attachment.fields.iter_mut().for_each(|field| field.title = "Reason".into()),
             |_, attachment| attachment.text = "Also: harmless".into(),
-            |_, attachment| attachment.actions.iter_mut().for_each(|action| action.name = "Deny".into()),
-            |_, attachment| attachment.actions.iter_mut().for_each(|action| action.url = "/elsewhere".into()),
             |post, _| post.message = "`ann` requests `read-only`".into(),
         ];
-        for (number, change) in changes.iter().enumerate() {
-            assert!(!is_as_sent(&post(), &changed(change)), "change {number}");
+        for (number, change) in texts.iter().enumerate() {
+            assert_eq!(altered(&post(), &changed(change)), Altered::Text, "change {number}");
+        }
+        let buttons: [fn(&mut Post, &mut Attachment); 4] = [
+            |_, attachment| attachment.actions.clear(),
+            |_, attachment| attachment.actions.iter_mut().for_each(|action| action.name = "Deny".into()),
+            |_, attachment| attachment.actions.iter_mut().for_each(|action| action.url = "/elsewhere".into()),
+            |_, attachment| attachment.actions.iter_mut().for_each(|action| action.context.clear()),
+        ];
+        for (number, change) in buttons.iter().enumerate() {
+            assert_eq!(altered(&post(), &changed(change)), Altered::Buttons, "change {number}");
         }
     }
 }

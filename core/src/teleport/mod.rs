@@ -53,6 +53,25 @@ impl ServerInfo {
         self.is_at_least(15, 0)
     }
 
+    /// Whether it gives requests their ids. Older servers keep those that clients choose, so that another request may be filed
+    /// under the id of one that is gone.
+    #[must_use]
+    pub fn assigns_ids(&self) -> bool {
+        self.is_at_least(14, 0)
+    }
+
+    /// Whether a decision may name the roles that are granted; it then refuses roles that the request does not ask for.
+    #[must_use]
+    pub fn takes_roles(&self) -> bool {
+        self.is_at_least(5, 0)
+    }
+
+    /// Whether it keeps reasons and annotations of a decision.
+    #[must_use]
+    pub fn keeps_annotations(&self) -> bool {
+        self.is_at_least(5, 0)
+    }
+
     /// Address of a page of the web UI; empty where it is not known.
     #[must_use]
     pub fn page(&self, path: &str) -> String {

@@ -68,6 +68,10 @@ impl World for NodeWorld {
         self.sim.random(|rng| rng.u64(..))
     }
 
+    fn secret(&self) -> Option<u64> {
+        (!self.sim.no_chance.get()).then(|| self.sim.random(|rng| rng.u64(..)))
+    }
+
     fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
         let _ = self.spawner.spawn_local(task);
     }
@@ -389,6 +393,12 @@ impl Teleport for SimTeleport {
                     return Err(TeleportError::AlreadyDecided("already denied".to_owned()));
                 }
                 let was_pending = request.state == State::Pending;
+                if decision.roles.iter().any(|role| !request.roles.contains(role)) {
+                    return Err(TeleportError::Invalid("roles outside the request".to_owned()));
+                }
+                if !decision.roles.is_empty() {
+                    request.roles = decision.roles;
+                }
                 request.state = decision.state;
                 request.resolve_reason = decision.reason;
                 request.resolve_annotations = decision.annotations;

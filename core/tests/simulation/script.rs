@@ -14,7 +14,7 @@ use teleport_access_core::teleport::State;
 
 use crate::invariants;
 use crate::ports::{NodeWorld, SimBridge, SimMattermost};
-use crate::servers::Opened;
+use crate::servers::{BOT, Opened};
 use crate::sim::{DAWN, Faults, Sim};
 use crate::teleport;
 
@@ -61,10 +61,12 @@ impl Script {
                 id: id.into(),
                 username: id.into(),
                 email: format!("{id}@example.com"),
+                email_verified: true,
                 is_system_admin: admin,
                 ..Default::default()
             };
             sim.mattermost.borrow_mut().users.insert(id.into(), user);
+            sim.mattermost.borrow_mut().sign_in(id);
         }
         for user in ["alice", "bob"] {
             for channel in ["channel-one", "direct-bob"] {
@@ -146,7 +148,10 @@ impl Script {
             "usertrait": "mattermost",
             "reminders": "1m",
         });
-        app.configure(Host { plugin_id: "the.plugin".into(), ..Host::default() }, settings.to_string().as_bytes());
+        app.configure(
+            Host { plugin_id: "the.plugin".into(), bot_user_id: BOT.into(), ..Host::default() },
+            settings.to_string().as_bytes(),
+        );
         self.nodes[node] = Some(Node { pool, app });
         if self.leader.get().is_none() {
             self.lead(node);
@@ -213,14 +218,19 @@ impl Script {
             request = "made-up".to_owned();
         }
         let verdict = if approve { "approve" } else { "deny" };
+        let actions = post.attachments.iter().flat_map(|attachment| &attachment.actions);
+        let digest = actions.filter_map(|action| action.context.get("digest").cloned()).next().unwrap_or_default();
         let click = Click {
             user_id: user.to_owned(),
+            session_id: format!("session-{user}"),
+            ip_address: "192.0.2.1".to_owned(),
             trigger_id: format!("{user}|{request}"),
             post_id: post.id.clone(),
             context: BTreeMap::from([
                 ("request".to_owned(), request.clone()),
                 ("cluster".to_owned(), cluster),
                 ("verdict".to_owned(), verdict.to_owned()),
+                ("digest".to_owned(), digest),
             ]),
         };
         // Both nodes may be clicked at the same moment.
@@ -273,6 +283,8 @@ impl Script {
         }
         let submission = Submission {
             user_id: user.clone(),
+            session_id: format!("session-{user}"),
+            ip_address: "192.0.2.1".to_owned(),
             state,
             cancelled,
             values: BTreeMap::from([("reason".to_owned(), "because".to_owned())]),

@@ -38,11 +38,25 @@ pub struct MattermostServer {
     next: u64,
 }
 
+/// The plugin's bot.
+pub const BOT: &str = "bot";
+
 impl MattermostServer {
+    /// A login session of a user, as every click comes with one.
+    pub fn sign_in(&mut self, user: &str) -> String {
+        let id = format!("session-{user}");
+        let session = Session { id: id.clone(), user_id: user.to_owned(), ..Default::default() };
+        self.sessions.insert(id.clone(), session);
+        id
+    }
+
     pub fn create(&mut self, now: i64, mut post: Post) -> Post {
         self.next += 1;
         post.id = format!("post{:05}", self.next);
         post.create_at = now;
+        if post.user_id.is_empty() {
+            post.user_id = BOT.to_owned();
+        }
         self.posts.insert(post.id.clone(), post.clone());
         post
     }

@@ -36,6 +36,8 @@ pub struct Sim {
     queue: RefCell<BTreeMap<(i64, u64), Thing>>,
     next: Cell<u64>,
     pub faults: Cell<Faults>,
+    /// Whether the host has no chance to give.
+    pub no_chance: Cell<bool>,
     /// When the plugin's credentials expire.
     pub credentials_end: Cell<i64>,
     pub mattermost: RefCell<MattermostServer>,
@@ -63,6 +65,7 @@ impl Sim {
             queue: RefCell::default(),
             next: Cell::new(0),
             faults: Cell::new(Faults::NONE),
+            no_chance: Cell::new(false),
             credentials_end: Cell::new(i64::MAX / 10),
             mattermost: RefCell::default(),
             teleport: RefCell::default(),

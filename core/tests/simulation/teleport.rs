@@ -49,6 +49,12 @@ pub fn file(sim: &Rc<Sim>, id: String, lives: i64) {
         }),
         ..Default::default()
     };
+    file_as(sim, request, lives);
+}
+
+/// Files a request as it is, which expires after `lives` milliseconds.
+pub fn file_as(sim: &Rc<Sim>, request: AccessRequest, lives: i64) {
+    let id = request.id.clone();
     sim.note(|| format!("{id} is filed, for {}s", lives / 1_000));
     sim.teleport.borrow_mut().requests.insert(id.clone(), request.clone());
     tell(sim, Event::Put(Box::new(request)));

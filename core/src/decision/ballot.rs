@@ -1,0 +1,169 @@
+//! The votes on a request, and the decision that was made from them: a value of its own in the store, written with
+//! compare-and-set. It is what the plugin knows by itself of who decided, whatever Teleport keeps.
+
+use serde::{Deserialize, Serialize};
+
+use super::votes::Vote;
+use crate::mattermost::{HostError, Mattermost, Swap};
+use crate::teleport::{AccessRequest, State};
+use crate::time::Time;
+
+/// The resolve annotation that holds the id of the audit entry of a decision.
+pub const ENTRY_ANNOTATION: &str = "mattermost-audit-entry";
+/// When Mattermost clears the votes away, unless somebody votes again: no request waits that long.
+const EXPIRES_SECONDS: i64 = 60 * 86_400;
+
+/// Somebody who took part in a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voter {
+    /// The Mattermost user's id.
+    pub user_id: String,
+    /// Their username then.
+    pub username: String,
+}
+
+/// A decision that Teleport was asked to carry out. It is written down before that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Approved or denied.
+    pub state: State,
+    /// Everybody whose vote counted.
+    pub voters: Vec<Voter>,
+    /// The roles that were granted; empty in denials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// The roles that were asked for and not granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_roles: Vec<String>,
+    /// When the access begins, where that is later than at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Time>,
+    /// The deciders' words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Id of the entry in the audit trail.
+    pub entry: String,
+    /// Whether Teleport keeps the entry's id with the request ([`ENTRY_ANNOTATION`]), so that it can be recognised.
+    pub annotated: bool,
+    /// When.
+    pub time: Time,
+}
+
+/// All that was voted on a request, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ballot {
+    /// The votes, one a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
+    /// The last decision that Teleport was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+}
+
+impl Ballot {
+    /// Whether nobody has voted or decided.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.votes.is_empty() && self.decision.is_none()
+    }
+
+    /// Adds a vote in place of the person's earlier ones.
+    pub fn cast(&mut self, vote: Vote) {
+        self.votes.retain(|other| other.user_id != vote.user_id);
+        self.votes.push(vote);
+    }
+
+    /// The decision that this request came to, if it was made here. What only says so in Teleport does not count.
+    #[must_use]
+    pub fn decided(&self, request: &AccessRequest) -> Option<&Decision> {
+        let decision = self.decision.as_ref()?;
+        let kept = |entry: &String| {
+            request.resolve_annotations.get(ENTRY_ANNOTATION).is_some_and(|values| values.contains(entry))
+        };
+        (decision.state == request.state && (!decision.annotated || kept(&decision.entry))).then_some(decision)
+    }
+}
+
+/// A ballot together with what stands in the store for it.
+pub(crate) struct Stored {
+    pub(crate) ballot: Ballot,
+    raw: Option<Vec<u8>>,
+}
+
+fn key(cluster: &str, id: &str) -> String {
+    format!("votes:{cluster}:{id}")
+}
+
+/// Reads the ballot of a request; an empty one where nobody has voted.
+pub(crate) async fn load<M: Mattermost>(mattermost: &M, cluster: &str, id: &str) -> Result<Stored, HostError> {
+    let raw = mattermost.kv_get(&key(cluster, id)).await?;
+    let ballot = match &raw {
+        Some(raw) => serde_json::from_slice(raw)
+            .map_err(|error| HostError::Invalid(format!("the votes on this request cannot be read ({error})")))?,
+        None => Ballot::default(),
+    };
+    Ok(Stored { ballot, raw })
+}
+
+/// Writes it where the store still holds what was read.
+///
+/// # Errors
+/// `Unavailable` also where somebody else was faster: nothing was written then.
+pub(crate) async fn save<M: Mattermost>(
+    mattermost: &M,
+    cluster: &str,
+    id: &str,
+    stored: &mut Stored,
+) -> Result<(), HostError> {
+    let raw = serde_json::to_vec(&stored.ballot).map_err(|error| HostError::Invalid(error.to_string()))?;
+    let swap = Swap {
+        key: key(cluster, id),
+        old: stored.raw.clone(),
+        new: Some(raw.clone()),
+        expire_seconds: EXPIRES_SECONDS,
+    };
+    if !mattermost.kv_swap(swap).await? {
+        return Err(HostError::Unavailable("somebody else voted at the same moment".to_owned()));
+    }
+    stored.raw = Some(raw);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(annotated: bool) -> Ballot {
+        let decision = Decision {
+            state: State::Approved,
+            voters: vec![Voter { user_id: "b0b".into(), username: "bob".into() }],
+            roles: vec!["a".into()],
+            refused_roles: Vec::new(),
+            starts: None,
+            reason: String::new(),
+            entry: "e1".into(),
+            annotated,
+            time: Time(1),
+        };
+        Ballot { votes: Vec::new(), decision: Some(decision) }
+    }
+
+    #[test]
+    fn only_what_was_decided_here_counts_as_that() {
+        let mut request = AccessRequest { state: State::Approved, ..Default::default() };
+        assert!(decision(true).decided(&request).is_none(), "somebody else approved it in Teleport");
+        request.resolve_annotations.insert(ENTRY_ANNOTATION.into(), vec!["forged".into()]);
+        assert!(decision(true).decided(&request).is_none());
+        request.resolve_annotations.insert(ENTRY_ANNOTATION.into(), vec!["e1".into()]);
+        assert!(decision(true).decided(&request).is_some());
+        request.state = State::Denied;
+        assert!(decision(true).decided(&request).is_none(), "it was overturned in Teleport");
+    }
+
+    #[test]
+    fn a_server_that_keeps_no_annotations_is_believed_by_the_state() {
+        let request = AccessRequest { state: State::Approved, ..Default::default() };
+        assert!(decision(false).decided(&request).is_some());
+        assert!(decision(false).decided(&AccessRequest::default()).is_none());
+    }
+}

@@ -1,0 +1,477 @@
+//! The decision itself: the vote is counted, and once enough people agree Teleport is asked, under a lock.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::admission::{Authorized, Current, could_decide, pending};
+use super::ballot::{self, Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
+use super::votes::{Tally, Vote, agreed, tally};
+use super::{Attempt, Details, Refused, lock, refusal};
+use crate::app::App;
+use crate::audit::{self, Begun, Entry};
+use crate::config::Authority;
+use crate::desk;
+use crate::identity;
+use crate::mattermost::{HostError, LogLevel, Mattermost as _, User, UserBy};
+use crate::messages;
+use crate::notices;
+use crate::requests::digest;
+use crate::teleport::{AccessRequest, Decision, State, Teleport as _, TeleportError, Verdict};
+use crate::time::Time;
+use crate::world::{World, within};
+
+/// The resolve annotation with the user ids of the deciders.
+const USER_ID_ANNOTATION: &str = "mattermost-user-id";
+/// Why a grant is taken back that is not what was decided.
+const NOT_AS_DECIDED: &str = "The request was replaced by another one while it was being approved in Mattermost.";
+
+/// What came of the checks under the lock.
+enum Prepared {
+    /// The vote was counted, and more are needed. What the voter reads.
+    Voted(String),
+    /// Teleport is to be asked.
+    Ready(Box<Ready>),
+}
+
+/// All that it takes to ask Teleport.
+struct Ready {
+    current: Current,
+    begun: Begun,
+    decision: Decision,
+    /// What was recorded of it; none where Teleport keeps count.
+    ballot: Option<ballot::Stored>,
+    granted: Vec<String>,
+}
+
+/// Decides, once, or counts a vote.
+pub(super) async fn carry_out<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    details: Details,
+) -> Result<String, Refused> {
+    let held = lock::take(app, &attempt.cluster, &attempt.request_id, &authorized.user).await?;
+    let prepared = within(&app.world, lock::HELD, prepare(app, attempt, authorized, details, &held)).await;
+    let result = match prepared {
+        None => Err(Refused::TooSlow),
+        Some(Err(refused)) => Err(refused),
+        Some(Ok(Prepared::Voted(text))) => {
+            desk::look_at(app, &attempt.cluster, &attempt.request_id).await;
+            Ok(text)
+        }
+        Some(Ok(Prepared::Ready(ready))) => ask_teleport(app, attempt, authorized, *ready).await,
+    };
+    if !matches!(&result, Err(Refused::AfterTeleport(refused)) if matches!(**refused, Refused::Uncertain(_))) {
+        lock::release(app, held).await;
+    }
+    // Whatever came of it, the posts had better say what Teleport says.
+    desk::decided(&authorized.lane, &attempt.cluster, &attempt.request_id);
+    result
+}
+
+/// Checks once more with what Teleport says now, counts the vote, and writes down who wants what.
+async fn prepare<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    details: Details,
+    held: &lock::Held,
+) -> Result<Prepared, Refused> {
+    let current = pending(app, attempt, authorized).await?;
+    let asked = &current.request.roles;
+    let chosen = match attempt.state {
+        State::Approved if details.roles.is_empty() => asked.clone(),
+        State::Approved => details.roles.clone(),
+        _ => Vec::new(),
+    };
+    // Teleport counts by itself.
+    if authorized.authority == Authority::Teleport {
+        let begun = begin(app, attempt, authorized, &current, &chosen, &details.reason).await?;
+        let decision = decision(attempt, authorized, &begun, &[], details.reason, Vec::new(), details.starts);
+        lock::is_held(app, held).await?;
+        return Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: None, granted: chosen })));
+    }
+
+    let mattermost = app.world.mattermost();
+    let loaded = ballot::load(mattermost, &attempt.cluster, &attempt.request_id).await;
+    let mut stored = loaded.map_err(Refused::Mattermost)?;
+    let again = is_again(&stored.ballot, attempt);
+    stored.ballot.cast(Vote {
+        user_id: authorized.user.id.clone(),
+        username: authorized.user.username.clone(),
+        state: attempt.state,
+        digest: attempt.digest.clone(),
+        channel_id: authorized.channel_id.clone(),
+        roles: chosen.clone(),
+        starts: details.starts,
+        reason: details.reason.clone(),
+        time: app.world.now(),
+    });
+    let needed = current.needed.for_state(attempt.state);
+    let counted = count(app, attempt, authorized, &current, &mut stored.ballot).await?;
+    if counted.count < needed {
+        if again {
+            return Err(Refused::AlreadyVoted { count: counted.count, needed });
+        }
+        let begun = begin(app, attempt, authorized, &current, &chosen, &details.reason).await?;
+        let saved = ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored).await;
+        let (result, cause) = match &saved {
+            Ok(()) => (audit::Result::Voted, format!("{} of {needed}", counted.count)),
+            Err(error) => (audit::Result::Failed, error.to_string()),
+        };
+        audit::complete(app, begun, result, cause).await;
+        saved.map_err(|error| Refused::AfterTeleport(Box::new(Refused::Mattermost(error))))?;
+        return Ok(Prepared::Voted(voted(attempt.state, &current.request, counted.count, needed)));
+    }
+    let (granted, starts) = match attempt.state {
+        State::Approved => agreed(&current.request, &counted.votes),
+        _ => (Vec::new(), None),
+    };
+    if granted.is_empty() && attempt.state == State::Approved && !asked.is_empty() {
+        return Err(Refused::NothingAgreed);
+    }
+    let reason = reasons(&counted.votes);
+    let begun = begin(app, attempt, authorized, &current, &granted, &reason).await?;
+    let roles = if authorized.way.server.takes_roles() { granted.clone() } else { Vec::new() };
+    let decision = decision(attempt, authorized, &begun, &counted.votes, reason.clone(), roles, starts);
+    stored.ballot.decision = Some(OwnDecision {
+        state: attempt.state,
+        voters: voters(&counted.votes),
+        roles: granted.clone(),
+        refused_roles: match attempt.state {
+            State::Approved => asked.iter().filter(|role| !granted.contains(role)).cloned().collect(),
+            _ => Vec::new(),
+        },
+        starts,
+        reason,
+        entry: begun.id().to_owned(),
+        annotated: !decision.annotations.is_empty() && authorized.way.server.keeps_annotations(),
+        time: app.world.now(),
+    });
+    let ready = async {
+        ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored)
+            .await
+            .map_err(Refused::Mattermost)?;
+        lock::is_held(app, held).await
+    };
+    if let Err(refused) = ready.await {
+        audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
+        return Err(Refused::AfterTeleport(Box::new(refused)));
+    }
+    Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: Some(stored), granted })))
+}
+
+/// Whether the same person has said the same of the same request before.
+fn is_again(ballot: &Ballot, attempt: &Attempt) -> bool {
+    ballot
+        .votes
+        .iter()
+        .any(|vote| vote.user_id == attempt.user_id && vote.state == attempt.state && vote.digest == attempt.digest)
+}
+
+/// Counts the votes that are good now: those of others who could not vote any more are withdrawn. Where one person decides,
+/// nobody else is asked about.
+async fn count<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    current: &Current,
+    ballot: &mut Ballot,
+) -> Result<Tally, Refused> {
+    if current.needed.for_state(attempt.state) <= 1 {
+        let own: Vec<Vote> = ballot.votes.iter().filter(|vote| vote.user_id == attempt.user_id).cloned().collect();
+        return Ok(tally(&own, attempt.state, &attempt.digest, 0));
+    }
+    let mut good = Vec::new();
+    for vote in std::mem::take(&mut ballot.votes) {
+        if vote.digest != attempt.digest {
+            continue;
+        }
+        let is_good = vote.user_id == attempt.user_id
+            || match find_user(app, UserBy::Id(vote.user_id.clone())).await? {
+                Some(user) => could_decide(app, authorized, user, &vote.channel_id, &current.request).await?,
+                None => false,
+            };
+        if is_good {
+            good.push(vote);
+        }
+    }
+    ballot.votes = good;
+    let reviews = if authorized.authority == Authority::Approvers {
+        reviews_in_teleport(app, attempt, authorized, current, ballot).await?
+    } else {
+        0
+    };
+    Ok(tally(&ballot.votes, attempt.state, &attempt.digest, reviews))
+}
+
+/// How many people have reviewed in Teleport to the same effect whose accounts are known, who could decide here, and who
+/// have not voted here.
+async fn reviews_in_teleport<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    current: &Current,
+    ballot: &Ballot,
+) -> Result<u32, Refused> {
+    let (settings, mattermost) = (app.settings(), app.world.mattermost());
+    let mut seen: Vec<String> = ballot.votes.iter().map(|vote| vote.user_id.clone()).collect();
+    let mut count = 0;
+    for review in current.request.reviews.iter().filter(|review| review.state == attempt.state) {
+        let account = identity::account(&settings, mattermost, &authorized.way.teleport, &review.author).await;
+        let account = account.map_err(|unknown| Refused::NoIdentity(unknown.to_string()))?;
+        let Some(user) = account.filter(|user| !seen.contains(&user.id)) else { continue };
+        seen.push(user.id.clone());
+        if could_decide(app, authorized, user, &authorized.channel_id, &current.request).await? {
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+async fn find_user<W: World>(app: &App<W>, by: UserBy) -> Result<Option<User>, Refused> {
+    match app.world.mattermost().get_user(by).await {
+        Ok(user) => Ok(Some(user)),
+        Err(HostError::NotFound(_)) => Ok(None),
+        Err(error) => Err(Refused::Mattermost(error)),
+    }
+}
+
+fn voters(votes: &[Vote]) -> Vec<Voter> {
+    votes.iter().map(|vote| Voter { user_id: vote.user_id.clone(), username: vote.username.clone() }).collect()
+}
+
+/// The voters' words; whose they are where several have written some.
+fn reasons(votes: &[Vote]) -> String {
+    let given: Vec<&Vote> = votes.iter().filter(|vote| !vote.reason.is_empty()).collect();
+    match given.as_slice() {
+        [] => String::new(),
+        [one] => one.reason.clone(),
+        several => {
+            let lines = several.iter().map(|vote| format!("{}: {}", vote.username, vote.reason));
+            messages::clip_bytes(&lines.collect::<Vec<_>>().join("\n"), MOST_REASON)
+        }
+    }
+}
+
+/// Most bytes of a reason that Teleport takes.
+const MOST_REASON: usize = 4_000;
+
+/// Writes into the audit trail that somebody is about to decide, or to vote.
+async fn begin<W: World>(
+    app: &App<W>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    current: &Current,
+    roles: &[String],
+    reason: &str,
+) -> Result<Begun, Refused> {
+    let user = &authorized.user;
+    let roles = if roles.is_empty() { &current.request.roles } else { roles };
+    let entry = Entry {
+        username: user.username.clone(),
+        email: user.email.clone(),
+        teleport_user: authorized.identity.user().unwrap_or_default().to_owned(),
+        authority: authorized.authority.name().to_owned(),
+        cluster: attempt.cluster.clone(),
+        request_id: attempt.request_id.clone(),
+        requester: current.request.user.clone(),
+        roles: roles.to_vec(),
+        verdict: Some(attempt.state),
+        reason: reason.to_owned(),
+        ..Entry::new(app.world.now(), &user.id, audit::Result::Begun)
+    };
+    audit::begin(app, entry).await.map_err(Refused::NotRecorded)
+}
+
+/// What Teleport is asked for.
+fn decision<W: World>(
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    begun: &Begun,
+    votes: &[Vote],
+    reason: String,
+    roles: Vec<String>,
+    starts: Option<Time>,
+) -> Decision {
+    let list = |value: fn(&Vote) -> &String| votes.iter().map(|vote| value(vote).clone()).collect::<Vec<_>>();
+    // Reviews take no annotations. A person's own needs no word of who they are in Mattermost, the plugin's does.
+    let annotations = if authorized.authority == Authority::Approvers {
+        BTreeMap::from([
+            (messages::DECIDER_ANNOTATION.to_owned(), list(|vote| &vote.username)),
+            (USER_ID_ANNOTATION.to_owned(), list(|vote| &vote.user_id)),
+            (ENTRY_ANNOTATION.to_owned(), vec![begun.id().to_owned()]),
+        ])
+    } else {
+        BTreeMap::new()
+    };
+    let names: Vec<&str> = votes.iter().map(|vote| vote.username.as_str()).collect();
+    let reason = match authorized.authority {
+        Authority::Reviewer => messages::reason_of(&names, &reason),
+        _ => reason,
+    };
+    let others = votes.iter().filter(|vote| vote.user_id != authorized.user.id).map(|vote| vote.username.as_str());
+    let mut delegator = format!("mattermost:{}", name_for_teleport(&authorized.user));
+    // Where there are no annotations, this is all that says who agreed.
+    if !authorized.way.server.keeps_annotations() {
+        others.for_each(|other| delegator.push_str(&format!(",{other}")));
+    }
+    Decision {
+        request_id: attempt.request_id.clone(),
+        state: attempt.state,
+        delegator,
+        reason,
+        annotations,
+        roles,
+        starts,
+    }
+}
+
+/// What Teleport's audit log calls somebody: by an address only where it is verified.
+fn name_for_teleport(user: &User) -> &str {
+    if user.email_verified && !user.email.is_empty() { &user.email } else { &user.username }
+}
+
+/// Asks Teleport, reads back what was granted, and writes down what came of it.
+async fn ask_teleport<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    ready: Ready,
+) -> Result<String, Refused> {
+    let Ready { current, begun, decision, ballot, granted } = ready;
+    let teleport = &authorized.way.teleport;
+    let starts = decision.starts;
+    let answer = if authorized.authority == Authority::Approvers {
+        teleport.decide(decision).await.map(|()| None)
+    } else {
+        let on_behalf = authorized.authority == Authority::Teleport;
+        let created = app.world.now();
+        let author = current.author.clone();
+        teleport.review(Verdict { author, on_behalf, created, decision }).await.map(Some)
+    };
+    let refused = match answer {
+        Ok(reviewed) => {
+            if attempt.state == State::Approved
+                && let Err(refused) = as_decided(app, attempt, authorized, &current, &granted, reviewed.as_ref()).await
+            {
+                audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
+                return Err(Refused::AfterTeleport(Box::new(refused)));
+            }
+            audit::complete(app, begun, audit::Result::Decided, String::new()).await;
+            let roles = if granted.is_empty() { current.request.roles.clone() } else { granted };
+            let request = AccessRequest { roles, ..current.request };
+            return Ok(done(attempt.state, &request, reviewed.as_ref(), starts));
+        }
+        Err(TeleportError::AlreadyDecided(_)) => match teleport.get(&attempt.request_id).await {
+            Ok(Some(request)) => Refused::AlreadySettled(settled(&request)),
+            _ => Refused::AlreadySettled("decided".to_owned()),
+        },
+        Err(error) => refusal::of_teleport(authorized.lane.cluster.settings().address.as_ref(), &current.author, error),
+    };
+    let uncertain = matches!(refused, Refused::Uncertain(_));
+    if let Some(mut stored) = ballot.filter(|_| !uncertain) {
+        // What Teleport did not do must not be told of as done.
+        stored.ballot.decision = None;
+        let _ = ballot::save(app.world.mattermost(), &attempt.cluster, &attempt.request_id, &mut stored).await;
+    }
+    let result = if uncertain { audit::Result::Uncertain } else { audit::Result::Failed };
+    audit::complete(app, begun, result, refused.to_string()).await;
+    Err(Refused::AfterTeleport(Box::new(refused)))
+}
+
+/// Whether Teleport granted what was decided. What it should not have granted is denied at once, and admins are told.
+async fn as_decided<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    current: &Current,
+    granted: &[String],
+    reviewed: Option<&AccessRequest>,
+) -> Result<(), Refused> {
+    let teleport = &authorized.way.teleport;
+    let now = match reviewed {
+        Some(request) => request.clone(),
+        None => match teleport.get(&attempt.request_id).await {
+            Ok(Some(request)) => request,
+            // Gone, or not to be asked now: the watch tells what became of it.
+            Ok(None) | Err(_) => return Ok(()),
+        },
+    };
+    let same = digest::of_grant(&attempt.cluster, &now) == digest::of_grant(&attempt.cluster, &current.request);
+    let expected = if granted.is_empty() { &current.request.roles } else { granted };
+    let no_more = now.roles.iter().all(|role| expected.contains(role));
+    if (same && no_more) || now.state == State::Denied {
+        return Ok(());
+    }
+    let taken_back = if authorized.authority == Authority::Approvers {
+        let denial = Decision {
+            request_id: attempt.request_id.clone(),
+            state: State::Denied,
+            delegator: "mattermost".to_owned(),
+            reason: NOT_AS_DECIDED.to_owned(),
+            annotations: BTreeMap::new(),
+            roles: Vec::new(),
+            starts: None,
+        };
+        teleport.decide(denial).await.is_ok()
+    } else {
+        false
+    };
+    let id = &attempt.request_id;
+    app.log(LogLevel::Error, "Teleport granted something else than was decided.", &[("request", id)]);
+    let what =
+        if taken_back { "It was denied at once" } else { "It could not be denied from here: deny it in Teleport now" };
+    let text = format!(
+        "🚨 Request {} was replaced by another one under the same id while it was being approved by {}. {what}. Look into who filed it: {}.",
+        messages::code(id),
+        messages::mention(&authorized.user.username),
+        messages::code(&now.user),
+    );
+    notices::tell_admins(app, &format!("replaced:{}:{id}", attempt.cluster), &text).await;
+    Err(Refused::GrantedOther(what.to_owned()))
+}
+
+/// What somebody reads whose vote was counted.
+fn voted(state: State, request: &AccessRequest, count: u32, needed: u32) -> String {
+    let what = format!("the request of {} for {}", messages::code(&request.user), messages::wish(request));
+    let noun = if state == State::Approved { "approvals" } else { "denials" };
+    let verdict = if state == State::Approved { "approval" } else { "denial" };
+    format!("Your {verdict} of {what} was counted: {count} of {needed} {noun}. The request is still pending.")
+}
+
+/// What the person reads who decided, or reviewed.
+fn done(state: State, request: &AccessRequest, reviewed: Option<&AccessRequest>, starts: Option<Time>) -> String {
+    let what = format!("the request of {} for {}", messages::code(&request.user), messages::wish(request));
+    let verdict = if state == State::Approved { "approved" } else { "denied" };
+    let begins = starts.map(|starts| format!(" The access begins on {starts}.")).unwrap_or_default();
+    match reviewed {
+        Some(now) if now.state == State::Pending => {
+            let counted = now.reviews.iter().filter(|review| review.state == state).count();
+            let needs = |threshold: &crate::teleport::Threshold| match state {
+                State::Denied => threshold.deny,
+                _ => threshold.approve,
+            };
+            let needed = now.thresholds.iter().map(needs).max().unwrap_or(1);
+            let noun = if state == State::Approved { "approvals" } else { "denials" };
+            format!(
+                "You {verdict} {what}. That makes {counted} of {needed} {noun}: the request is still pending.{begins}"
+            )
+        }
+        Some(now) if now.state != state => {
+            format!("You {verdict} {what}, and it is {}.", settled(now))
+        }
+        _ => format!("You {verdict} {what}.{begins}"),
+    }
+}
+
+/// What became of a request, in a few words.
+pub(super) fn settled(request: &AccessRequest) -> String {
+    let verdict = match request.state {
+        State::Pending => "decided",
+        State::Approved => "approved",
+        State::Denied => "denied",
+        State::Promoted => "promoted to an access list",
+    };
+    format!("{verdict}{}", messages::by(request, None))
+}

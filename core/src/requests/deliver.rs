@@ -1,0 +1,296 @@
+//! Writes a request's post, reads it back, and offers only what the post shows as it was written; repairs what others
+//! have changed.
+
+use crate::authority;
+use crate::cluster::Lane;
+use crate::config::{self, Authority};
+use crate::decision::{Needed, of_thresholds};
+use crate::ledger::{Offers, Outcome, Part, Posting, Record, Retired};
+use crate::mattermost::{HostError, Mattermost as _, Post};
+use crate::messages::{self, Site};
+use crate::notices;
+use crate::requests::digest::{self, Altered};
+use crate::time::Time;
+use crate::world::World;
+
+/// Why there is no Approve button, where another plugin changes posts.
+const OTHER_PLUGIN: &str = "Another plugin of this Mattermost server changes what this post says. A system admin sees more with `/teleport status`.";
+/// Why there is no Approve button, where a name cannot be shown.
+const INEXACT: &str = "A name in this request has characters that cannot be shown here as they are.";
+/// Why there is no Approve button, where the request is too large.
+const TOO_MUCH: &str = "This request is too large to be shown here.";
+/// Why there is no Approve button yet.
+const NOT_YET: &str = "You can approve this as soon as all of it is in the thread.";
+
+/// What the posts must know besides the record.
+pub(crate) fn site<W: World>(lane: &Lane<W>, record: &Record) -> Site {
+    let way = lane.cluster.way.borrow().clone();
+    let id: String =
+        record.request.id.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    let settings = lane.settings();
+    let has_rule =
+        |role: &&String| settings.approvers.iter().any(|rule| rule.roles != "*" && config::covers(&rule.roles, role));
+    Site {
+        plugin_id: lane.host.borrow().plugin_id.clone(),
+        cluster: lane.cluster.desk.cluster.borrow().clone(),
+        page: way.map(|way| way.server.page(&format!("requests/{id}"))).unwrap_or_default(),
+        ruled: record.request.roles.iter().filter(has_rule).cloned().collect(),
+        needed: needed(lane, record),
+        ..Default::default()
+    }
+}
+
+/// By which authority decisions are made now; none while the server is not known.
+fn authority<W: World>(lane: &Lane<W>) -> Option<Authority> {
+    let way = lane.cluster.way.borrow().clone()?;
+    authority::in_force(lane.settings().authority, &way.server).ok()
+}
+
+/// How many people must agree; none where Teleport counts.
+fn needed<W: World>(lane: &Lane<W>, record: &Record) -> Option<Needed> {
+    let authority = authority(lane)?;
+    if authority == Authority::Teleport {
+        return None;
+    }
+    let settings = lane.settings();
+    let mut needed = config::needed(&settings.approvers, &record.request.roles);
+    if authority == Authority::Approvers && !settings.overrule_thresholds {
+        needed = needed.and(of_thresholds(&record.request).unwrap_or(Needed::ONE));
+    }
+    Some(needed)
+}
+
+/// What a post's buttons may let people do, and why that is less than usual.
+fn offer<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> (Offers, String) {
+    let (both, deny) = (Offers { approve: true, deny: true }, Offers { approve: false, deny: true });
+    if record.outcome != Outcome::Pending {
+        return (Offers::default(), String::new());
+    }
+    let request = &record.request;
+    if authority(lane) == Some(Authority::Approvers)
+        && !lane.settings().overrule_thresholds
+        && let Err(unmeetable) = of_thresholds(request)
+    {
+        return (Offers::default(), format!("It can only be decided there: {unmeetable}."));
+    }
+    match posting.altered {
+        Altered::Buttons => return (Offers::default(), OTHER_PLUGIN.to_owned()),
+        Altered::Text => return (deny, OTHER_PLUGIN.to_owned()),
+        Altered::No => {}
+    }
+    if request.long_term {
+        return (deny, messages::LONG_TERM.to_owned());
+    }
+    if !messages::is_exact(request) {
+        return (deny, INEXACT.to_owned());
+    }
+    match messages::parts(record) {
+        Err(_) => (deny, TOO_MUCH.to_owned()),
+        Ok(parts) if !parts.iter().all(|part| posting.parts.iter().any(|shown| shown.key == part.key)) => {
+            (deny, NOT_YET.to_owned())
+        }
+        Ok(_) => (both, String::new()),
+    }
+}
+
+/// Whether a post offers less than it may now.
+pub(crate) fn offers_less<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
+    posting.post_id.is_some() && !posting.hash.is_empty() && offer(lane, record, posting).0 != posting.offers
+}
+
+/// Whether a posting of a record that was read at the start needs nobody's attention.
+pub(crate) fn is_settled<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
+    // Where another plugin was at it, it may be gone since.
+    posting.gone || (posting.altered == Altered::No && !is_foreign(lane, posting))
+}
+
+/// Makes the post, or writes it again, and reads it back. Where what stands there is not what was sent, it offers less.
+pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &mut Posting) -> Result<(), HostError> {
+    let mattermost = lane.world.mattermost();
+    loop {
+        let (offers, why) = offer(lane, record, posting);
+        let site = Site { offers, why, ..site(lane, record) };
+        let sent = Post { channel_id: posting.channel_id.clone(), ..messages::post(&site, record) };
+        let post_id = match posting.post_id.clone() {
+            None => {
+                // Mattermost drops a repeat of the same id, which covers an answer that got lost.
+                let bot = lane.host.borrow().bot_user_id.clone();
+                let pending_id = format!("{}:{}:{bot}", record.request.id, posting.channel_id);
+                let made = mattermost.create_post(sent.clone(), pending_id).await?;
+                posting.post_id = Some(made.id.clone());
+                lane.counters.request_posted();
+                made.id
+            }
+            Some(id) => match mattermost.update_post(Post { id: id.clone(), ..sent.clone() }).await {
+                Ok(_) => id,
+                Err(error @ HostError::Unavailable(_)) => return Err(error),
+                // Somebody may have deleted the post: then it is let be.
+                Err(error) => match mattermost.get_post(&id).await {
+                    Ok(post) if post.delete_at == 0 => {
+                        // The bot is another one now: a new post takes its place.
+                        posting.bot = post.user_id;
+                        return Err(error);
+                    }
+                    Ok(_) | Err(HostError::NotFound(_)) => {
+                        posting.gone = true;
+                        return Ok(());
+                    }
+                    Err(unknown) => return Err(unknown),
+                },
+            },
+        };
+        let read = mattermost.get_post(&post_id).await?;
+        let altered = digest::altered(&sent, &read);
+        let worse = altered > posting.altered;
+        posting.altered = posting.altered.max(altered);
+        posting.bot.clone_from(&read.user_id);
+        if worse {
+            continue;
+        }
+        posting.offers = if altered == Altered::Buttons { Offers::default() } else { offers };
+        posting.hash = digest::of_post(&read);
+        posting.shown = record.revision;
+        return Ok(());
+    }
+}
+
+/// Writes down a post of the thread that shows part of the request, after reading it back.
+pub(crate) async fn keep_part<W: World>(
+    lane: &Lane<W>,
+    posting: &mut Posting,
+    key: &str,
+    post_id: &str,
+    sent: Post,
+) -> Result<(), HostError> {
+    let mattermost = lane.world.mattermost();
+    let mut read = mattermost.get_post(post_id).await?;
+    if digest::altered(&sent, &read) != Altered::No {
+        mattermost.update_post(Post { id: post_id.to_owned(), ..sent.clone() }).await?;
+        read = mattermost.get_post(post_id).await?;
+    }
+    let altered = digest::altered(&sent, &read);
+    posting.altered = posting.altered.max(altered);
+    posting.parts.retain(|part| part.key != key);
+    posting.parts.push(Part { key: key.to_owned(), post_id: post_id.to_owned(), hash: digest::of_post(&read) });
+    Ok(())
+}
+
+/// Deletes the posts of the thread that show an earlier version of the request.
+pub(crate) async fn drop_stale_parts<W: World>(
+    lane: &Lane<W>,
+    record: &Record,
+    posting: &mut Posting,
+) -> Result<(), HostError> {
+    if record.outcome != Outcome::Pending || posting.parts.is_empty() {
+        return Ok(());
+    }
+    let now = messages::parts(record).unwrap_or_default();
+    let stale: Vec<Part> =
+        posting.parts.iter().filter(|part| now.iter().all(|news| news.key != part.key)).cloned().collect();
+    for part in stale {
+        match lane.world.mattermost().delete_post(&part.post_id).await {
+            Ok(()) | Err(HostError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        posting.parts.retain(|other| other.key != part.key);
+        posting.told.retain(|key| *key != part.key);
+    }
+    Ok(())
+}
+
+/// Compares a post and the parts in its thread with what was read back when they were written; has written again what
+/// differs, a few times. The error is for the status.
+pub(crate) async fn mend<W: World>(
+    lane: &Lane<W>,
+    record: &Record,
+    posting: &mut Posting,
+    now: Time,
+) -> Result<(), String> {
+    let Some(post_id) = posting.post_id.clone() else { return Ok(()) };
+    if posting.gone || posting.requester || record.outcome != Outcome::Pending || posting.hash.is_empty() {
+        return Ok(());
+    }
+    let mattermost = lane.world.mattermost();
+    let changed = match mattermost.get_post(&post_id).await {
+        // Whoever deleted the post meant it.
+        Ok(post) if post.delete_at != 0 => return Ok(()),
+        Err(HostError::NotFound(_)) => return Ok(()),
+        Ok(post) => digest::of_post(&post) != posting.hash,
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut missing = Vec::new();
+    for part in &posting.parts {
+        match mattermost.get_post(&part.post_id).await {
+            Ok(post) if post.delete_at == 0 && digest::of_post(&post) == part.hash => {}
+            Ok(post) => missing.push((part.clone(), post.delete_at == 0)),
+            Err(HostError::NotFound(_)) => missing.push((part.clone(), false)),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    if !changed && missing.is_empty() {
+        return Ok(());
+    }
+    if !posting.take_repair(now) {
+        let text = format!(
+            "⚠️ Somebody or something keeps changing the post of access request {} after the plugin has written it, so nobody can decide it there. It is repaired at most three times in ten minutes. Look for another plugin or a script that edits posts.",
+            messages::code(&record.request.id)
+        );
+        notices::tell_admins(lane, &format!("edited:{}:{}", record.request.id, posting.channel_id), &text).await;
+        return Err("its post is changed again and again by somebody or something else".to_owned());
+    }
+    if changed {
+        posting.shown = 0;
+    }
+    for (part, there) in missing {
+        if there {
+            // What was made of it is no use to anybody.
+            mattermost.delete_post(&part.post_id).await.map_err(|error| error.to_string())?;
+        }
+        posting.parts.retain(|other| other.key != part.key);
+        posting.told.retain(|key| *key != part.key);
+        posting.telling.push(part.key);
+    }
+    Ok(())
+}
+
+/// Whether a posting's post is of a bot that the plugin does not post with any more.
+fn is_foreign<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
+    let bot = lane.host.borrow().bot_user_id.clone();
+    !bot.is_empty() && !posting.bot.is_empty() && posting.bot != bot && posting.post_id.is_some()
+}
+
+/// Resolves on new posts in place of those of a bot that the plugin does not post with any more. Says whether there are any.
+pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> bool {
+    if record.outcome != Outcome::Pending {
+        return false;
+    }
+    let mut retired = Vec::new();
+    for posting in record.postings.iter_mut().filter(|posting| !posting.requester && !posting.gone) {
+        if is_foreign(lane, posting) {
+            let post_id = posting.post_id.clone().unwrap_or_default();
+            retired.push(Retired { post_id, bot: posting.bot.clone() });
+            posting.begin_anew(now);
+        }
+    }
+    let any = !retired.is_empty();
+    record.retired.append(&mut retired);
+    any
+}
+
+/// Takes the buttons away from posts of an earlier bot, once the new ones are there.
+pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Result<(), HostError> {
+    let mattermost = lane.world.mattermost();
+    while let Some(retired) = record.retired.first().cloned() {
+        match mattermost.get_post(&retired.post_id).await {
+            Ok(post) if post.delete_at == 0 => {
+                let mut bare = Post { user_id: retired.bot.clone(), ..post };
+                bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
+                mattermost.update_post(bare).await?;
+            }
+            Ok(_) | Err(HostError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        record.retired.retain(|other| *other != retired);
+    }
+    Ok(())
+}
