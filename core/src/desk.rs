@@ -289,8 +289,27 @@ pub(crate) async fn rescan<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> 
             note(lane, &id, News::Ask);
         }
     }
+    // Another plugin that changed posts may be gone by now.
+    let altered: Vec<String> = {
+        let mut cases = lane.cluster.desk.cases.borrow_mut();
+        let is_altered = |case: &Case| {
+            let stored = case.stored.as_ref().filter(|stored| stored.record.outcome == Outcome::Pending);
+            stored.is_some_and(|stored| stored.record.postings.iter().any(|posting| !posting.altered.is_no()))
+        };
+        let found = cases.iter_mut().filter(|(_, case)| is_altered(case)).take(MOST_RETRIED);
+        found
+            .map(|(id, case)| {
+                case.check = true;
+                id.clone()
+            })
+            .collect()
+    };
+    altered.iter().for_each(|id| note(lane, id, News::Ask));
     Ok(())
 }
+
+/// Most posts changed by other plugins that are tried again at once.
+const MOST_RETRIED: usize = 20;
 
 /// Reads the records again that were finished when the desk was opened: a write of a process that died before that may
 /// have landed since. Once is enough, when such writes have had their time.
@@ -535,6 +554,10 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         Some(_) => load_ballot(mattermost, &cluster, id).await.map_err(LedgerError::from)?.ballot,
         None => Ballot::default(),
     };
+    check(lane, epoch)?;
+    if ballot.is_betrayed(&cluster, &request) && deliver::undo(lane, &request).await.map_err(Failure::Posting)? {
+        note(lane, id, News::Ask);
+    }
     check(lane, epoch)?;
 
     let mut stored = match stored {

@@ -619,6 +619,7 @@ mod tests {
             refused_roles: refused.iter().map(|role| (*role).to_owned()).collect(),
             starts: None,
             reason: "my own words".into(),
+            grant: String::new(),
             entry: "e".into(),
             annotated: false,
             time: Time(1),

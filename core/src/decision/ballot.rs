@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::votes::Vote;
 use crate::mattermost::{HostError, Mattermost, Swap};
+use crate::requests::digest;
 use crate::teleport::{AccessRequest, State};
 use crate::time::Time;
 
@@ -41,6 +42,9 @@ pub struct Decision {
     /// The deciders' words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Digest of what may be granted, see [`digest::of_grant`]; empty in denials.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub grant: String,
     /// Id of the entry in the audit trail.
     pub entry: String,
     /// Whether Teleport keeps the entry's id with the request ([`ENTRY_ANNOTATION`]), so that it can be recognised.
@@ -71,6 +75,14 @@ impl Ballot {
     pub fn cast(&mut self, vote: Vote) {
         self.votes.retain(|other| other.user_id != vote.user_id);
         self.votes.push(vote);
+    }
+
+    /// Whether Teleport granted something else than was decided here.
+    #[must_use]
+    pub fn is_betrayed(&self, cluster: &str, request: &AccessRequest) -> bool {
+        let Some(decision) = self.decided(request).filter(|decision| !decision.grant.is_empty()) else { return false };
+        let more = request.roles.iter().any(|role| !decision.roles.contains(role));
+        request.state == State::Approved && (more || digest::of_grant(cluster, request) != decision.grant)
     }
 
     /// The decision that this request came to, if it was made here. What only says so in Teleport does not count.
@@ -141,6 +153,7 @@ mod tests {
             refused_roles: Vec::new(),
             starts: None,
             reason: String::new(),
+            grant: digest::of_grant("tp", &AccessRequest::default()),
             entry: "e1".into(),
             annotated,
             time: Time(1),
@@ -158,6 +171,18 @@ mod tests {
         assert!(decision(true).decided(&request).is_some());
         request.state = State::Denied;
         assert!(decision(true).decided(&request).is_none(), "it was overturned in Teleport");
+    }
+
+    #[test]
+    fn a_grant_of_more_or_to_somebody_else_is_found() {
+        let granted = AccessRequest { state: State::Approved, roles: vec!["a".into()], ..Default::default() };
+        assert!(!decision(false).is_betrayed("tp", &granted));
+        assert!(!decision(false).is_betrayed("tp", &AccessRequest { roles: Vec::new(), ..granted.clone() }));
+        let more = AccessRequest { roles: vec!["a".into(), "b".into()], ..granted.clone() };
+        assert!(decision(false).is_betrayed("tp", &more));
+        let other = AccessRequest { user: "mallory".into(), ..granted.clone() };
+        assert!(decision(false).is_betrayed("tp", &other));
+        assert!(!decision(false).is_betrayed("tp", &AccessRequest { state: State::Denied, ..other }));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::mattermost::{HostError, LogLevel, Mattermost as _, User, UserBy};
 use crate::messages;
 use crate::notices;
 use crate::requests::digest;
+use crate::session::Way;
 use crate::teleport::{AccessRequest, Decision, State, Teleport as _, TeleportError, Verdict};
 use crate::time::Time;
 use crate::world::{World, within};
@@ -144,6 +145,10 @@ async fn prepare<W: World>(
         },
         starts,
         reason,
+        grant: match attempt.state {
+            State::Approved => digest::of_grant(&attempt.cluster, &current.request),
+            _ => String::new(),
+        },
         entry: begun.id().to_owned(),
         annotated: !decision.annotations.is_empty() && authorized.way.server.keeps_annotations(),
         time: app.world.now(),
@@ -352,8 +357,9 @@ async fn ask_teleport<W: World>(
     };
     let refused = match answer {
         Ok(reviewed) => {
-            if attempt.state == State::Approved
-                && let Err(refused) = as_decided(app, attempt, authorized, &current, &granted, reviewed.as_ref()).await
+            let own = ballot.as_ref().map(|stored| &stored.ballot);
+            if let Some(own) = own
+                && let Err(refused) = as_decided(app, attempt, authorized, own, reviewed.as_ref()).await
             {
                 audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
                 return Err(Refused::AfterTeleport(Box::new(refused)));
@@ -380,56 +386,61 @@ async fn ask_teleport<W: World>(
     Err(Refused::AfterTeleport(Box::new(refused)))
 }
 
-/// Whether Teleport granted what was decided. What it should not have granted is denied at once, and admins are told.
+/// Whether Teleport granted what was decided, read back from it. Where it cannot be asked now, the watch tells, and whoever
+/// leads looks again.
 async fn as_decided<W: World>(
     app: &Rc<App<W>>,
     attempt: &Attempt,
     authorized: &Authorized<W>,
-    current: &Current,
-    granted: &[String],
+    ballot: &Ballot,
     reviewed: Option<&AccessRequest>,
 ) -> Result<(), Refused> {
-    let teleport = &authorized.way.teleport;
     let now = match reviewed {
-        Some(request) => request.clone(),
-        None => match teleport.get(&attempt.request_id).await {
-            Ok(Some(request)) => request,
-            // Gone, or not to be asked now: the watch tells what became of it.
-            Ok(None) | Err(_) => return Ok(()),
-        },
+        Some(request) => Some(request.clone()),
+        None => authorized.way.teleport.get(&attempt.request_id).await.ok().flatten(),
     };
-    let same = digest::of_grant(&attempt.cluster, &now) == digest::of_grant(&attempt.cluster, &current.request);
-    let expected = if granted.is_empty() { &current.request.roles } else { granted };
-    let no_more = now.roles.iter().all(|role| expected.contains(role));
-    if (same && no_more) || now.state == State::Denied {
-        return Ok(());
+    match now {
+        Some(now) if ballot.is_betrayed(&attempt.cluster, &now) => {
+            let authority = authorized.authority;
+            let denied = take_back(app, &authorized.way, authority, &now).await;
+            Err(Refused::GrantedOther(taken_back(denied).to_owned()))
+        }
+        _ => Ok(()),
     }
-    let taken_back = if authorized.authority == Authority::Approvers {
-        let denial = Decision {
-            request_id: attempt.request_id.clone(),
-            state: State::Denied,
-            delegator: "mattermost".to_owned(),
-            reason: NOT_AS_DECIDED.to_owned(),
-            annotations: BTreeMap::new(),
-            roles: Vec::new(),
-            starts: None,
-        };
-        teleport.decide(denial).await.is_ok()
-    } else {
-        false
+}
+
+/// What became of a grant that nobody decided.
+fn taken_back(denied: bool) -> &'static str {
+    if denied { "It was denied at once" } else { "It could not be denied from here: deny it in Teleport now" }
+}
+
+/// Denies at once what was granted and not decided, and tells the admins. Says whether Teleport denied it.
+pub(crate) async fn take_back<W: World>(
+    app: &App<W>,
+    way: &Way<W>,
+    authority: Authority,
+    granted: &AccessRequest,
+) -> bool {
+    let denial = Decision {
+        request_id: granted.id.clone(),
+        state: State::Denied,
+        delegator: "mattermost".to_owned(),
+        reason: NOT_AS_DECIDED.to_owned(),
+        annotations: BTreeMap::new(),
+        roles: Vec::new(),
+        starts: None,
     };
-    let id = &attempt.request_id;
-    app.log(LogLevel::Error, "Teleport granted something else than was decided.", &[("request", id)]);
-    let what =
-        if taken_back { "It was denied at once" } else { "It could not be denied from here: deny it in Teleport now" };
+    let denied = authority == Authority::Approvers && way.teleport.decide(denial).await.is_ok();
+    let what = taken_back(denied);
+    let id = &granted.id;
+    app.log(LogLevel::Error, "Teleport granted something else than was decided.", &[("request", id), ("now", what)]);
     let text = format!(
-        "🚨 Request {} was replaced by another one under the same id while it was being approved by {}. {what}. Look into who filed it: {}.",
+        "🚨 Access request {} was replaced by another one under the same id while it was being approved here. {what}. It is of {}: look into it.",
         messages::code(id),
-        messages::mention(&authorized.user.username),
-        messages::code(&now.user),
+        messages::code(&granted.user),
     );
-    notices::tell_admins(app, &format!("replaced:{}:{id}", attempt.cluster), &text).await;
-    Err(Refused::GrantedOther(what.to_owned()))
+    notices::tell_admins(app, &format!("replaced:{}:{id}", way.cluster), &text).await;
+    denied
 }
 
 /// What somebody reads whose vote was counted.

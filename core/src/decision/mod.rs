@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use ballot::load as load_ballot;
 pub use ballot::{Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
 pub use dialog::{Answer, Submission};
+pub(crate) use execution::take_back;
 pub use lock::Locks;
 pub use refusal::Refused;
 pub use session::{SessionKind, Unfit};

@@ -4,12 +4,13 @@
 use crate::authority;
 use crate::cluster::Lane;
 use crate::config::{self, Authority};
-use crate::decision::{Needed, of_thresholds};
+use crate::decision::{Needed, of_thresholds, take_back};
 use crate::ledger::{Offers, Outcome, Part, Posting, Record, Retired};
 use crate::mattermost::{HostError, Mattermost as _, Post};
 use crate::messages::{self, Site};
 use crate::notices;
 use crate::requests::digest::{self, Altered};
+use crate::teleport::AccessRequest;
 use crate::time::Time;
 use crate::world::World;
 
@@ -210,6 +211,11 @@ pub(crate) async fn mend<W: World>(
     if posting.gone || posting.requester || record.outcome != Outcome::Pending || posting.hash.is_empty() {
         return Ok(());
     }
+    if !posting.altered.is_no() {
+        // Perhaps whoever changed it does so no more: it is written once as it should be.
+        (posting.altered, posting.shown) = (Altered::No, 0);
+        return Ok(());
+    }
     let mattermost = lane.world.mattermost();
     let changed = match mattermost.get_post(&post_id).await {
         // Whoever deleted the post meant it.
@@ -251,6 +257,23 @@ pub(crate) async fn mend<W: World>(
         posting.telling.push(part.key);
     }
     Ok(())
+}
+
+/// Takes back what Teleport granted and nobody decided. Says whether Teleport has denied it; where it cannot be denied from
+/// here, the admins have been told, and nothing more can be done.
+///
+/// # Errors
+/// Where it is to be tried again.
+pub(crate) async fn undo<W: World>(lane: &Lane<W>, granted: &AccessRequest) -> Result<bool, String> {
+    let way = lane.cluster.way.borrow().clone();
+    let (Some(way), Some(authority)) = (way, authority(lane)) else { return Ok(false) };
+    match take_back(lane, &way, authority, granted).await {
+        true => Ok(true),
+        false if authority == Authority::Approvers => {
+            Err("what Teleport granted was not decided here, and could not be denied".to_owned())
+        }
+        false => Ok(false),
+    }
 }
 
 /// Whether a posting's post is of a bot that the plugin does not post with any more.

@@ -121,7 +121,10 @@ pub fn at_rest(script: &Script) {
         }
     }
     for (key, (value, expires)) in &mattermost.kv {
-        if ["claim:", "dialog:", "audit:"].iter().any(|prefix| key.starts_with(prefix)) {
+        if ["claim:", "dialog:", "audit:", "votes:", "attention:", "notice:"]
+            .iter()
+            .any(|prefix| key.starts_with(prefix))
+        {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
             }

@@ -21,7 +21,7 @@ use teleport_access_core::teleport::{
 use teleport_access_core::time::Time;
 use teleport_access_core::world::World;
 
-use crate::servers::{Applied, Opened, Watcher};
+use crate::servers::{Applied, BOT, Opened, Watcher};
 use crate::sim::{HOST_TIMEOUT, Sim, TELEPORT_TIMEOUT};
 
 /// One node's view of the world.
@@ -122,7 +122,14 @@ impl Mattermost for SimMattermost {
     async fn update_post(&self, post: Post) -> Result<Post, HostError> {
         self.call("update_post", move |sim| {
             let mut server = sim.mattermost.borrow_mut();
+            let mut post = post;
+            server.rewrite(&mut post);
+            let bot = if server.bot.is_empty() { BOT } else { server.bot };
+            let author = if post.user_id.is_empty() { bot.to_owned() } else { post.user_id.clone() };
             match server.posts.get_mut(&post.id) {
+                Some(stands) if stands.user_id != author => {
+                    Err(HostError::Denied("the post is not the bot's".to_owned()))
+                }
                 Some(stands) if stands.delete_at == 0 => {
                     stands.message = post.message;
                     stands.attachments = post.attachments;
@@ -383,6 +390,9 @@ impl Teleport for SimTeleport {
 
     async fn decide(&self, decision: Decision) -> Result<(), TeleportError> {
         self.call("decide", move |sim| {
+            if let Some(other) = sim.before_decision.borrow_mut().take() {
+                sim.teleport.borrow_mut().requests.insert(other.id.clone(), other);
+            }
             let changed = {
                 let mut server = sim.teleport.borrow_mut();
                 let Some(request) = server.requests.get_mut(&decision.request_id) else {

@@ -8,7 +8,7 @@ use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 use teleport_access_core::app::{App, Host};
 use teleport_access_core::decision::{self, Click, Submission};
-use teleport_access_core::mattermost::{Membership, User};
+use teleport_access_core::mattermost::{Action, Attachment, Membership, Post, User};
 use teleport_access_core::messages::{CLUSTER_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::State;
 
@@ -32,6 +32,15 @@ struct Node {
     app: Rc<App<NodeWorld>>,
 }
 
+/// How the plugin is set up.
+pub struct Setting {
+    pub recipients: Vec<&'static str>,
+    pub ask_reason: &'static str,
+    pub authority: &'static str,
+    /// How many people must approve.
+    pub needed: u32,
+}
+
 /// A world and its plugin processes.
 pub struct Script {
     pub sim: Rc<Sim>,
@@ -42,6 +51,12 @@ pub struct Script {
     ask_reason: &'static str,
     /// By which authority decisions are made.
     pub authority: &'static str,
+    /// How many people must approve.
+    pub needed: u32,
+    /// The plugin's bot.
+    pub bot: &'static str,
+    /// What clickers read, in order.
+    pub answers: Rc<RefCell<Vec<String>>>,
     /// Clicks that may decide: request id, verdict, and who Teleport is told.
     pub allowed: HashSet<(String, State, String)>,
     /// Clicks that wait for an answer, and the node that has them.
@@ -54,8 +69,17 @@ pub struct Script {
 }
 
 impl Script {
+    /// A world that is set up by chance.
     pub fn new(seed: u64, traced: bool) -> Self {
-        let sim = Sim::new(seed, traced);
+        Self::made(Sim::new(seed, traced), None)
+    }
+
+    /// A world that is set up like this, on one node.
+    pub fn with(seed: u64, setting: Setting) -> Self {
+        Self::made(Sim::new(seed, false), Some(setting))
+    }
+
+    fn made(sim: Rc<Sim>, fixed: Option<Setting>) -> Self {
         for (id, admin) in [("alice", false), ("bob", false), ("mallory", false), ("requester", true)] {
             let user = User {
                 id: id.into(),
@@ -78,6 +102,9 @@ impl Script {
         let recipients = if sim.random(|rng| rng.bool()) { vec!["ops/one"] } else { vec!["ops/one", "@bob"] };
         let ask_reason = sim.random(|rng| ["never", "deny", "both"][rng.usize(0..3)]);
         let authority = sim.random(|rng| ["approvers", "approvers", "teleport", "reviewer"][rng.usize(0..4)]);
+        let chosen = Setting { recipients, ask_reason, authority, needed: 1 };
+        let nodes = if fixed.is_some() { 1 } else { nodes };
+        let Setting { recipients, ask_reason, authority, needed } = fixed.unwrap_or(chosen);
         {
             let mut server = sim.teleport.borrow_mut();
             server.version = if authority == "teleport" { "18.11.2".to_owned() } else { "18.10.0".to_owned() };
@@ -91,6 +118,9 @@ impl Script {
         Self {
             ask_reason,
             authority,
+            needed,
+            bot: BOT,
+            answers: Rc::default(),
             nodes: (0..nodes).map(|_| None).collect(),
             skews: (0..nodes).map(|_| Rc::new(Cell::new(0))).collect(),
             leader: Rc::default(),
@@ -149,7 +179,7 @@ impl Script {
             "reminders": "1m",
         });
         app.configure(
-            Host { plugin_id: "the.plugin".into(), bot_user_id: BOT.into(), ..Host::default() },
+            Host { plugin_id: "the.plugin".into(), bot_user_id: self.bot.into(), ..Host::default() },
             settings.to_string().as_bytes(),
         );
         self.nodes[node] = Some(Node { pool, app });
@@ -259,6 +289,57 @@ impl Script {
                 }
             });
         }
+    }
+
+    /// Somebody clicks a button of a post as it is now; the answer is kept.
+    pub fn click_on(&mut self, user: &str, post: &Post, button: &str) {
+        let mut actions = post.attachments.iter().flat_map(|attachment| &attachment.actions);
+        let Some(action) = actions.find(|action| action.name == button) else {
+            self.answers.borrow_mut().push(format!("there is no button {button}"));
+            return;
+        };
+        let context: BTreeMap<String, String> = action.context.clone().into_iter().collect();
+        let request = context.get("request").cloned().unwrap_or_default();
+        for state in [State::Approved, State::Denied] {
+            self.allowed.insert((request.clone(), state, self.signature(user)));
+        }
+        let click = Click {
+            user_id: user.to_owned(),
+            session_id: format!("session-{user}"),
+            trigger_id: format!("{user}|{request}"),
+            post_id: post.id.clone(),
+            context,
+            ..Default::default()
+        };
+        let Some(at) = &self.nodes[0] else { return };
+        let (app, answers, sim) = (Rc::clone(&at.app), Rc::clone(&self.answers), Rc::clone(&self.sim));
+        let _ = at.pool.spawner().spawn_local(async move {
+            let answer = decision::click(&app, click).await;
+            sim.note(|| format!("the answer is {answer}"));
+            answers.borrow_mut().push(answer);
+        });
+    }
+
+    /// Somebody, or without an author the bot, makes a post in a direct channel that looks like the plugin's.
+    pub fn forge(&self, author: &str, request: &str, digest: &str) -> Post {
+        let context = [("request", request), ("cluster", "tp"), ("verdict", "approve"), ("digest", digest)];
+        let action = Action {
+            id: "approve".into(),
+            name: "Approve".into(),
+            url: "/plugins/the.plugin/click".into(),
+            context: context.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            ..Default::default()
+        };
+        let props = [(REQUEST_PROP, request), (CLUSTER_PROP, "tp")];
+        let post = Post {
+            channel_id: "direct-alice".into(),
+            user_id: author.to_owned(),
+            message: "Lunch?".into(),
+            attachments: vec![Attachment { actions: vec![action], ..Default::default() }],
+            props: props.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            ..Default::default()
+        };
+        self.sim.mattermost.borrow_mut().create(self.sim.now(), post)
     }
 
     fn asks(&self, approve: bool) -> bool {

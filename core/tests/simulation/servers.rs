@@ -25,6 +25,10 @@ pub struct MattermostServer {
     /// Posts made under a pending id on one node lately: the post, and when.
     pub pending_ids: HashMap<(usize, String), (String, i64)>,
     pub archived: bool,
+    /// The plugin's bot; empty: the usual one.
+    pub bot: &'static str,
+    /// A word that another plugin replaces in every post, and what it puts there.
+    pub rewrites: Option<(&'static str, &'static str)>,
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,
@@ -42,6 +46,14 @@ pub struct MattermostServer {
 pub const BOT: &str = "bot";
 
 impl MattermostServer {
+    /// What another plugin makes of a post before it is stored.
+    pub fn rewrite(&self, post: &mut Post) {
+        let Some((from, to)) = self.rewrites else { return };
+        post.message = post.message.replace(from, to);
+        let fields = post.attachments.iter_mut().flat_map(|attachment| &mut attachment.fields);
+        fields.for_each(|field| field.value = field.value.replace(from, to));
+    }
+
     /// A login session of a user, as every click comes with one.
     pub fn sign_in(&mut self, user: &str) -> String {
         let id = format!("session-{user}");
@@ -55,8 +67,9 @@ impl MattermostServer {
         post.id = format!("post{:05}", self.next);
         post.create_at = now;
         if post.user_id.is_empty() {
-            post.user_id = BOT.to_owned();
+            post.user_id = if self.bot.is_empty() { BOT.to_owned() } else { self.bot.to_owned() };
         }
+        self.rewrite(&mut post);
         self.posts.insert(post.id.clone(), post.clone());
         post
     }

@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use futures::channel::oneshot;
 
+use teleport_access_core::teleport::AccessRequest;
+
 use crate::servers::{MattermostServer, TeleportServer};
 
 /// What may go wrong, each as a chance in a thousand calls.
@@ -36,6 +38,8 @@ pub struct Sim {
     queue: RefCell<BTreeMap<(i64, u64), Thing>>,
     next: Cell<u64>,
     pub faults: Cell<Faults>,
+    /// What takes the place of a request right before a decision about it lands.
+    pub before_decision: RefCell<Option<AccessRequest>>,
     /// Whether the host has no chance to give.
     pub no_chance: Cell<bool>,
     /// When the plugin's credentials expire.
@@ -65,6 +69,7 @@ impl Sim {
             queue: RefCell::default(),
             next: Cell::new(0),
             faults: Cell::new(Faults::NONE),
+            before_decision: RefCell::default(),
             no_chance: Cell::new(false),
             credentials_end: Cell::new(i64::MAX / 10),
             mattermost: RefCell::default(),
