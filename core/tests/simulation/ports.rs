@@ -21,7 +21,7 @@ use teleport_access_core::teleport::{
 use teleport_access_core::time::Time;
 use teleport_access_core::world::World;
 
-use crate::servers::{Applied, BOT, Opened, Watcher};
+use crate::servers::{Applied, Opened, Watcher};
 use crate::sim::{HOST_TIMEOUT, Sim, TELEPORT_TIMEOUT};
 
 /// One node's view of the world.
@@ -124,8 +124,7 @@ impl Mattermost for SimMattermost {
             let mut server = sim.mattermost.borrow_mut();
             let mut post = post;
             server.rewrite(&mut post);
-            let bot = if server.bot.is_empty() { BOT } else { server.bot };
-            let author = if post.user_id.is_empty() { bot.to_owned() } else { post.user_id.clone() };
+            let author = if post.user_id.is_empty() { server.bot().to_owned() } else { post.user_id.clone() };
             match server.posts.get_mut(&post.id) {
                 Some(stands) if stands.user_id != author => {
                     Err(HostError::Denied("the post is not the bot's".to_owned()))
@@ -169,7 +168,12 @@ impl Mattermost for SimMattermost {
         let channel_id = channel_id.to_owned();
         self.call("list_bot_posts", move |sim| {
             let server = sim.mattermost.borrow();
-            let there = |post: &&Post| post.channel_id == channel_id && post.create_at >= since && post.delete_at == 0;
+            let there = |post: &&Post| {
+                post.user_id == server.bot()
+                    && post.channel_id == channel_id
+                    && post.create_at >= since
+                    && post.delete_at == 0
+            };
             Ok(server.posts.values().filter(there).cloned().collect())
         })
         .await

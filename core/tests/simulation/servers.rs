@@ -46,6 +46,11 @@ pub struct MattermostServer {
 pub const BOT: &str = "bot";
 
 impl MattermostServer {
+    /// The plugin's bot now.
+    pub fn bot(&self) -> &'static str {
+        if self.bot.is_empty() { BOT } else { self.bot }
+    }
+
     /// What another plugin makes of a post before it is stored.
     pub fn rewrite(&self, post: &mut Post) {
         let Some((from, to)) = self.rewrites else { return };
@@ -67,7 +72,7 @@ impl MattermostServer {
         post.id = format!("post{:05}", self.next);
         post.create_at = now;
         if post.user_id.is_empty() {
-            post.user_id = if self.bot.is_empty() { BOT.to_owned() } else { self.bot.to_owned() };
+            post.user_id = self.bot().to_owned();
         }
         self.rewrite(&mut post);
         self.posts.insert(post.id.clone(), post.clone());
