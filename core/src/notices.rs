@@ -62,11 +62,19 @@ async fn tell<W: World>(app: &App<W>, usable: &Usable, days: i64, now: Time) -> 
     }
     let text = text(usable, now);
     app.log(LogLevel::Warn, &text, &[]);
+    to_admins(app, &format!("{}:{days}", usable.not_after.0), &text).await
+}
+
+/// Posts a text to each system admin. `id` tells this message from others: a repeat with the same one may be dropped.
+///
+/// # Errors
+/// Where somebody could not be told; those before them have been.
+pub(crate) async fn to_admins<W: World>(app: &App<W>, id: &str, text: &str) -> Result<(), HostError> {
+    let mattermost = app.world.mattermost();
     for admin in mattermost.system_admins().await? {
         let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
-        let post = Post { channel_id: channel.id.clone(), message: text.clone(), ..Default::default() };
-        let pending_id = format!("notice:{}:{days}:{}", usable.not_after.0, channel.id);
-        mattermost.create_post(post, pending_id).await?;
+        let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
+        mattermost.create_post(post, format!("notice:{id}:{}", channel.id)).await?;
     }
     Ok(())
 }

@@ -591,7 +591,8 @@ impl Reader {
         let (_, problems) = config::parse(json.to_string().as_bytes());
         let mut fits = true;
         for problem in problems {
-            if problem.severity == Severity::Wrong && problem.setting == setting {
+            // What an earlier version took is wrong in a new file.
+            if matches!(problem.severity, Severity::Wrong | Severity::Outdated) && problem.setting == setting {
                 self.wrong(origin, problem.message);
                 fits = false;
             }
