@@ -5,6 +5,8 @@
 //! colon, and whatever that part needs to know exactly what was shown: where the thing has changed since, the id is found no
 //! more.
 
+use std::rc::Rc;
+
 use crate::app::App;
 use crate::audit;
 use crate::mattermost::HostError;
@@ -38,7 +40,7 @@ pub(crate) fn kind_of(id: &str) -> (&str, &str) {
 ///
 /// # Errors
 /// Where the store or Mattermost cannot be asked.
-pub async fn list<W: World>(app: &App<W>) -> Result<Vec<Confirmation>, HostError> {
+pub async fn list<W: World>(app: &Rc<App<W>>) -> Result<Vec<Confirmation>, HostError> {
     let mut waiting = Vec::new();
     // One line for each part that has something to confirm.
     waiting.extend(pins::waiting(app).await?);
@@ -50,7 +52,7 @@ pub async fn list<W: World>(app: &App<W>) -> Result<Vec<Confirmation>, HostError
 ///
 /// # Errors
 /// Where it does not wait any more as it was listed, or the store fails; nothing has been changed then.
-pub async fn confirm<W: World>(app: &App<W>, admin_id: &str, id: &str) -> Result<String, NotConfirmed> {
+pub async fn confirm<W: World>(app: &Rc<App<W>>, admin_id: &str, id: &str) -> Result<String, NotConfirmed> {
     let waiting = list(app).await?.into_iter().find(|waiting| waiting.id == id).ok_or(NotConfirmed::Changed)?;
     audit::noted(app, admin_id, "confirmed", &waiting.id).await?;
     // Each kind of thing is confirmed by the part that it belongs to, which looks again whether it is still as listed.

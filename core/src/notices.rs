@@ -60,17 +60,16 @@ async fn tell<W: World>(app: &App<W>, usable: &Usable, days: i64, now: Time) -> 
     if !mattermost.kv_swap(swap).await? {
         return Ok(());
     }
-    let text = text(usable, now);
-    app.log(LogLevel::Warn, &text, &[]);
-    to_admins(app, &format!("{}:{days}", usable.not_after.0), &text).await
+    tell_admins(app, &format!("{}:{days}", usable.not_after.0), &text(usable, now)).await
 }
 
-/// Posts a text to each system admin. `id` tells this message from others: a repeat with the same one may be dropped.
+/// Writes to every system admin. `id` tells this message from others: a repeat with the same one may be dropped.
 ///
 /// # Errors
 /// Where somebody could not be told; those before them have been.
-pub(crate) async fn to_admins<W: World>(app: &App<W>, id: &str, text: &str) -> Result<(), HostError> {
+pub(crate) async fn tell_admins<W: World>(app: &App<W>, id: &str, text: &str) -> Result<(), HostError> {
     let mattermost = app.world.mattermost();
+    app.log(LogLevel::Warn, text, &[]);
     for admin in mattermost.system_admins().await? {
         let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
         let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };

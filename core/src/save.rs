@@ -339,6 +339,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_saved_before_does_not_keep_anybody_from_saving_the_rest() {
+        let bridge = Turned(CredentialProblem::None);
+        let refused = |new: Value, saved: Value| {
+            let answer = block_on(check(&bridge, object(new), &object(saved), Time(0)));
+            answer.err().map_or(0, |problems| problems.len())
+        };
+        for (setting, text) in [
+            ("Approvers", "alice, bob"),
+            ("Approvers", "dba = Bob Stone"),
+            ("Approvers", "dba = group:Domain Admins"),
+            ("Approvers", "dba = 0 of bob"),
+            ("Recipients", "ops/one ops/two"),
+            ("Recipients", "ops/Access Requests"),
+            ("RoleRecipients", "dba = @alice @bob"),
+            ("UserMapping", "a b = c"),
+        ] {
+            let (new, again) = (json!({ setting: text }), json!({ setting: text, "LogLevel": "debug" }));
+            assert_eq!(refused(new.clone(), json!({})), 1, "{text}");
+            assert_eq!(refused(again, new), 0, "{text}");
+        }
+        // What is added beside it is looked at.
+        assert_eq!(refused(json!({"Approvers": "alice\n0 of x"}), json!({"Approvers": "alice"})), 2);
+        // The old entry in a new place is the old entry.
+        let (new, saved) =
+            (json!({"Approvers": "dba = Bob Stone\nops = alice"}), json!({"Approvers": "dba = Bob Stone"}));
+        assert_eq!(refused(new, saved), 0);
+    }
+
+    #[test]
     fn pasted_credentials_are_told_and_masks_stand_for_saved_ones() {
         let bridge = Turned(CredentialProblem::None);
         let pasted = vec![(key::IDENTITY.to_owned(), identity())];

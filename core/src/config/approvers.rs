@@ -172,7 +172,10 @@ fn parse_right(text: &str, line: &str, problems: &mut Vec<Problem>) -> Right {
         let mut words = part.split_whitespace();
         match (words.next(), words.next(), words.next()) {
             (Some(word), Some(number), None) if word.eq_ignore_ascii_case("deny") && is_number(number) => {
-                right.deny = right.deny.max(take_number(number, line, problems));
+                right.deny = match (right.deny, take_number(number, line, problems)) {
+                    (0, _) | (_, 0) => 0,
+                    (deny, number) => deny.max(number),
+                };
             }
             _ if before_of(part).is_some() => {
                 problems.push(Problem::new(

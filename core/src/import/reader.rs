@@ -591,8 +591,7 @@ impl Reader {
         let (_, problems) = config::parse(json.to_string().as_bytes());
         let mut fits = true;
         for problem in problems {
-            // What an earlier version took is wrong in a new file.
-            if matches!(problem.severity, Severity::Wrong | Severity::Outdated) && problem.setting == setting {
+            if problem.severity == Severity::Wrong && problem.setting == setting {
                 self.wrong(origin, problem.message);
                 fits = false;
             }

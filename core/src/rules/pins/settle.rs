@@ -190,9 +190,8 @@ async fn tell<W: World>(app: &App<W>, settings: &Settings, pinned: Vec<(Entry, P
         return;
     }
     let text = told(settings, &pinned);
-    app.log(LogLevel::Info, &text, &[]);
     let id = format!("pins:{}", app.world.now().0);
-    if let Err(error) = notices::to_admins(app, &id, &text).await {
+    if let Err(error) = notices::tell_admins(app, &id, &text).await {
         let error = error.to_string();
         app.log(
             LogLevel::Warn,
