@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use accept::{check, confirm, waiting};
 pub use meaning::{Meaning, Named, Standing, judge, meaning};
 pub(crate) use settle::keep_settled;
-pub use settle::{added, settle};
+pub use settle::{Settled, added, settle};
 pub use store::{let_through, load};
 pub use traits::{TraitPins, of_trait};
 

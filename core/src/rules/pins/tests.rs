@@ -100,7 +100,7 @@ fn a_row_of_the_user_table_counts_for_by_both_and_against_by_either() {
 
 #[test]
 fn what_an_entry_means_is_compared_with_its_pin() {
-    let entry = |kind| Entry::new(config::key::APPROVERS, kind, "x");
+    let entry = |kind| Entry::new(key::APPROVERS, kind, "x");
     let one = || Meaning::One(named("a"));
     let custom_pin = Pin { custom: true, ..pin("a", How::Accepted) };
     for (kind, pin, meaning, expected) in [
@@ -127,8 +127,8 @@ fn what_an_entry_means_is_compared_with_its_pin() {
 
 #[test]
 fn an_entry_gets_a_pin_by_itself_only_for_what_is_certain() {
-    let recipient = Entry::new(config::key::RECIPIENTS, Kind::Email, "x@y");
-    let mapped = Entry::new(config::key::USER_MAPPING, Kind::Email, "x@y");
+    let recipient = Entry::new(key::RECIPIENTS, Kind::Email, "x@y");
+    let mapped = Entry::new(key::USER_MAPPING, Kind::Email, "x@y");
     let unverified = Meaning::Unverified(named("a"));
     let id = |meaning: &Meaning, entry: &Entry, upgrade| meaning.pin(entry, How::FirstSeen, Time(0), upgrade).id;
     assert_eq!(id(&Meaning::One(named("a")), &mapped, false), "a");
