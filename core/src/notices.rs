@@ -60,20 +60,13 @@ async fn tell<W: World>(app: &App<W>, usable: &Usable, days: i64, now: Time) -> 
     if !mattermost.kv_swap(swap).await? {
         return Ok(());
     }
-    tell_admins(app, &format!("{}:{days}", usable.not_after.0), &text(usable, now)).await
-}
-
-/// Writes to every system admin. `id` tells this message from others: a repeat with the same one may be dropped.
-///
-/// # Errors
-/// Where somebody could not be told; those before them have been.
-pub(crate) async fn tell_admins<W: World>(app: &App<W>, id: &str, text: &str) -> Result<(), HostError> {
-    let mattermost = app.world.mattermost();
-    app.log(LogLevel::Warn, text, &[]);
+    let text = text(usable, now);
+    app.log(LogLevel::Warn, &text, &[]);
     for admin in mattermost.system_admins().await? {
         let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
-        let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
-        mattermost.create_post(post, format!("notice:{id}:{}", channel.id)).await?;
+        let post = Post { channel_id: channel.id.clone(), message: text.clone(), ..Default::default() };
+        let pending_id = format!("notice:{}:{days}:{}", usable.not_after.0, channel.id);
+        mattermost.create_post(post, pending_id).await?;
     }
     Ok(())
 }

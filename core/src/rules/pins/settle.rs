@@ -190,15 +190,9 @@ async fn tell<W: World>(app: &App<W>, settings: &Settings, pinned: Vec<(Entry, P
         return;
     }
     let text = told(settings, &pinned);
-    let id = format!("pins:{}", app.world.now().0);
-    if let Err(error) = notices::tell_admins(app, &id, &text).await {
-        let error = error.to_string();
-        app.log(
-            LogLevel::Warn,
-            "The system admins could not be told what names in the settings mean.",
-            &[("error", &error)],
-        );
-    }
+    app.log(LogLevel::Warn, &text, &[]);
+    // Whoever wrote the pins tells of them, and each node has its own random number.
+    notices::tell_admins(app, &format!("pins:{}:{:016x}", app.world.now().0, app.world.random()), &text).await;
 }
 
 /// The message about entries that were seen for the first time.
