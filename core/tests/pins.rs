@@ -491,6 +491,39 @@ fn requests_go_on_to_who_was_meant_until_an_admin_accepts_another() {
 }
 
 #[test]
+fn a_channel_that_is_renamed_silences_no_requests() {
+    let sim = server();
+    let settings = json!({ "Recipients": "ops/one", "Approvers": "* = carol" });
+    Core::new(&sim).configure(&settings);
+    let mut core = Core::new(&sim);
+    let posted = |place: &str| sim.mattermost.borrow().posts.values().filter(|post| post.channel_id == place).count();
+    // A member renames it; then somebody makes another one of the old name.
+    for (number, taken) in ["", "channel-mallory"].iter().enumerate() {
+        sim.mattermost.borrow_mut().renamed_channels.insert("one".into(), (*taken).into());
+        core.configure(&settings);
+        teleport::file(&sim, format!("request{number}"), 3_600_000);
+        core.wait(120);
+        assert_eq!((posted("channel-one") > number, posted("channel-mallory")), (true, 0));
+        let (outcome, text) = core.check("Names");
+        assert!(outcome == Outcome::Failed && text.contains("Requests go on to what it meant"), "{text}");
+    }
+    assert_eq!(core.waiting(), [("pin:Recipients|channel|ops/one:channel-mallory".to_owned(), false)]);
+}
+
+#[test]
+fn members_of_a_public_channel_as_approvers_are_warned_of() {
+    let sim = server();
+    let mut core = Core::new(&sim);
+    core.configure(&json!({ "Recipients": "ops/one", "Approvers": "* = channel-members" }));
+    assert_eq!(core.check("Approvers").0, Outcome::Ok);
+    sim.mattermost.borrow_mut().public = true;
+    let (outcome, text) = core.check("Approvers");
+    assert!(outcome == Outcome::Warning && text.contains("`ops/one`"), "{text}");
+    core.configure(&json!({ "Recipients": "ops/one", "Approvers": "* = channel-admins" }));
+    assert_eq!(core.check("Approvers").0, Outcome::Ok);
+}
+
+#[test]
 fn another_node_follows_what_an_admin_accepted() {
     let sim = server();
     let settings = json!({ "Recipients": "@bob", "Approvers": "* = carol" });

@@ -25,6 +25,10 @@ pub struct MattermostServer {
     /// Posts made under a pending id on one node lately: the post, and when.
     pub pending_ids: HashMap<(usize, String), (String, i64)>,
     pub archived: bool,
+    /// Whether channels are public.
+    pub public: bool,
+    /// Names of channels that have changed hands, with the id of the channel that has the name now; empty: none has.
+    pub renamed_channels: HashMap<String, String>,
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,
