@@ -11,6 +11,8 @@ use crate::decision::Locks;
 use crate::mattermost::{LogLevel, Mattermost as _};
 use crate::metrics::Counters;
 use crate::recipients::Recipients;
+use crate::rules::pins;
+use crate::rules::seen::RolesSeen;
 use crate::save;
 use crate::session::{self, Link, Trouble, Way};
 use crate::world::World;
@@ -52,6 +54,8 @@ pub struct App<W: World> {
     pub(crate) clusters: RefCell<Vec<Rc<Cluster<W>>>>,
     /// Finds channels.
     pub(crate) recipients: Recipients,
+    /// Roles that were asked for and that no rule names.
+    pub(crate) roles_seen: RolesSeen,
     /// Decisions that others are making.
     pub(crate) locks: Locks,
     /// Refused attempts to decide.
@@ -83,6 +87,7 @@ impl<W: World> App<W> {
             leader: Cell::new(false),
             clusters: RefCell::default(),
             recipients: Recipients::default(),
+            roles_seen: RolesSeen::default(),
             locks: Locks::default(),
             refusals: Refusals::default(),
             counters: Counters::default(),
@@ -131,6 +136,9 @@ impl<W: World> App<W> {
         }
         self.recipients.forget();
         self.clusters.borrow_mut().clone_from(&clusters);
+        if self.configured.get() {
+            self.world.spawn(Box::pin(pins::keep_settled(Rc::clone(self), self.epoch.get())));
+        }
         for (cluster, settings) in clusters.into_iter().zip(wanted) {
             cluster.begin_anew(settings.clone());
             let lane = Lane { app: Rc::clone(self), cluster: Rc::clone(&cluster) };

@@ -132,6 +132,8 @@ impl<W: World> Lane<W> {
         let settings = self.settings();
         let own = self.cluster.settings();
         let usual = if own.recipients.is_empty() { &settings.recipients } else { &own.recipients };
+        let cluster = self.cluster.name.borrow().clone().unwrap_or_default();
+        self.roles_seen.note(&settings.approvers, &cluster, &request.roles);
         let mut recipients: Vec<Recipient> = Vec::new();
         let mut add = |more: &[Recipient]| {
             for recipient in more {
@@ -141,7 +143,7 @@ impl<W: World> Lane<W> {
             }
         };
         for role in &request.roles {
-            let rules = config::rules_for(&settings.role_recipients, |rule| &rule.roles, role);
+            let rules = config::rules_for(&settings.role_recipients, &cluster, role);
             if rules.is_empty() {
                 add(usual);
             }

@@ -5,10 +5,13 @@
 //! colon, and whatever that part needs to know exactly what was shown: where the thing has changed since, the id is found no
 //! more.
 
+use std::rc::Rc;
+
 use crate::app::App;
 use crate::audit;
 use crate::mattermost::HostError;
 pub use crate::proto::panel::Confirmation;
+use crate::rules::pins;
 use crate::world::World;
 
 /// Why nothing was confirmed.
@@ -22,12 +25,25 @@ pub enum NotConfirmed {
     Host(#[from] HostError),
 }
 
+/// The kinds of things that wait: the part of an id before its first colon.
+pub(crate) mod kind {
+    /// A name in the settings, and the account, group or channel that it means.
+    pub(crate) const PIN: &str = "pin";
+}
+
+/// The kind of thing that an id is of, and the rest of the id.
+pub(crate) fn kind_of(id: &str) -> (&str, &str) {
+    id.split_once(':').unwrap_or((id, ""))
+}
+
 /// Everything that waits, urgent things first.
 ///
 /// # Errors
 /// Where the store or Mattermost cannot be asked.
-pub(crate) async fn list<W: World>(_app: &App<W>) -> Result<Vec<Confirmation>, HostError> {
+pub async fn list<W: World>(app: &Rc<App<W>>) -> Result<Vec<Confirmation>, HostError> {
     let mut waiting = Vec::new();
+    // One line for each part that has something to confirm.
+    waiting.extend(pins::waiting(app).await?);
     waiting.sort_by_key(|confirmation: &Confirmation| !confirmation.urgent);
     Ok(waiting)
 }
@@ -36,9 +52,23 @@ pub(crate) async fn list<W: World>(_app: &App<W>) -> Result<Vec<Confirmation>, H
 ///
 /// # Errors
 /// Where it does not wait any more as it was listed, or the store fails; nothing has been changed then.
-pub(crate) async fn confirm<W: World>(app: &App<W>, admin_id: &str, id: &str) -> Result<String, NotConfirmed> {
+pub async fn confirm<W: World>(app: &Rc<App<W>>, admin_id: &str, id: &str) -> Result<String, NotConfirmed> {
     let waiting = list(app).await?.into_iter().find(|waiting| waiting.id == id).ok_or(NotConfirmed::Changed)?;
     audit::noted(app, admin_id, "confirmed", &waiting.id).await?;
-    // Each kind of thing is confirmed by the part that it belongs to.
-    Err(NotConfirmed::Changed)
+    // Each kind of thing is confirmed by the part that it belongs to, which looks again whether it is still as listed.
+    match kind_of(&waiting.id).0 {
+        kind::PIN => pins::confirm(app, admin_id, &waiting.id).await,
+        _ => Err(NotConfirmed::Changed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_kind_and_what_the_kind_knows() {
+        assert_eq!(kind_of("pin:Approvers|user|bob:b0b"), (kind::PIN, "Approvers|user|bob:b0b"));
+        assert_eq!(kind_of("pin"), (kind::PIN, ""));
+    }
 }

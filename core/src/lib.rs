@@ -25,6 +25,7 @@ pub mod policy;
 pub mod proto;
 pub mod recipients;
 pub mod requests;
+pub mod rules;
 pub mod save;
 pub mod selftest;
 pub mod session;

@@ -1,8 +1,14 @@
 //! Who may decide.
 
+mod permitted;
+
+pub use permitted::{Permitted, permitted_ids};
+
 use crate::config::{self, Approver, Settings};
-use crate::mattermost::{ChannelBy, GroupBy, HostError, Mattermost, User};
+use crate::decision::Needed;
+use crate::mattermost::{Channel, Group, GroupBy, HostError, Mattermost, User};
 use crate::messages::code;
+use crate::rules::pins::Pins;
 use crate::teleport::AccessRequest;
 
 /// Why somebody may not decide.
@@ -70,26 +76,27 @@ pub fn signs_in_by_sso(user: &User) -> bool {
     !matches!(user.auth_service.as_str(), "" | "email" | "ldap")
 }
 
-/// Whether the approvers of the settings let `user` decide `request`, whose post stands in the channel `channel_id`.
+/// Whether the approvers of the settings let `user` decide `request` of a cluster, whose post stands in `channel`. Answers
+/// how many people it takes: for every role the best rules count, and of those the largest number.
 ///
 /// # Errors
 /// The first reason against it.
 pub async fn may_decide<M: Mattermost>(
     mattermost: &M,
     settings: &Settings,
+    pins: &Pins,
     user: &User,
-    channel_id: &str,
+    channel: &Channel,
+    cluster: &str,
     request: &AccessRequest,
-) -> Result<(), Refusal> {
+) -> Result<Needed, Refusal> {
     is_fit(settings, user)?;
     if is_requester(user, request) {
         return Err(Refusal::OwnRequest);
     }
-    // A request that names no role is still for something.
-    let unnamed = [String::new()];
-    let roles = if request.roles.is_empty() { unnamed.as_slice() } else { request.roles.as_slice() };
-    for role in roles {
-        let rules = config::rules_for(&settings.approvers, |rule| &rule.roles, role);
+    let mut needed = Needed::ONE;
+    for role in &roles_of(request) {
+        let rules = config::rules_for(&settings.approvers, cluster, role);
         if rules.is_empty() {
             if !user.is_system_admin {
                 return Err(Refusal::OnlySystemAdmins { role: role.clone() });
@@ -98,7 +105,7 @@ pub async fn may_decide<M: Mattermost>(
         }
         let mut allowed = false;
         for approver in rules.iter().flat_map(|rule| &rule.who) {
-            if is(mattermost, approver, user, channel_id).await? {
+            if is(mattermost, pins, approver, user, channel).await? {
                 allowed = true;
                 break;
             }
@@ -106,34 +113,62 @@ pub async fn may_decide<M: Mattermost>(
         if !allowed {
             return Err(Refusal::NotAnApprover { role: role.clone() });
         }
+        needed =
+            rules.iter().fold(needed, |needed, rule| needed.and(Needed { approve: rule.approve, deny: rule.deny }));
     }
-    Ok(())
+    Ok(needed)
+}
+
+/// A request that names no role is still for something.
+fn roles_of(request: &AccessRequest) -> Vec<String> {
+    if request.roles.is_empty() { vec![String::new()] } else { request.roles.clone() }
+}
+
+/// Whether rules about the channel count there: not in direct and group messages, where nobody is ever made a member by
+/// somebody who looks after the channel.
+fn has_members(channel: &Channel) -> bool {
+    !channel.team_id.is_empty() && !matches!(channel.r#type.as_str(), "D" | "G")
 }
 
 /// Whether the user is meant.
 async fn is<M: Mattermost>(
     mattermost: &M,
+    pins: &Pins,
     approver: &Approver,
     user: &User,
-    channel_id: &str,
+    channel: &Channel,
 ) -> Result<bool, HostError> {
     match approver {
-        Approver::Username(name) => Ok(user.username.to_lowercase() == *name),
+        Approver::Username(_) | Approver::Words(_) => Ok(pins.names(approver, user)),
         Approver::SystemAdmins => Ok(user.is_system_admin),
         Approver::Nobody(_) => Ok(false),
-        Approver::Group(name) => match mattermost.get_group(GroupBy::Name(name.clone())).await {
-            Ok(group) if group.delete_at == 0 => mattermost.is_group_member(&group.id, &user.id).await,
-            // A group that is not there has no members.
-            Ok(_) | Err(HostError::NotFound(_)) => Ok(false),
-            Err(error) => Err(error),
+        Approver::Group(_) | Approver::CustomGroup(_) => match group(mattermost, pins, approver).await? {
+            Some(group) => mattermost.is_group_member(&group.id, &user.id).await,
+            None => Ok(false),
         },
-        Approver::ChannelMembers => Ok(mattermost.channel_membership(channel_id, &user.id).await?.member),
-        Approver::ChannelAdmins => Ok(mattermost.channel_membership(channel_id, &user.id).await?.admin),
-        Approver::TeamAdmins => {
-            let channel = mattermost.get_channel(ChannelBy::Id(channel_id.to_owned())).await?;
-            // A direct channel belongs to no team.
-            Ok(!channel.team_id.is_empty() && mattermost.team_membership(&channel.team_id, &user.id).await?.admin)
+        Approver::ChannelMembers | Approver::ChannelAdmins | Approver::TeamAdmins if !has_members(channel) => Ok(false),
+        Approver::ChannelMembers => Ok(mattermost.channel_membership(&channel.id, &user.id).await?.member),
+        Approver::ChannelAdmins => Ok(mattermost.channel_membership(&channel.id, &user.id).await?.admin),
+        Approver::TeamAdmins => Ok(mattermost.team_membership(&channel.team_id, &user.id).await?.admin),
+    }
+}
+
+/// The group that an approver means: of its pin's id, and still of its name and kind.
+async fn group<M: Mattermost>(mattermost: &M, pins: &Pins, approver: &Approver) -> Result<Option<Group>, HostError> {
+    let (name, custom) = match approver {
+        Approver::Group(name) => (name, false),
+        Approver::CustomGroup(name) => (name, true),
+        _ => return Ok(None),
+    };
+    let Some(pin) = pins.approver(approver) else { return Ok(None) };
+    match mattermost.get_group(GroupBy::Id(pin.id.clone())).await {
+        Ok(group) => {
+            let same = group.id == pin.id && group.name.to_lowercase() == *name && group.delete_at == 0;
+            Ok((same && group.is_synced != (custom || pin.custom)).then_some(group))
         }
+        // A group that is not there has no members.
+        Err(HostError::NotFound(_) | HostError::Invalid(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 use crate::bridge::Bridge;
 use crate::config::{self, Problem, Severity, Source, is_mask, key};
 use crate::credentials;
+use crate::mattermost::Mattermost;
+use crate::rules::pins;
 use crate::time::Time;
 
 /// Settings by their keys, as Mattermost keeps them.
@@ -43,8 +45,8 @@ pub async fn check<B: Bridge>(bridge: &B, new: Values, saved: &Values, now: Time
     let whole = unmasked(&new, saved);
     let bytes = serde_json::to_vec(&whole).unwrap_or_default();
     let (settings, mut problems) = config::parse(&bytes);
-    problems.retain(|problem| problem.severity == Severity::Wrong);
-    let (before, _) = config::parse(&serde_json::to_vec(saved).unwrap_or_default());
+    let (before, known) = config::parse(&serde_json::to_vec(saved).unwrap_or_default());
+    problems.retain(|problem| is_refused(problem, &known));
     for (place, cluster) in settings.clusters.iter().enumerate() {
         let Some(source) = &cluster.credentials else { continue };
         let unchanged = before.clusters.get(place).is_some_and(|before| before.credentials == cluster.credentials);
@@ -62,6 +64,40 @@ pub async fn check<B: Bridge>(bridge: &B, new: Values, saved: &Values, now: Time
         return Err(problems);
     }
     sealed(bridge, new).await.map_err(|problem| vec![problem])
+}
+
+/// Settings whose lines are read one by one: what was saved in them before keeps nobody from saving the rest.
+const LISTS: [&str; 4] = [key::APPROVERS, key::USER_MAPPING, key::RECIPIENTS, key::ROLE_RECIPIENTS];
+
+/// Whether a problem keeps the settings from being saved, given the problems of those that are saved.
+fn is_refused(problem: &Problem, known: &[Problem]) -> bool {
+    match problem.severity {
+        Severity::Wrong if LISTS.contains(&problem.setting.as_ref()) => !known.contains(problem),
+        Severity::Wrong => true,
+        Severity::Outdated => !known.contains(problem),
+        Severity::Missing | Severity::Warning => false,
+    }
+}
+
+/// Checks the approvers and recipients that a save adds or changes: they must mean somebody. What they mean is remembered
+/// for a moment, and becomes their pin once the settings are in force.
+///
+/// # Errors
+/// What is wrong with them.
+pub async fn check_names<M: Mattermost>(
+    mattermost: &M,
+    new: &Values,
+    saved: &Values,
+    now: Time,
+) -> Result<(), Vec<Problem>> {
+    let parsed = |values: &Values| config::parse(&serde_json::to_vec(values).unwrap_or_default()).0;
+    let (brought, problems) = pins::added(mattermost, now, &parsed(saved), &parsed(new)).await;
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    // Where that fails the names are pinned when they are seen, and the admins get the list.
+    let _ = pins::let_through(mattermost, now, brought).await;
+    Ok(())
 }
 
 /// The settings with pasted secrets sealed.
@@ -300,6 +336,35 @@ mod tests {
         assert_eq!(refused(&mismatch, json!({"Identity": "/a/path"}), json!({})), None);
         let expired = block_on(check(&good, object(json!({"Identity": identity()})), &Values::new(), Time(2_000_000)));
         assert!(expired.is_err_and(|problems| problems.iter().any(|problem| problem.message.contains("expired"))));
+    }
+
+    #[test]
+    fn what_was_saved_before_does_not_keep_anybody_from_saving_the_rest() {
+        let bridge = Turned(CredentialProblem::None);
+        let refused = |new: Value, saved: Value| {
+            let answer = block_on(check(&bridge, object(new), &object(saved), Time(0)));
+            answer.err().map_or(0, |problems| problems.len())
+        };
+        for (setting, text) in [
+            ("Approvers", "alice, bob"),
+            ("Approvers", "dba = Bob Stone"),
+            ("Approvers", "dba = group:Domain Admins"),
+            ("Approvers", "dba = 0 of bob"),
+            ("Recipients", "ops/one ops/two"),
+            ("Recipients", "ops/Access Requests"),
+            ("RoleRecipients", "dba = @alice @bob"),
+            ("UserMapping", "a b = c"),
+        ] {
+            let (new, again) = (json!({ setting: text }), json!({ setting: text, "LogLevel": "debug" }));
+            assert_eq!(refused(new.clone(), json!({})), 1, "{text}");
+            assert_eq!(refused(again, new), 0, "{text}");
+        }
+        // What is added beside it is looked at.
+        assert_eq!(refused(json!({"Approvers": "alice\n0 of x"}), json!({"Approvers": "alice"})), 2);
+        // The old entry in a new place is the old entry.
+        let (new, saved) =
+            (json!({"Approvers": "dba = Bob Stone\nops = alice"}), json!({"Approvers": "dba = Bob Stone"}));
+        assert_eq!(refused(new, saved), 0);
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub async fn run<W: World, R: Report>(app: &Rc<App<W>>, settings_json: &[u8], re
             None => format!("cluster {}", place + 1),
         };
         let steps = Steps { report, cluster: label };
-        let missing = problems.iter().any(|problem| problem.severity != Severity::Warning);
+        let missing = problems.iter().any(|problem| problem.severity < Severity::Outdated);
         try_cluster(app, &settings, cluster, place, missing, &steps).await;
     }
     plugin(app, &general);
@@ -146,7 +146,7 @@ async fn recipients<W: World, R: Report>(app: &Rc<App<W>>, settings: &Settings, 
     let of_clusters = settings.clusters.iter().flat_map(|cluster| &cluster.recipients);
     let of_roles = settings.role_recipients.iter().flat_map(|rule| &rule.recipients);
     let all = settings.recipients.iter().chain(of_clusters).chain(of_roles);
-    let fresh = Recipients::default();
+    let fresh = Recipients::unsaved();
     steps.end(status::recipients_check(app.world.mattermost(), &fresh, all).await);
 }
 

@@ -214,7 +214,14 @@ impl Plugin for Desk {
         let request = request.into_inner();
         self.ask(|core| async move {
             let (new, old) = (save::read(&request.new_settings_json), save::read(&request.old_settings_json));
-            let answer = save::check(core.world.bridge(), new, &old, core.world.now()).await;
+            let now = core.world.now();
+            let names = save::unmasked(&new, &old);
+            let mut answer = save::check(core.world.bridge(), new, &old, now).await;
+            if answer.is_ok()
+                && let Err(problems) = save::check_names(core.world.mattermost(), &names, &old, now).await
+            {
+                answer = Err(problems);
+            }
             Ok(match answer {
                 Ok(values) => CheckConfigurationResponse {
                     problems: Vec::new(),
@@ -388,7 +395,7 @@ fn on_wire(problem: Problem) -> SettingProblem {
     let severity = match problem.severity {
         config::Severity::Wrong => Severity::Wrong,
         config::Severity::Missing => Severity::Missing,
-        config::Severity::Warning => Severity::Warning,
+        config::Severity::Outdated | config::Severity::Warning => Severity::Warning,
     };
     SettingProblem { setting: problem.setting.into_owned(), message: problem.message, severity: severity.into() }
 }

@@ -5,17 +5,20 @@ use std::rc::Rc;
 use crate::app::App;
 use crate::authority;
 use crate::cluster::Lane;
-use crate::config::{Address, Approver, Authority, Problem, Recipient, Settings, Severity};
-use crate::mattermost::{HostError, Mattermost, UserBy};
+use crate::config::{Address, Approver, Authority, Problem, Recipient, Rule, Settings, Severity, about};
+use crate::mattermost::{ChannelBy, Mattermost};
 use crate::messages::code;
 pub use crate::proto::panel::{Check, Outcome};
 use crate::recipients::Recipients;
+use crate::rules::pins;
 use crate::session::{Link, Place};
 use crate::teleport::ServerInfo;
 use crate::world::World;
 
 /// Most troubled requests that are listed.
 const MAX_LISTED: usize = 5;
+/// Most roles that are listed.
+const MAX_ROLES: usize = 20;
 
 pub(crate) fn check(name: &str, outcome: Outcome, message: impl Into<String>) -> Check {
     Check { name: name.to_owned(), outcome: outcome.into(), message: message.into(), ..Default::default() }
@@ -35,7 +38,9 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
         }
         checks.append(&mut of_cluster);
     }
-    checks.push(approvers_check(app, &app.settings()).await);
+    let settings = app.settings();
+    checks.push(approvers_check(app, &settings).await);
+    checks.push(pins::check(app.world.mattermost(), &settings).await);
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
 }
@@ -83,7 +88,7 @@ pub(crate) fn settings_check(problems: &[Problem]) -> Check {
     }
     let lines: Vec<String> =
         problems.iter().map(|problem| format!("{}: {}", problem.setting, problem.message)).collect();
-    let harmless = problems.iter().all(|problem| problem.severity == Severity::Warning);
+    let harmless = problems.iter().all(|problem| problem.severity >= Severity::Outdated);
     check("Settings", if harmless { Outcome::Warning } else { Outcome::Failed }, lines.join("\n"))
 }
 
@@ -207,27 +212,75 @@ fn posts<W: World>(lane: &Lane<W>) -> Check {
     check("Posts", Outcome::Failed, lines.join("\n"))
 }
 
-/// Who may decide, and whether there are such people.
+/// Who may decide, and who may without anybody having said so. Whether there are such people is the names' check.
 pub(crate) async fn approvers_check<W: World>(app: &App<W>, settings: &Settings) -> Check {
     if settings.approvers.is_empty() {
         return check("Approvers", Outcome::Ok, "Mattermost system admins, as none are named");
     }
-    let mut strangers = Vec::new();
-    let mut lines = Vec::new();
-    for rule in &settings.approvers {
-        let who: Vec<String> = rule.who.iter().map(|who| format!("`{who}`")).collect();
-        lines.push(format!("`{}`: {}", rule.roles, if who.is_empty() { "nobody".to_owned() } else { who.join(", ") }));
-        for approver in &rule.who {
-            let Approver::Username(name) = approver else { continue };
-            let user = app.world.mattermost().get_user(UserBy::Username(name.clone())).await;
-            if matches!(user, Err(HostError::NotFound(_))) {
-                strangers.push(format!("there is no user `{name}`"));
-            }
+    let mut lines: Vec<String> = settings.approvers.iter().map(in_words).collect();
+    let warnings = approvers_warnings(app, settings).await;
+    let outcome = if warnings.is_empty() { Outcome::Ok } else { Outcome::Warning };
+    lines.extend(warnings);
+    check("Approvers", outcome, lines.join("\n"))
+}
+
+/// A rule, as an admin reads it.
+fn in_words(rule: &Rule) -> String {
+    let who: Vec<String> = rule.who.iter().map(|who| code(&who.to_string())).collect();
+    let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
+    let number = if rule.approve > 1 { format!("{} of ", rule.approve) } else { String::new() };
+    let deny = if rule.deny > 1 { format!("; {} to deny", rule.deny) } else { String::new() };
+    format!("{}: {number}{who}{deny}", code(&about(&rule.cluster, &rule.roles)))
+}
+
+async fn approvers_warnings<W: World>(app: &App<W>, settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if settings.approvers.iter().any(|rule| rule.who.contains(&Approver::ChannelMembers)) {
+        let open = open_channels(app, settings).await;
+        if !open.is_empty() {
+            warnings.push(format!(
+                "`channel-members` decide in {}: these channels are public, so everybody in the team can join and decide. Make them private, or name other approvers.",
+                open.join(", ")
+            ));
         }
     }
-    let outcome = if strangers.is_empty() { Outcome::Ok } else { Outcome::Warning };
-    lines.extend(strangers);
-    check("Approvers", outcome, lines.join("\n"))
+    let seen = app.roles_seen.list(&settings.approvers);
+    if !seen.is_empty() {
+        let listed: Vec<String> = seen.iter().take(MAX_ROLES).map(|role| code(role)).collect();
+        let more = seen.len().saturating_sub(MAX_ROLES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        warnings.push(format!(
+            "asked for since the start, and named by no rule but `*`: {}{more}. Name them in a rule if other people are to decide them.",
+            listed.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// The public ones of the channels that requests are posted to.
+async fn open_channels<W: World>(app: &App<W>, settings: &Settings) -> Vec<String> {
+    let mattermost = app.world.mattermost();
+    let unsaved = Recipients::unsaved();
+    let of_clusters = settings.clusters.iter().flat_map(|cluster| &cluster.recipients);
+    let of_roles = settings.role_recipients.iter().flat_map(|rule| &rule.recipients);
+    let mut open = Vec::new();
+    for recipient in settings.recipients.iter().chain(of_clusters).chain(of_roles) {
+        if !matches!(recipient, Recipient::Channel { .. } | Recipient::ChannelId(_)) {
+            continue;
+        }
+        // As it was when it was saved, or as it would be. What cannot be looked up is told of by the recipients' check.
+        let id = match app.recipients.channel(mattermost, recipient).await {
+            Ok(id) => Ok(id),
+            Err(_) => unsaved.channel(mattermost, recipient).await,
+        };
+        let Ok(id) = id else { continue };
+        let Ok(channel) = mattermost.get_channel(ChannelBy::Id(id)).await else { continue };
+        let name = code(&recipient.to_string());
+        if channel.r#type == "O" && !open.contains(&name) {
+            open.push(name);
+        }
+    }
+    open
 }
 
 /// The checks as markdown.

@@ -50,7 +50,7 @@ func newPair(t *testing.T) *pair {
 	_, err = second.Mattermost.InstallPlugin(first.ctx, bundle)
 	first.must(err)
 	p := &pair{scene: first, double: cluster, nodes: [2]*scene{first, &other}}
-	settings := first.settings().With("Approvers", first.set.Approver.Username+", "+dave.Username)
+	settings := first.settings().With("Approvers", "* = "+first.set.Approver.Username+", "+dave.Username)
 	for _, node := range p.nodes {
 		first.must(node.set.Configure(first.ctx, settings))
 	}

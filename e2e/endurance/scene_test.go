@@ -158,7 +158,7 @@ func (s *scene) settings() stage.Settings {
 	signed, err := s.cluster.Sign(s.ctx, teleport.PluginUser, credentialsLast)
 	s.must(err)
 	return stage.Identity(s.cluster.ProxyAddress(), signed).With("Recipients", s.recipient).
-		With("Approvers", s.set.Approver.Username).With("AskReason", "never")
+		With("Approvers", "* = "+s.set.Approver.Username).With("AskReason", "never")
 }
 
 // connect configures the plugin and waits until it watches this cluster.

@@ -157,7 +157,7 @@ func TestOneDenialIsEnoughWhereTheThresholdSaysSo(t *testing.T) {
 func TestTeleportsRulesCountAndNotTheApproversOfTheSettings(t *testing.T) {
 	onModern(t, onBehalf+reviewers, func(s *scene) {
 		// Bob is an approver here but no reviewer in Teleport; carol is the other way round.
-		s.connect(s.byTeleport("bob", "stranger", "carol", "rita").With("Approvers", "bob"))
+		s.connect(s.byTeleport("bob", "stranger", "carol", "rita").With("Approvers", "* = bob"))
 		id := s.file("because")
 		s.refusedFor(set.Approver, id, "stranger", "review_requests")
 		s.holds(s.clickOnce(set.Bystander, s.post(id), stage.Approve), "You approved")
@@ -234,7 +234,7 @@ func TestAServerWithoutReviewsOnBehalfFailsClosed(t *testing.T) {
 	d := newDouble(t, double.Options{Version: "17.5.0", Enterprise: true, Cluster: "seventeen.example"})
 	s := newScene(t, d)
 	s.must(d.CreateResources(s.ctx, reviewers))
-	s.connect(s.byTeleport("bob", "rita").With("Approvers", "bob"))
+	s.connect(s.byTeleport("bob", "rita").With("Approvers", "* = bob"))
 	id := s.file("because")
 	s.refusedFor(set.Approver, id, "17.5.0", "18.11 or later")
 	status, err := set.Status(s.ctx, s.channel.Id)
@@ -255,7 +255,7 @@ func TestAServerWithoutReviewsOnBehalfFailsClosed(t *testing.T) {
 
 func TestAnOldServerFailsClosedWhereReviewsOnBehalfAreAskedFor(t *testing.T) {
 	onBoth(t, func(s *scene) {
-		s.connect(s.byTeleport("bob", "admin").With("Approvers", "bob"))
+		s.connect(s.byTeleport("bob", "admin").With("Approvers", "* = bob"))
 		id := s.file("because")
 		for _, button := range []string{stage.Approve, stage.Deny} {
 			s.holds(s.clickOnce(set.Approver, s.post(id), button), s.cluster.Version(), "18.11 or later", "Nothing is decided here")
@@ -267,7 +267,7 @@ func TestAnOldServerFailsClosedWhereReviewsOnBehalfAreAskedFor(t *testing.T) {
 
 func TestLeftToItselfThePluginReviewsOnBehalfWhereTheServerCan(t *testing.T) {
 	onModern(t, onBehalf+reviewers, func(s *scene) {
-		s.connect(s.byTeleport("carol", "rita").With("Authority", "auto").With("Approvers", "bob"))
+		s.connect(s.byTeleport("carol", "rita").With("Authority", "auto").With("Approvers", "* = bob"))
 		id := s.file("because")
 		s.refusedFor(set.Approver, id, "no Teleport user is known")
 		s.holds(s.clickOnce(set.Bystander, s.post(id), stage.Approve), "You approved")
@@ -311,7 +311,7 @@ spec:
 
 func TestAsReviewerThePluginReviewsOnceForTheApprovers(t *testing.T) {
 	onModern(t, ownReviews+careful, func(s *scene) {
-		s.connect(s.settings().With("Authority", "reviewer").With("AskReason", "never").With("Approvers", "bob, carol"))
+		s.connect(s.settings().With("Authority", "reviewer").With("AskReason", "never").With("Approvers", "* = bob, carol"))
 		id := s.file("because")
 		s.holds(s.clickOnce(set.Mattermost.Admin, s.post(id), stage.Approve), "not among the approvers")
 		s.unreviewed(id)

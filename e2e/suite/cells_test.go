@@ -54,7 +54,7 @@ func TestSomebodyOutsideAPrivateChannelDecidesNothingThere(t *testing.T) {
 		s.must(err)
 		outsider := s.newcomer("outsider")
 		s.channel = private
-		s.connect(s.settings().With("Recipients", set.Team.Name+"/"+name).With("AskReason", "never").With("Approvers", "channel-members"))
+		s.connect(s.settings().With("Recipients", set.Team.Name+"/"+name).With("AskReason", "never").With("Approvers", "* = channel-members"))
 		id := s.file("because")
 		post := s.post(id)
 		// Mattermost lets nobody click what they cannot see.
@@ -73,7 +73,7 @@ func TestAGuestDecidesNothingUnlessGuestsMay(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		guest := s.newcomer("guest")
 		s.must(set.Mattermost.MakeGuest(s.ctx, guest))
-		settings := s.settings().With("AskReason", "never").With("Approvers", guest.Username)
+		settings := s.settings().With("AskReason", "never").With("Approvers", "* = "+guest.Username)
 		s.connect(settings)
 		id := s.file("because")
 		post := s.post(id)
@@ -88,7 +88,7 @@ func TestAGuestDecidesNothingUnlessGuestsMay(t *testing.T) {
 func TestAnotherAccountOfTheRequesterDecidesNothing(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		second := s.newcomer("second")
-		settings := s.settings().With("AskReason", "never").With("Approvers", second.Username)
+		settings := s.settings().With("AskReason", "never").With("Approvers", "* = "+second.Username)
 		s.connect(settings.With("UserMapping", mapping(second.Username, teleport.Requester)))
 		id := s.file("because")
 		post := s.post(id)
@@ -103,7 +103,7 @@ func TestAnotherAccountOfTheRequesterDecidesNothing(t *testing.T) {
 func TestADeactivatedAccountDecidesNothingWithAnOldSession(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		leaver := s.newcomer("leaver")
-		s.connect(s.settings().With("AskReason", "never").With("Approvers", leaver.Username))
+		s.connect(s.settings().With("AskReason", "never").With("Approvers", "* = "+leaver.Username))
 		id := s.file("because")
 		post := s.post(id)
 		s.must(set.Mattermost.Deactivate(s.ctx, leaver))
@@ -134,7 +134,7 @@ func TestAForgedContextDecidesNothingEvenForAnApprover(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		// One who may decide everything, so that only what the click says can stand against it.
 		approver := s.newcomer("approver")
-		s.connect(s.settings().With("AskReason", "never").With("Approvers", approver.Username))
+		s.connect(s.settings().With("AskReason", "never").With("Approvers", "* = "+approver.Username))
 		id, other := s.file("because"), s.file("another")
 		post, otherPost := s.post(id), s.post(other)
 		forgeries := 0
@@ -177,11 +177,11 @@ func TestAForgedContextDecidesNothingEvenForAnApprover(t *testing.T) {
 func TestAButtonOfAClusterThatIsGoneDecidesNothing(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		approver := s.newcomer("approver")
-		s.connect(s.settings().With("AskReason", "never").With("Approvers", approver.Username))
+		s.connect(s.settings().With("AskReason", "never").With("Approvers", "* = "+approver.Username))
 		id := s.file("because")
 		post := s.post(id)
 		there := newScene(t, newDouble(t, double.Options{Cluster: "another.example"}))
-		there.connect(there.settings().With("AskReason", "never").With("Approvers", approver.Username))
+		there.connect(there.settings().With("AskReason", "never").With("Approvers", "* = "+approver.Username))
 		s.holds(s.clickOnce(approver, post, stage.Approve), s.cluster.Name(), "not connected to any more")
 		s.noted(approver, "a click on the old cluster's button", "not connected to any more")
 		s.untouched(id)
@@ -217,7 +217,7 @@ func (s *scene) crowd() (people []*mattermost.User, approvers string) {
 	for i, user := range crowded {
 		names[i] = user.Username
 	}
-	return crowded, strings.Join(names, ", ")
+	return crowded, "* = " + strings.Join(names, ", ")
 }
 
 // oneDecided fails the test unless one of the answers tells of the decision, and each of the others tells clearly why it

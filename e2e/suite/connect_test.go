@@ -30,7 +30,7 @@ func TestAuthServerAndProxyWorkWithEveryFormOfCredentials(t *testing.T) {
 		}
 		for place, address := range map[string]string{"auth server": s.cluster.AuthAddress(), "proxy": s.cluster.ProxyAddress()} {
 			for form, settings := range forms {
-				s.connect(settings(address).With("Recipients", s.recipient).With("Approvers", "bob").With("AskReason", "never"))
+				s.connect(settings(address).With("Recipients", s.recipient).With("Approvers", "* = bob").With("AskReason", "never"))
 				id := s.file(place + ", " + form)
 				_, err := set.Approver.Decide(s.ctx, s.post(id), stage.Approve, "")
 				s.must(err)

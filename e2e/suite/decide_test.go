@@ -116,7 +116,7 @@ func TestWithoutApproversOnlySystemAdminsDecide(t *testing.T) {
 
 func TestNobodyDecidesTheirOwnRequest(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		s.connect(s.settings().With("Approvers", "bob, alice"))
+		s.connect(s.settings().With("Approvers", "* = bob, alice"))
 		id := s.file("because")
 		// Alice's e-mail address in Mattermost is the name of the Teleport user who asks.
 		answer, err := set.Requester.Decide(s.ctx, s.post(id), stage.Approve, "")
@@ -153,7 +153,7 @@ func TestTheOldButtonOfADecidedRequestChangesNothing(t *testing.T) {
 
 func TestTwoClicksAtOnceMakeOneDecision(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		s.connect(s.settings().With("Approvers", "bob, carol").With("AskReason", "never"))
+		s.connect(s.settings().With("Approvers", "* = bob, carol").With("AskReason", "never"))
 		for range 5 {
 			id := s.file("because")
 			post := s.post(id)

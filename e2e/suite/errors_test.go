@@ -22,7 +22,7 @@ spec: {roles: [access-plugin]}
 `))
 	signed, err := d.Sign(s.ctx, "bot-access", credentialsLast)
 	s.must(err)
-	s.connect(stage.Identity(d.AuthAddress(), signed).With("Recipients", s.recipient).With("Approvers", "bob").With("AskReason", "never"))
+	s.connect(stage.Identity(d.AuthAddress(), signed).With("Recipients", s.recipient).With("Approvers", "* = bob").With("AskReason", "never"))
 	id, err := s.requester.File(s.ctx, teleport.Wish{Roles: []string{teleport.RequestedRole}})
 	s.must(err)
 	s.holds(s.clickOnce(set.Approver, s.post(id), stage.Approve), "You approved")

@@ -69,7 +69,7 @@ func TestAUserIDInAHeaderIsNotBelieved(t *testing.T) {
 
 func TestADialogIsOnlyTakenFromWhomItWasOpenedFor(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		s.connect(s.settings().With("Approvers", "bob, carol"))
+		s.connect(s.settings().With("Approvers", "* = bob, carol"))
 		id := s.file("because")
 		post := s.post(id)
 		reaction, err := set.Approver.Click(s.ctx, post, stage.Deny)

@@ -87,7 +87,7 @@ func TestSavingOtherSettingsIsNotHeldUpAndLosesNone(t *testing.T) {
 
 func TestPastedCredentialsAreSealedInTheServersConfiguration(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		s.connect(stage.Identity(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient).With("Approvers", set.Approver.Username))
+		s.connect(stage.Identity(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient).With("Approvers", "* = "+set.Approver.Username))
 		content := s.sealed()
 		for _, line := range strings.Split(s.signed.Identity, "\n") {
 			if len(line) > 40 && strings.Contains(content, line) {
@@ -101,7 +101,7 @@ func TestPastedCredentialsAreSealedInTheServersConfiguration(t *testing.T) {
 		s.must(set.Mattermost.RestartPlugin(s.ctx, set.PluginID))
 		s.must(set.WaitForWatch(s.ctx, s.channel.Id))
 		s.connect(stage.Settings{"TeleportAddress": s.cluster.ProxyAddress(), "Identity": model.FakeSetting}.
-			With("Recipients", s.recipient).With("Approvers", set.Approver.Username))
+			With("Recipients", s.recipient).With("Approvers", "* = "+set.Approver.Username))
 		s.post(s.file("with what was sealed"))
 	})
 }

@@ -199,7 +199,7 @@ func (s *scene) removeAll() {
 
 // settings are good ones for this scene: the auth server, the three files, the channel, the approver.
 func (s *scene) settings() stage.Settings {
-	return stage.Triple(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient).With("Approvers", set.Approver.Username)
+	return stage.Triple(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient).With("Approvers", "* = "+set.Approver.Username)
 }
 
 // connect configures the plugin and waits until it watches.

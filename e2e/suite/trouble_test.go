@@ -126,8 +126,10 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 			{"an identity file that is not there", identity.With("Identity", missing), "Credentials", []string{missing}},
 			{"both forms of credentials", good.With("Identity", s.signed.Identity), onSave, []string{"identity", "both"}},
 			{"one of the three files missing", good.With("ClientKey", ""), onSave, []string{"ClientKey"}},
-			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), "Recipients", []string{"no-such-channel"}},
-			{"a team that is not there", good.With("Recipients", "nowhere/requests"), "Recipients", []string{"nowhere"}},
+			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), onSave, []string{"no-such-channel"}},
+			{"a team that is not there", good.With("Recipients", "nowhere/requests"), onSave, []string{"nowhere"}},
+			{"an approver who is nobody", good.With("Approvers", "* = no-such-user"), onSave, []string{"no-such-user"}},
+			{"a line without a role", good.With("Approvers", "bob"), onSave, []string{"* = bob"}},
 			{"no recipients", good.With("Recipients", ""), "Recipients", []string{"none"}},
 			{"a user who may do nothing with requests", stage.Triple(s.cluster.AuthAddress(), stranger).With("Recipients", s.recipient), "Permissions", []string{"access_request", "list, read, update"}},
 		} {
@@ -162,6 +164,8 @@ func TestSettingsThatWereSavedWhileThePluginWasOffAreSaidInTheStatus(t *testing.
 			{"an identity file that is none", identity.With("Identity", "hello"), "Credentials", []string{"identity"}},
 			{"both forms of credentials", good.With("Identity", s.signed.Identity), "Settings", []string{"identity", "both"}},
 			{"one of the three files missing", good.With("ClientKey", ""), "Settings", []string{"ClientKey"}},
+			{"a channel that is not there", good.With("Recipients", "ops/no-such-channel"), "Recipients", []string{"no-such-channel"}},
+			{"an approver who is nobody", good.With("Approvers", "* = no-such-user"), "Names", []string{"no-such-user"}},
 		} {
 			_, err := set.Mattermost.Admin.Client.DisablePlugin(s.ctx, set.PluginID)
 			s.must(err)

@@ -3,6 +3,7 @@
 
 mod address;
 mod approvers;
+mod bound;
 mod people;
 mod recipients;
 mod sources;
@@ -12,10 +13,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use wildmatch::WildMatch;
 
 pub use address::Address;
-pub use approvers::{Approver, Rule};
+pub use approvers::{Approver, MAX_NEEDED, Rule};
+pub(crate) use bound::{about, is_named, rules_for};
 pub use people::Person;
 pub use recipients::{Recipient, RoleRecipients};
 pub(crate) use sources::credential_source;
@@ -117,6 +118,8 @@ pub enum Severity {
     Wrong,
     /// Something is not set yet. It may be saved, and the plugin waits.
     Missing,
+    /// Earlier versions took it, so it goes on working where it is saved. In new settings it is refused.
+    Outdated,
     /// It works, but is perhaps not what was meant.
     Warning,
 }
@@ -139,6 +142,10 @@ impl Problem {
 
     pub(crate) fn missing(setting: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Missing, ..Self::new(setting, message) }
+    }
+
+    pub(crate) fn outdated(setting: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Outdated, ..Self::new(setting, message) }
     }
 
     pub(crate) fn warning(setting: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -508,31 +515,22 @@ fn parse_reminders(text: &str, problems: &mut Vec<Problem>) -> Vec<Duration> {
     reminders
 }
 
-/// Whether a role's name, or a pattern with `*` and `?`, fits a role.
-pub(crate) fn covers(pattern: &str, role: &str) -> bool {
-    pattern == role || WildMatch::new(pattern).matches(role)
-}
-
-/// How many people must agree on a request for these roles, by the rules alone.
-pub(crate) fn needed(rules: &[Rule], roles: &[String]) -> Needed {
+/// How many people must agree on a request for these roles of a cluster, by the rules alone.
+pub(crate) fn needed(rules: &[Rule], cluster: &str, roles: &[String]) -> Needed {
     let unnamed = [String::new()];
     let roles = if roles.is_empty() { unnamed.as_slice() } else { roles };
-    let of_rule = |rule: &Rule| Needed { approve: rule.approve, deny: rule.deny };
-    let all = roles.iter().flat_map(|role| rules_for(rules, |rule| &rule.roles, role));
-    all.map(of_rule).fold(Needed::ONE, Needed::and)
-}
-
-/// The rules that are about a role: those that name it; else those whose pattern fits; else those about all roles.
-pub(crate) fn rules_for<'a, R>(rules: &'a [R], roles: impl Fn(&R) -> &String, role: &str) -> Vec<&'a R> {
-    let tiers: [&dyn Fn(&String) -> bool; 3] =
-        [&|roles| roles == role, &|roles| roles != "*" && WildMatch::new(roles).matches(role), &|roles| roles == "*"];
-    let found = tiers.iter().map(|tier| rules.iter().filter(|rule| tier(roles(rule))).collect::<Vec<_>>());
-    found.into_iter().find(|rules| !rules.is_empty()).unwrap_or_default()
+    let all = roles.iter().flat_map(|role| rules_for(rules, cluster, role));
+    all.map(Rule::needed).fold(Needed::ONE, Needed::and)
 }
 
 /// The parts of a list that people separate with commas, semicolons or white space.
 pub(crate) fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter: char| letter == ',' || letter == ';' || letter.is_whitespace()).filter(|part| !part.is_empty())
+}
+
+/// The parts of a list that people separate with commas, semicolons or new lines: names may have blanks in them.
+pub(crate) fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ';', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// Values by their keys in lower case, and what is wrong with their form.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Problem, key, parts};
+use super::bound::{self, Bound};
+use super::{Problem, key, listed};
 
 /// Where a request is posted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,23 +38,49 @@ impl fmt::Display for Recipient {
 /// Where requests for certain roles are posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleRecipients {
+    /// The Teleport cluster whose requests it is about; empty: all.
+    pub cluster: String,
     /// A role's name, or a pattern with `*` and `?`.
     pub roles: String,
     /// Where to.
     pub recipients: Vec<Recipient>,
 }
 
+impl Bound for RoleRecipients {
+    fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    fn roles(&self) -> &str {
+        &self.roles
+    }
+}
+
 /// Reads a list of recipients; what is wrong is told as of the setting `key`.
 pub(super) fn parse_recipients(text: &str, key: &'static str, problems: &mut Vec<Problem>) -> Vec<Recipient> {
-    let mut recipients = Vec::new();
-    for part in parts(text) {
-        match parse_recipient(part) {
-            Some(recipient) if recipients.contains(&recipient) => {}
-            Some(recipient) => recipients.push(recipient),
-            None => problems.push(Problem::new(
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for part in listed(text) {
+        // As earlier versions separated them: each word is one.
+        let words: Vec<Recipient> = part.split_whitespace().filter_map(parse_recipient).collect();
+        let count = part.split_whitespace().count();
+        if words.len() < count {
+            problems.push(Problem::new(
                 key,
-                format!("{part:?} is no recipient. Write team/channel as in the channel's address, a channel id, @username or an e-mail address."),
-            )),
+                format!("{part:?} is no recipient. Write team/channel as in the channel's address, a channel id, @username or an e-mail address, and separate several with commas."),
+            ));
+            continue;
+        }
+        if count > 1 {
+            let separated = part.split_whitespace().collect::<Vec<_>>().join(", ");
+            problems.push(Problem::outdated(
+                key,
+                format!("{part:?} is more than one recipient. Separate them with commas: `{separated}`."),
+            ));
+        }
+        for recipient in words {
+            if !recipients.contains(&recipient) {
+                recipients.push(recipient);
+            }
         }
     }
     recipients
@@ -94,7 +121,7 @@ pub(super) fn parse_role_recipients(text: &str, problems: &mut Vec<Problem>) -> 
     let mut rules: Vec<RoleRecipients> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (roles, listed) = line.split_once('=').unwrap_or_default();
-        let roles = roles.trim();
+        let (cluster, roles) = bound::split_cluster(roles.trim());
         let mut recipients = parse_recipients(listed, key::ROLE_RECIPIENTS, problems);
         if roles.is_empty() || recipients.is_empty() {
             problems.push(Problem::new(
@@ -103,10 +130,11 @@ pub(super) fn parse_role_recipients(text: &str, problems: &mut Vec<Problem>) -> 
             ));
             continue;
         }
-        match rules.iter_mut().find(|rule| rule.roles == roles) {
+        match rules.iter_mut().find(|rule| rule.roles == roles && rule.cluster == cluster) {
             Some(rule) => rule.recipients.append(&mut recipients),
-            None => rules.push(RoleRecipients { roles: roles.to_owned(), recipients }),
+            None => rules.push(RoleRecipients { cluster, roles: roles.to_owned(), recipients }),
         }
     }
+    problems.extend(bound::overlaps(&rules, key::ROLE_RECIPIENTS));
     rules
 }

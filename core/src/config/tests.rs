@@ -31,7 +31,7 @@ fn an_empty_page_says_what_is_missing_in_its_own_order() {
 #[test]
 fn keys_are_found_whatever_their_case() {
     let (settings, problems) = parse_text(
-        r#"{"teleportaddress":" tp:3025 ","IDENTITY":"/etc/identity","recipients":"ops/access","approvers":"@Alice, bob"}"#,
+        r#"{"teleportaddress":" tp:3025 ","IDENTITY":"/etc/identity","recipients":"ops/access","approvers":"* = @Alice, bob"}"#,
     );
     assert_eq!(problems, []);
     assert_eq!(first(&settings).address, Some(Address::Teleport("tp:3025".into())));
@@ -131,7 +131,7 @@ fn a_path_is_told_from_a_pasted_text() {
 fn recipients_come_in_every_form_that_people_know() {
     let mut problems = Vec::new();
     let recipients = recipients::parse_recipients(
-        "ops/access-requests; ~bad/~x/y, Team/Channel\n@Ann ann@example.com abcdefghijklmnopqrstuvwxyz https://mm.example.com/sub/ops/channels/town-square ops/access-requests nonsense",
+        "ops/access-requests; ~bad/~x/y, Team/Channel\n@Ann, ann@example.com, abcdefghijklmnopqrstuvwxyz; https://mm.example.com/sub/ops/channels/town-square, ops/access-requests, nonsense",
         key::RECIPIENTS,
         &mut problems,
     );
@@ -161,23 +161,152 @@ fn an_approver_that_is_nobody_does_not_open_the_door_to_the_admins() {
 }
 
 #[test]
-fn rules_are_lines_of_a_role_and_who() {
+fn recipients_that_blanks_separate_are_of_earlier_versions() {
     let mut problems = Vec::new();
-    let rules = approvers::parse_approvers(
-        "# production\nprod-* = @Alice, group:SRE channel-admins\n\ndba = team-admins\ndba = bob; system-admins\nchannel-members",
-        &mut problems,
-    );
-    let shown: Vec<String> = rules
+    let recipients = recipients::parse_recipients("ops/one @ann\nops/two", key::RECIPIENTS, &mut problems);
+    assert_eq!(recipients.len(), 3);
+    assert_eq!(problems.iter().map(|problem| problem.severity).collect::<Vec<_>>(), [Severity::Outdated]);
+    // A channel's display name is not taken for a channel and something else.
+    assert_eq!(recipients::parse_recipients("ops/Access Requests", key::RECIPIENTS, &mut problems), []);
+    assert_eq!(problems.last().map(|problem| problem.severity), Some(Severity::Wrong));
+}
+
+/// Rules as they were read, and how severe each problem is.
+fn rules(text: &str) -> (Vec<String>, Vec<Severity>) {
+    let mut problems = Vec::new();
+    let rules = approvers::parse_approvers(text, &mut problems);
+    let shown = rules
         .iter()
         .map(|rule| {
-            format!("{} = {}", rule.roles, rule.who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            let who = rule.who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("{} = {} of {who}; deny {}", about(&rule.cluster, &rule.roles), rule.approve, rule.deny)
         })
         .collect();
+    (shown, problems.iter().map(|problem| problem.severity).collect())
+}
+
+#[test]
+fn rules_are_lines_of_a_role_and_who() {
+    let (shown, problems) = rules(
+        "# production\nprod-* = @Alice, group:SRE; channel-admins\n\ndba = team-admins\ndba = bob; system-admins\nchannel-members",
+    );
     assert_eq!(
         shown,
-        ["prod-* = alice, group:sre, channel-admins", "dba = team-admins, bob, system-admins", "* = channel-members"]
+        [
+            "prod-* = 1 of alice, group:sre, channel-admins; deny 1",
+            "dba = 1 of team-admins, bob, system-admins; deny 1",
+            "* = 1 of channel-members; deny 1"
+        ]
+    );
+    // A line that does not say for which roles.
+    assert_eq!(problems, [Severity::Outdated]);
+}
+
+#[test]
+fn rules_say_how_many_people_it_takes() {
+    let (shown, problems) = rules(
+        "a = 2 of group:sre, @carol\nb = group:sre; deny 2\nc = 3 OF group:sre, carol; Deny 2\nc = 1 of bob; deny 3\nd=20 of group:x\ne = 2 of group:x, deny 2\ndeny = deny, of",
+    );
+    assert_eq!(
+        shown,
+        [
+            "a = 2 of group:sre, carol; deny 1",
+            "b = 1 of group:sre; deny 2",
+            // Of two lines about the same the larger number counts.
+            "c = 3 of group:sre, carol, bob; deny 3",
+            "d = 20 of group:x; deny 1",
+            "e = 2 of group:x; deny 2",
+            // Users may be called like that.
+            "deny = 1 of deny, of; deny 1",
+        ]
     );
     assert_eq!(problems, []);
+}
+
+#[test]
+fn a_number_that_is_none_lets_nobody_decide() {
+    for line in [
+        "a = 0 of bob",
+        "a = 21 of bob",
+        "a = 99999999999 of bob",
+        "a = bob; deny 0",
+        "a = bob; deny 21",
+        "a = bob, 2 of carol",
+    ] {
+        let mut problems = Vec::new();
+        let rules = approvers::parse_approvers(line, &mut problems);
+        let who = rules.iter().flat_map(|rule| &rule.who);
+        let numbered = |who: &&Approver| !matches!(who, Approver::Nobody(_));
+        let left = who.filter(numbered).count();
+        // What stands before a number in the middle goes on to count.
+        assert_eq!(left, usize::from(line.contains("bob, 2 of")), "{line}");
+        assert!(problems.iter().any(|problem| problem.severity == Severity::Wrong), "{line}");
+        assert!(problems.iter().all(|problem| problem.message.contains("2 of alice, bob, carol")), "{problems:?}");
+    }
+    // None of these is a smaller number than was meant.
+    for line in ["a = -1 of bob", "a = two of bob", "a = 2of bob", "a = 2 of", "a = 1.5 of bob", "a = bob; deny x"] {
+        let mut problems = Vec::new();
+        let rules = approvers::parse_approvers(line, &mut problems);
+        assert!(problems.iter().any(|problem| problem.severity <= Severity::Outdated), "{line}");
+        let sure = |who: &Approver| matches!(who, Approver::Username(_));
+        assert!(rules.iter().all(|rule| !rule.who.iter().any(sure) || line.contains("deny x")), "{line}: {rules:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_can_never_be_met_is_warned_of() {
+    for (line, warnings) in [
+        ("a = 2 of bob", 1),
+        ("a = 2 of bob, @Bob", 1),
+        ("a = bob; deny 2", 1),
+        ("a = 2 of bob, carol", 0),
+        ("a = 3 of bob, group:sre", 0),
+    ] {
+        assert_eq!(rules(line).1, vec![Severity::Warning; warnings], "{line}");
+    }
+}
+
+#[test]
+fn rules_of_a_cluster_stand_apart() {
+    let (shown, problems) = rules(
+        "prod.example.com/dba = bob\ndba = carol\ncluster:tp/dba = dave\nprod.example.com/dba = erin\nteam/dba = frank",
+    );
+    assert_eq!(
+        shown,
+        [
+            "prod.example.com/dba = 1 of bob, erin; deny 1",
+            "dba = 1 of carol; deny 1",
+            "cluster:tp/dba = 1 of dave; deny 1",
+            "team/dba = 1 of frank; deny 1"
+        ]
+    );
+    assert_eq!(problems, []);
+    assert_eq!(rules("prod.example.com/ = bob\ncluster:tp = bob"), (Vec::new(), vec![Severity::Wrong; 2]));
+}
+
+#[test]
+fn names_are_not_split_at_blanks() {
+    // Words of an earlier version, which count if each is somebody, and are told of.
+    assert_eq!(rules("a = Bob @carol"), (vec!["a = 1 of bob carol; deny 1".to_owned()], vec![Severity::Outdated]));
+    for line in ["a = group:Domain Admins", "a = bob channel-members", "a = bob group:sre", "a = bob !!"] {
+        let mut problems = Vec::new();
+        let rules = approvers::parse_approvers(line, &mut problems);
+        assert!(rules.iter().all(|rule| matches!(rule.who.as_slice(), [Approver::Nobody(_)])), "{rules:?}");
+        assert_eq!(problems.first().map(|problem| problem.severity), Some(Severity::Wrong), "{line}");
+    }
+}
+
+#[test]
+fn people_and_recipients_can_be_of_one_cluster() {
+    let mut problems = Vec::new();
+    let people = people::parse_people("a.b/alice = Ann\nalice = Alice\ncluster:tp/alice = A", &mut problems);
+    let of = |cluster: &str| people.iter().filter(|person| person.is_of(cluster)).count();
+    assert_eq!((of("a.b"), of("tp"), of("x")), (2, 2, 1));
+    people::parse_people("a.b/ = Ann", &mut problems);
+    assert_eq!(problems.len(), 1);
+    let rules = recipients::parse_role_recipients("a.b/dba = ops/x\ndba = ops/y\na.b/dba = ops/z", &mut problems);
+    let shown: Vec<_> = rules.iter().map(|rule| (rule.cluster.as_str(), rule.recipients.len())).collect();
+    assert_eq!(shown, [("a.b", 2), ("", 1)]);
 }
 
 #[test]

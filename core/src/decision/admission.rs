@@ -13,10 +13,11 @@ use crate::config::Authority;
 use crate::desk;
 use crate::identity::{self, Identity, Unclear};
 use crate::ledger::{self, Outcome, Posting, Record};
-use crate::mattermost::{HostError, Mattermost, Post, User, UserBy};
+use crate::mattermost::{ChannelBy, HostError, Mattermost, Post, User, UserBy};
 use crate::messages::{self, CLUSTER_PROP, REQUEST_PROP};
 use crate::policy;
 use crate::requests::digest;
+use crate::rules::pins;
 use crate::session::{self as connection, Way};
 use crate::teleport::{AccessRequest, State, Teleport as _, TeleportError};
 use crate::world::World;
@@ -219,17 +220,19 @@ pub(super) async fn may_decide<W: World>(
     Ok((author, needed))
 }
 
-/// Whether the rules of the settings let somebody decide, and how many people must agree.
+/// Whether the rules of the settings let somebody decide, and how many people must agree. What the names in the settings
+/// mean, and what the channel is, is read afresh.
 async fn rules_let<W: World>(
     app: &App<W>,
     user: &User,
     channel_id: &str,
-    _cluster: &str,
+    cluster: &str,
     request: &AccessRequest,
 ) -> Result<Needed, policy::Refusal> {
-    let settings = app.settings();
-    policy::may_decide(app.world.mattermost(), &settings, user, channel_id, request).await?;
-    Ok(Needed::ONE)
+    let (settings, mattermost) = (app.settings(), app.world.mattermost());
+    let (pins, channel) =
+        futures::join!(pins::load(mattermost), mattermost.get_channel(ChannelBy::Id(channel_id.to_owned())));
+    policy::may_decide(mattermost, &settings, &pins?, user, &channel?, cluster, request).await
 }
 
 /// Whether somebody could decide now who voted before, or who reviewed in Teleport: the same questions as for a clicker,

@@ -397,7 +397,7 @@ fn an_export_can_be_read_by_people() {
     let imported = read(OURS, "ours");
     let file = export(&imported.settings);
     for line in [
-        "# Who may approve and deny.\n[decisions]\nauthority = \"approvers\"\napprovers = \"\"\"\n# Everybody on call.\ngroup:on-call\ndba = dave, channel-admins\"\"\"\nrequire_mfa = true\n",
+        "# Who may approve and deny.\n[decisions]\nauthority = \"approvers\"\napprovers = \"\"\"\n# Everybody on call.\n* = group:on-call\ndba = dave, channel-admins\"\"\"\nrequire_mfa = true\n",
         "\n[[more_clusters]]\nteleport_address = \"leaf.example.com:443\"\n",
         "recipients = [\"operations/access-requests\", \"@carol\"]\n",
         "audit_retention_days = 90\n",
@@ -433,10 +433,15 @@ fn random_settings(rng: &mut Rng) -> Map<String, Value> {
     let lines = random_lines(rng, random_recipients);
     set(rng, key::ROLE_RECIPIENTS, json!(lines));
     let names = |rng: &mut Rng| {
-        let names: Vec<&str> = (0..rng.usize(1..4))
-            .map(|_| pick(rng, &["alice", "@Bob", "group:sre", "channel-admins", "team-admins"]))
-            .collect();
-        names.join(pick(rng, &[", ", " ", ";"]))
+        let separator = pick(rng, &[", ", " ", ";"]);
+        // Blanks separated only usernames without doubt.
+        let known: &[&str] = match separator {
+            " " => &["alice", "@Bob"],
+            _ => &["alice", "@Bob", "group:sre", "custom-group:crew", "channel-admins", "team-admins"],
+        };
+        let names: Vec<&str> = (0..rng.usize(1..4)).map(|_| pick(rng, known)).collect();
+        let number = pick(rng, &["", "1 of ", "2 of "]);
+        format!("{number}{}", names.join(separator))
     };
     let lines = random_lines(rng, names);
     set(rng, key::APPROVERS, json!(lines));

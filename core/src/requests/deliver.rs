@@ -29,13 +29,13 @@ pub(crate) fn site<W: World>(lane: &Lane<W>, record: &Record) -> Site {
     let id: String =
         record.request.id.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
     let settings = lane.settings();
-    let has_rule =
-        |role: &&String| settings.approvers.iter().any(|rule| rule.roles != "*" && config::covers(&rule.roles, role));
+    let cluster = lane.cluster.desk.cluster.borrow().clone();
+    let has_rule = |role: &&String| config::is_named(&settings.approvers, &cluster, role);
     Site {
         plugin_id: lane.host.borrow().plugin_id.clone(),
-        cluster: lane.cluster.desk.cluster.borrow().clone(),
         page: way.map(|way| way.server.page(&format!("requests/{id}"))).unwrap_or_default(),
         ruled: record.request.roles.iter().filter(has_rule).cloned().collect(),
+        cluster,
         needed: needed(lane, record),
         ..Default::default()
     }
@@ -54,7 +54,8 @@ fn needed<W: World>(lane: &Lane<W>, record: &Record) -> Option<Needed> {
         return None;
     }
     let settings = lane.settings();
-    let mut needed = config::needed(&settings.approvers, &record.request.roles);
+    let cluster = lane.cluster.desk.cluster.borrow().clone();
+    let mut needed = config::needed(&settings.approvers, &cluster, &record.request.roles);
     if authority == Authority::Approvers && !settings.overrule_thresholds {
         needed = needed.and(of_thresholds(&record.request).unwrap_or(Needed::ONE));
     }

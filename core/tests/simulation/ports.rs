@@ -219,14 +219,23 @@ impl Mattermost for SimMattermost {
     }
 
     async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
-        self.call("get_channel", move |_| {
+        self.call("get_channel", move |sim| {
+            let server = sim.mattermost.borrow();
             let id = match by {
                 ChannelBy::Id(id) => id,
-                ChannelBy::Name(name) => format!("channel-{}", name.channel),
+                ChannelBy::Name(name) => match server.renamed_channels.get(&name.channel) {
+                    Some(id) if id.is_empty() => return Err(HostError::NotFound("no such channel".to_owned())),
+                    Some(id) => id.clone(),
+                    None => format!("channel-{}", name.channel),
+                },
                 ChannelBy::DirectUserId(user) => format!("direct-{user}"),
             };
-            let team_id = if id.starts_with("direct-") { String::new() } else { "team".to_owned() };
-            Ok(Channel { id, team_id, ..Default::default() })
+            let (team_id, kind) = match id.starts_with("direct-") {
+                true => ("", "D"),
+                false if server.public => ("team", "O"),
+                false => ("team", "P"),
+            };
+            Ok(Channel { id, team_id: team_id.to_owned(), r#type: kind.to_owned(), ..Default::default() })
         })
         .await
     }

@@ -29,6 +29,10 @@ pub struct MattermostServer {
     pub bot: &'static str,
     /// A word that another plugin replaces in every post, and what it puts there.
     pub rewrites: Option<(&'static str, &'static str)>,
+    /// Whether channels are public.
+    pub public: bool,
+    /// Names of channels that have changed hands, with the id of the channel that has the name now; empty: none has.
+    pub renamed_channels: HashMap<String, String>,
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,

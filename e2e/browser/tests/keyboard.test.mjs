@@ -47,7 +47,7 @@ withBothReacts('the page is set up, tested and saved with Tab, Space and Enter a
   await tabTo(page, settings.root.getByRole('combobox', { name: 'Who checks decisions' }));
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
-  await write('Approvers', stage.approver);
+  await write('Approvers', `* = ${stage.approver}`);
   await tabTo(page, settings.testButton);
   await page.keyboard.press('Enter');
   const steps = await settings.testOver();

@@ -66,7 +66,7 @@ for (const [name, prepare] of Object.entries(obstacles))
     const settings = await openSettings(t, { react, prepare });
     await settings.noEngine.waitFor();
     assert.match(await settings.noEngine.innerText(), /\/teleport status/);
-    await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, Identity: double.plugin.identity });
+    await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}`, Identity: double.plugin.identity });
     assert.equal(await settings.save(), '');
     const saved = await savedSettings();
     assert.equal(saved.teleportaddress, double.auth);
@@ -87,7 +87,7 @@ withBothReacts('the page works on plain HTTP, where browsers hold much back', as
   const settings = await openSettings(t, { react, url: url.origin });
   assert.equal(await settings.page.evaluate(() => window.isSecureContext), false);
   await settings.ready();
-  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, Identity: double.plugin.identity });
+  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}`, Identity: double.plugin.identity });
   await settings.facts.waitFor();
   assert.ok((await settings.test()).every(({ outcome }) => outcome === 'ok'));
   await settings.button('Export').click();

@@ -35,7 +35,7 @@ withBothReacts('a second cluster is filled in, tested and saved along', async (t
   const { double, real } = stage.clusters;
   const settings = await openSettings(t, { react });
   await settings.ready();
-  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, Identity: double.plugin.identity });
+  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}`, Identity: double.plugin.identity });
   await settings.facts.waitFor();
   await settings.button('Add a cluster').click();
   const second = settings.root.getByRole('group', { name: 'Cluster 2', exact: true });

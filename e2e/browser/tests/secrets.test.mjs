@@ -19,7 +19,7 @@ for (const { name, values, held } of [
     assert.ok(lines.length > 10 && double.plugin.identity.includes(lines[3]));
     const settings = await openSettings(t, { react });
     await settings.ready();
-    await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, ...values });
+    await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}`, ...values });
     await settings.facts.waitFor();
     await settings.test();
     await settings.button('Export').click();
@@ -62,7 +62,7 @@ for (const { name, values, held } of [
 withBothReacts('a saved secret is replaced, and removed', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
-  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver, Identity: double.stranger.identity });
+  await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}`, Identity: double.stranger.identity });
   await settings.facts.waitFor();
   assert.equal(await settings.save(), '');
   await settings.page.reload();

@@ -39,7 +39,7 @@ for (const { kind, place, form } of [
     const credentials = form === 'three files' ? threeFilesOf(cluster.plugin) : identityOf(cluster.plugin);
     const settings = await openSettings(t, { react });
     await settings.ready();
-    await settings.fill({ TeleportAddress: cluster[place], Recipients: stage.recipient, Approvers: stage.approver });
+    await settings.fill({ TeleportAddress: cluster[place], Recipients: stage.recipient, Approvers: `* = ${stage.approver}` });
     await settings.fill(credentials);
     await settings.facts.waitFor();
     const facts = await settings.facts.innerText();

@@ -6,7 +6,7 @@ import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
 import { stage } from '../lib/stage.mjs';
 
 const { double, foreign, real } = stage.clusters;
-const good = { TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: stage.approver };
+const good = { TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}` };
 
 /** The three files by their paths on the server. */
 const filesAt = (folder) => ({ ClientCertificate: `${folder}/auth.crt`, ClientKey: `${folder}/auth.key`, ClusterCA: `${folder}/auth.cas` });

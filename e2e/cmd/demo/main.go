@@ -122,7 +122,7 @@ func connect(ctx context.Context, tell *narrator, set *stage.Stage, cluster tele
 		return nil, err
 	}
 	tell.step("Configuring the plugin: Teleport at %s, requests go to %s, %s may decide", cluster.ProxyAddress(), recipient, set.Approver.Username)
-	settings := stage.Identity(cluster.ProxyAddress(), signed).With("Recipients", recipient).With("Approvers", set.Approver.Username)
+	settings := stage.Identity(cluster.ProxyAddress(), signed).With("Recipients", recipient).With("Approvers", "* = "+set.Approver.Username)
 	if err := set.Configure(ctx, settings); err != nil {
 		return nil, err
 	}
