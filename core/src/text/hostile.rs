@@ -1,6 +1,7 @@
 //! Texts that try to be more than text, and the posts that they end up in. What is made of them is kept in a file, which the
 //! shim's tests read with Mattermost's own Markdown parser.
 
+use crate::decision::{Needed, OwnDecision, Vote, Voter};
 use crate::ledger::{Outcome, Record};
 use crate::mattermost::Post;
 use crate::messages::{self, DECIDER_ANNOTATION, Site};
@@ -89,7 +90,12 @@ const ADDRESS: &str = "https://tp.example/web/requests/0b1c";
 
 /// Everything that people read as Markdown when a text stands wherever one from outside can stand.
 pub(super) fn shown(text: &str) -> Vec<String> {
-    let site = Site { plugin_id: "the.plugin".into(), cluster: text.into(), page: ADDRESS.into() };
+    let site = Site {
+        cluster: text.into(),
+        page: ADDRESS.into(),
+        needed: Some(Needed { approve: 2, deny: 1 }),
+        ..Site::default()
+    };
     let review = |state, decider: &str| Review {
         author: text.into(),
         state,
@@ -97,7 +103,7 @@ pub(super) fn shown(text: &str) -> Vec<String> {
         created: None,
         decider: decider.into(),
     };
-    let pending = Record::new(AccessRequest {
+    let mut pending = Record::new(AccessRequest {
         id: text.into(),
         user: text.into(),
         roles: vec![text.into(), "dba".into()],
@@ -112,22 +118,61 @@ pub(super) fn shown(text: &str) -> Vec<String> {
         expires: Some(Time(3_600_000)),
         ..AccessRequest::default()
     });
+    pending.digest = "d".into();
+    pending.ballot.votes = vec![vote(text)];
+    let mut large = pending.clone();
+    large.request.roles.extend((0..24).map(|number| format!("r{number}")));
     let mut approved = Record { outcome: Outcome::Approved, ..pending.clone() };
     approved.request.state = State::Approved;
     approved.request.resolve_reason = text.into();
     approved.request.resolve_annotations.insert(DECIDER_ANNOTATION.into(), vec![text.into()]);
+    let mut own = approved.clone();
+    own.ballot.decision = Some(OwnDecision {
+        state: State::Approved,
+        voters: vec![
+            Voter { user_id: "u".into(), username: text.into() },
+            Voter { user_id: "v".into(), username: text.into() },
+        ],
+        roles: vec!["dba".into()],
+        refused_roles: vec![text.into()],
+        starts: None,
+        reason: text.into(),
+        entry: "e".into(),
+        annotated: false,
+        time: Time(1),
+    });
     let mut promoted = Record { outcome: Outcome::Promoted, ..pending.clone() };
     promoted.request.promoted_to = text.into();
 
     let mut shown = vec![messages::summary(&pending.request)];
-    for record in [pending, approved, promoted] {
+    for record in [pending, approved, own, promoted] {
         let news = [messages::news(&record), messages::news_for_requester(&site, &record)].concat();
         let posts = news.iter().map(|news| messages::reply(&site.cluster, &record, news));
         shown.extend(posts.chain([messages::post(&site, &record)]).flat_map(markdown_of));
     }
+    // What does not fit into a post is in its thread.
+    let parts = messages::parts(&large).unwrap_or_default();
+    shown.extend(parts.iter().flat_map(|news| markdown_of(messages::reply(&site.cluster, &large, news))));
+    // Texts that are the plugin's alone need not be kept.
+    let own_alone = |text: &String| text.is_ascii() && text.len() < 20 && !text.contains(['`', '>']);
+    shown.retain(|text| !own_alone(text));
     shown.sort();
     shown.dedup();
     shown
+}
+
+fn vote(text: &str) -> Vote {
+    Vote {
+        user_id: "u".into(),
+        username: text.into(),
+        state: State::Approved,
+        digest: "d".into(),
+        channel_id: "c".into(),
+        roles: Vec::new(),
+        starts: None,
+        reason: text.into(),
+        time: Time(1),
+    }
 }
 
 /// The parts of a post that are read as Markdown.
