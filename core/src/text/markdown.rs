@@ -11,6 +11,8 @@ use super::characters::{self, REPLACED, clip};
 pub(crate) const MAX_NAME: usize = 200;
 /// Most characters of somebody's words that are quoted.
 pub(crate) const MAX_QUOTED: usize = 2_000;
+/// Most characters shown of what another program says.
+const MAX_PROGRAM_TEXT: usize = 500;
 /// Ends a mention, a hashtag or a channel's name before it begins.
 const BREAK: char = '\u{200b}';
 
@@ -35,6 +37,12 @@ pub(crate) fn code_whole(text: &str) -> String {
 /// Whether a name shows as exactly what it is, letter by letter, however long it is.
 pub(crate) fn is_shown_as_it_is(text: &str) -> bool {
     !text.contains(['`', REPLACED]) && characters::name(text).is_some_and(|name| name == text)
+}
+
+/// What another program says, as inline code on one line: nobody knows whose words are in it.
+pub(crate) fn program_text(text: &str) -> String {
+    let line = characters::line(text).replace('`', "'");
+    if line.is_empty() { "(no reason was given)".to_owned() } else { in_code(&clip(&line, MAX_PROGRAM_TEXT)) }
 }
 
 fn in_code(name: &str) -> String {
