@@ -33,6 +33,7 @@ pub mod setup;
 pub mod status;
 pub mod support;
 pub mod teleport;
+pub mod text;
 pub mod time;
 pub mod world;
 

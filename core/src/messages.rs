@@ -1,4 +1,4 @@
-//! Everything that people read in posts, and how texts from outside are made harmless.
+//! Everything that people read in posts.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -7,6 +7,10 @@ use crate::decision::{Needed, OwnDecision, largest, tally};
 use crate::ledger::{Offers, Outcome, Record};
 use crate::mattermost::{Action, Attachment, AttachmentField, Post};
 use crate::teleport::{AccessRequest, Review, State};
+pub use crate::text::markdown::code;
+pub(crate) use crate::text::markdown::mention;
+use crate::text::markdown::{plain, quoted, words};
+pub(crate) use crate::text::{clip, clip_bytes};
 use crate::time::{Time, in_words};
 
 mod parts;
@@ -22,12 +26,12 @@ pub const NEWS_PROP: &str = "teleport_news";
 /// The resolve annotation with the username of whoever decided in Mattermost.
 pub const DECIDER_ANNOTATION: &str = "mattermost-user";
 
-/// Most characters shown of a reason.
-const MAX_REASON: usize = 2_000;
 /// Most roles, resources or reviews listed.
 const MAX_LISTED: usize = 25;
-/// Most characters shown of a name.
-const MAX_NAME: usize = 200;
+/// Most characters shown of a reviewer's words where reviews are listed; the thread has them in full.
+const MAX_REMARK: usize = 500;
+/// Most characters shown of a resource's kind.
+const MAX_KIND: usize = 50;
 
 /// What a button's context holds.
 pub mod context {
@@ -93,6 +97,8 @@ pub struct News {
     pub key: String,
     /// Markdown.
     pub text: String,
+    /// Somebody's words, as a quotation, or the request itself; empty where there are none. It stands in an attachment.
+    pub quote: String,
 }
 
 /// What begins the keys of reminders.
@@ -113,7 +119,8 @@ pub fn news(record: &Record) -> Vec<News> {
         };
         News {
             key: format!("review:{}", review.author),
-            text: with_quote(format!("{} {} {verb}", sign(review.state), reviewer(review)), &review.reason),
+            text: format!("{} {} {verb}", sign(review.state), reviewer(review)),
+            quote: quoted(&review.reason),
         }
     }));
     news.extend(record.reminded.iter().map(|minutes| News {
@@ -122,14 +129,13 @@ pub fn news(record: &Record) -> Vec<News> {
             Some(expires) => format!("⏰ Nobody has decided yet, and the request expires on {expires}."),
             None => "⏰ Nobody has decided yet.".to_owned(),
         },
+        quote: String::new(),
     }));
     if matches!(record.outcome, Outcome::Approved | Outcome::Denied | Outcome::Promoted) {
         news.push(News {
             key: format!("outcome:{:?}", record.outcome).to_lowercase(),
-            text: with_quote(
-                format!("**{}**{}{}", status(record.outcome), by(request, own(record)), less(record)),
-                &resolve_reason(record),
-            ),
+            text: format!("**{}**{}{}", status(record.outcome), by(request, own(record)), less(record)),
+            quote: quoted(&resolve_reason(record)),
         });
     }
     news
@@ -147,10 +153,8 @@ fn votes(record: &Record) -> Vec<News> {
             let verdict = if vote.state == State::Denied { "denied" } else { "approved" };
             News {
                 key: format!("vote:{}:{verdict}", vote.user_id),
-                text: with_quote(
-                    format!("{} {} voted: {verdict}", sign(vote.state), mention(&vote.username)),
-                    &vote.reason,
-                ),
+                text: format!("{} {} voted: {verdict}", sign(vote.state), mention(&vote.username)),
+                quote: quoted(&vote.reason),
             }
         })
         .collect()
@@ -193,8 +197,11 @@ pub fn news_for_requester(site: &Site, record: &Record) -> Vec<News> {
         };
         News { text, ..news }
     });
-    let expired = (record.outcome == Outcome::Expired)
-        .then(|| News { key: "outcome:expired".to_owned(), text: format!("{mine} expired: nobody decided in time.") });
+    let expired = (record.outcome == Outcome::Expired).then(|| News {
+        key: "outcome:expired".to_owned(),
+        text: format!("{mine} expired: nobody decided in time."),
+        quote: String::new(),
+    });
     told.chain(expired).collect()
 }
 
@@ -219,11 +226,14 @@ fn usage(site: &Site, request: &AccessRequest) -> String {
     text
 }
 
-/// The post that tells news, in a thread or to the requester, without its channel and root.
+/// The post that tells news, in a thread or to the requester, without its channel and root. Words of people stand in an
+/// attachment, because Mattermost loads what a message links to, to show a preview, but nothing that an attachment links to.
 #[must_use]
 pub fn reply(cluster: &str, record: &Record, news: &News) -> Post {
+    let quote = (!news.quote.is_empty()).then(|| Attachment { text: news.quote.clone(), ..Default::default() });
     Post {
         message: news.text.clone(),
+        attachments: quote.into_iter().collect(),
         props: HashMap::from([
             (REQUEST_PROP.to_owned(), record.request.id.clone()),
             (CLUSTER_PROP.to_owned(), cluster.to_owned()),
@@ -231,11 +241,6 @@ pub fn reply(cluster: &str, record: &Record, news: &News) -> Post {
         ]),
         ..Default::default()
     }
-}
-
-fn with_quote(text: String, words: &str) -> String {
-    let quote = quoted(words);
-    if quote.is_empty() { text } else { format!("{text}\n{quote}") }
 }
 
 /// What a dialog says of a request, so that nobody decides blindly. Markdown.
@@ -350,12 +355,6 @@ pub(crate) fn reason_of(usernames: &[&str], reason: &str) -> String {
     if reason.is_empty() { who } else { format!("{who}: {reason}") }
 }
 
-/// A username as a mention, with nothing in it that is none.
-pub(crate) fn mention(username: &str) -> String {
-    let name = username.chars().filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter)).take(64);
-    format!("@{}", name.collect::<String>())
-}
-
 fn fallback(request: &AccessRequest) -> String {
     let roles = request.roles.iter().map(|role| plain(role)).take(MAX_LISTED).collect::<Vec<_>>().join(", ");
     format!("Access request from {} for {roles}", plain(&request.user))
@@ -459,7 +458,8 @@ fn resources(request: &AccessRequest) -> String {
         .map(|resource| {
             let inside =
                 if resource.sub_resource.is_empty() { String::new() } else { format!("/{}", resource.sub_resource) };
-            format!("{} {}", plain(&resource.kind), code(&format!("{}{inside}", resource.name)))
+            let name = code(&format!("{}{inside}", resource.name));
+            format!("{} {name}", words(&resource.kind, MAX_KIND)).trim_start().to_owned()
         })
         .collect();
     lines(&names)
@@ -470,11 +470,8 @@ fn reviews(request: &AccessRequest) -> String {
         .reviews
         .iter()
         .map(|review| {
-            let reason = if review.reason.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", harmless(&one_line(&review.reason)))
-            };
+            let remark = words(&review.reason, MAX_REMARK);
+            let reason = if remark.is_empty() { remark } else { format!(": {remark}") };
             format!("{} {}{reason}", sign(review.state), reviewer(review))
         })
         .collect();
@@ -518,65 +515,6 @@ fn buttons(site: &Site, record: &Record) -> Vec<Action> {
     let approve = site.offers.approve.then(|| button(context::APPROVE, "Approve", "good"));
     let deny = site.offers.deny.then(|| button(context::DENY, "Deny", "danger"));
     approve.into_iter().chain(deny).collect()
-}
-
-/// A name as inline code, in which nothing is a mention or a link.
-#[must_use]
-pub fn code(text: &str) -> String {
-    let text = plain(text).replace('`', "'");
-    if text.is_empty() { "(none)".to_owned() } else { format!("`{text}`") }
-}
-
-/// A name on one line, cut where it is too long, without control and direction characters.
-fn plain(text: &str) -> String {
-    clip(&one_line(text), MAX_NAME)
-}
-
-fn one_line(text: &str) -> String {
-    let visible: String = text.chars().map(|letter| if is_hidden(letter) { ' ' } else { letter }).collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Characters that could make a text look like another: controls, and marks that turn the direction of writing.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
-/// A text cut where it is too long.
-pub(crate) fn clip(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most).chain(['…']).collect() }
-}
-
-/// A text cut where it has more bytes.
-pub(crate) fn clip_bytes(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|end| *end <= most);
-    let count = ends.count();
-    text.chars().take(count).collect()
-}
-
-/// Somebody's words as a quotation, which cannot be taken for the plugin's own.
-fn quoted(text: &str) -> String {
-    let text: String = text.chars().filter(|letter| *letter == '\n' || !is_hidden(*letter)).collect();
-    let text = clip(text.trim(), MAX_REASON);
-    text.lines().map(|line| format!("> {}", harmless(line.trim()))).collect::<Vec<_>>().join("\n")
-}
-
-/// A text that mentions nobody, hides no link target and loads no picture; plain links stay links.
-fn harmless(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '[' | ']' | '!' | '<' | '|' | '#' | '~' | '>' => safe.extend(['\\', letter]),
-            // A zero-width space ends the mention before it begins.
-            '@' => safe.extend(['@', '\u{200b}']),
-            _ => safe.push(letter),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]
@@ -637,11 +575,8 @@ mod tests {
         assert_eq!(field(&attachment, "Comment").as_deref(), Some("> my own words"));
     }
 
-    #[test]
-    fn votes_are_counted_in_the_post_and_told_in_the_thread() {
-        let mut record = record();
-        record.digest = "d".into();
-        let vote = |user: &str, digest: &str| Vote {
+    fn vote(user: &str, digest: &str) -> Vote {
+        Vote {
             user_id: user.into(),
             username: user.into(),
             state: State::Approved,
@@ -651,7 +586,13 @@ mod tests {
             starts: None,
             reason: String::new(),
             time: Time(1),
-        };
+        }
+    }
+
+    #[test]
+    fn votes_are_counted_in_the_post_and_told_in_the_thread() {
+        let mut record = record();
+        record.digest = "d".into();
         record.ballot.votes = vec![vote("bob", "d"), vote("eve", "of another request")];
         let site = Site { needed: Some(Needed { approve: 2, deny: 1 }), ..Default::default() };
         let status = fields(&site, &record).into_iter().find(|field| field.title == "Status").map(|field| field.value);
@@ -756,15 +697,56 @@ mod tests {
         record.request.reviews = vec![review("bob", State::Approved), review("eve", State::Denied)];
         record.request.state = State::Denied;
         record.outcome = Outcome::Denied;
-        let told: Vec<_> = news(&record).into_iter().map(|news| (news.key, news.text)).collect();
+        let told = news(&record);
+        let said: Vec<_> =
+            told.iter().map(|news| (news.key.as_str(), news.text.as_str(), news.quote.as_str())).collect();
         assert_eq!(
-            told,
+            said,
             [
-                ("review:bob".to_owned(), "✅ `bob` approved\n> fine".to_owned()),
-                ("review:eve".to_owned(), "❌ `eve` denied\n> fine".to_owned()),
-                ("outcome:denied".to_owned(), "**❌ Denied** by `eve`".to_owned()),
+                ("review:bob", "✅ `bob` approved", "> fine"),
+                ("review:eve", "❌ `eve` denied", "> fine"),
+                ("outcome:denied", "**❌ Denied** by `eve`", ""),
             ]
         );
+        let posts: Vec<Post> = told.iter().map(|news| reply("tp", &record, news)).collect();
+        let attached = posts.iter().map(|post| {
+            post.attachments.iter().map(|attachment| attachment.text.as_str()).collect::<Vec<_>>().join("\n")
+        });
+        assert_eq!(attached.collect::<Vec<_>>(), ["> fine", "> fine", ""]);
+    }
+
+    #[test]
+    fn words_of_people_never_stand_in_a_message_where_mattermost_would_load_what_they_link_to() {
+        let mut record = Record { outcome: Outcome::Denied, digest: "d".into(), ..record() };
+        record.request.reason = "see https://asked.example/".into();
+        record.request.resolve_reason = "see https://decided.example/".into();
+        record.request.reviews = vec![Review {
+            author: "bob".into(),
+            state: State::Denied,
+            reason: "see https://reviewed.example/".into(),
+            created: None,
+            decider: String::new(),
+        }];
+        record.ballot.votes = vec![vote("carol", "d")];
+        record.ballot.votes.iter_mut().for_each(|vote| vote.reason = "see https://voted.example/".into());
+        let mut large = self::record();
+        large.request.reason = format!("see https://asked.example/ {}", "x ".repeat(3_000));
+        let site = Site::default();
+        let replies = |record: &Record| -> Vec<Post> {
+            let told = [news(record), news_for_requester(&site, record)].concat();
+            told.iter().map(|news| reply("tp", record, news)).collect()
+        };
+        let (told, parts) = (replies(&record), replies(&large));
+        assert_eq!((told.len(), parts.len()), (6, 1));
+        for post in told.iter().chain(&parts).chain([&shown(&record).0]) {
+            assert!(!post.message.contains(".example/"), "{}", post.message);
+            assert_eq!(post.attachments.len(), 1, "{}", post.message);
+        }
+        for name in ["reviewed", "decided", "voted"] {
+            let address = format!("https://{name}.example/");
+            let stands = |post: &&Post| post.attachments.iter().any(|attachment| attachment.text.contains(&address));
+            assert_eq!(told.iter().filter(stands).count(), 2, "{address}");
+        }
     }
 
     #[test]
@@ -805,16 +787,16 @@ mod tests {
         let reason = field(&attachment, "Reason").unwrap_or_default();
         assert_eq!(
             reason,
-            "> @\u{200b}channel\n> \\# ✅ Approved\n> \\[safe\\](http://evil) \\!\\[\\](http://pixel)\n> \\`\\`\\`\n> xy"
+            "> @\u{200b}channel\n> \\# ✅ Approved\n> \\[safe\\](http&#58;//evil) \\!\\[\\](http&#58;//pixel)\n> \\`\\`\\`\n> xy"
         );
         record.request.user = "a`b\n@all".into();
-        assert!(shown(&record).0.message.starts_with("`a'b @all` requests"));
+        assert!(shown(&record).0.message.starts_with("`a�b�@all` requests"));
         record.request.resolve_annotations.insert(DECIDER_ANNOTATION.into(), vec!["x](http://evil)".into()]);
         record.outcome = Outcome::Approved;
         assert!(shown(&record).0.message.ends_with(" in Teleport (says `x](http://evil)`)"));
         record.request.state = State::Approved;
         record.ballot = decided_by("x](http://evil)", &[]);
-        assert!(shown(&record).0.message.ends_with(" by @xhttpevil"));
+        assert!(shown(&record).0.message.ends_with(" by `x](http://evil)`"));
     }
 
     #[test]

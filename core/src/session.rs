@@ -397,7 +397,7 @@ async fn try_update<T: Teleport>(teleport: &T) -> Result<(), TeleportError> {
 pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
     use bridge::Failure as F;
     let at = |place, message: String| Trouble::new(place, message);
-    match error {
+    match error.in_markdown() {
         TeleportError::Unreachable { failure, detail } => match failure.0 {
             F::Name => {
                 at(Place::Connection, format!("There is no host of the name in {address}. Check the Teleport address."))

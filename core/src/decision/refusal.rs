@@ -11,6 +11,7 @@ use crate::messages::{self, code};
 use crate::policy;
 use crate::session;
 use crate::teleport::TeleportError;
+use crate::text::markdown::program_text;
 use crate::world::World;
 
 /// Why a click decided nothing, for the clicker to read.
@@ -163,22 +164,55 @@ pub(super) fn of_teleport(address: Option<&crate::config::Address>, author: &str
         TeleportError::AlreadyReviewed(_) => Refused::AlreadyReviewed(author),
         TeleportError::OwnRequest(_) => Refused::Policy(policy::Refusal::OwnRequest),
         TeleportError::NotOnBehalf(detail) => Refused::Teleport(format!(
-            "It takes no review from the plugin on behalf of {author}: the role of the plugin's user needs `review_requests: {{submit_for_users: ['*']}}`, and the server must be 18.11 or later ({detail})."
+            "It takes no review from the plugin on behalf of {author}: the role of the plugin's user needs `review_requests: {{submit_for_users: ['*']}}`, and the server must be 18.11 or later ({}).",
+            program_text(&detail)
         )),
         TeleportError::MayNotReview(detail) => Refused::Teleport(format!(
-            "Its own rules do not let {author} review this request: one of their roles needs `review_requests` for the roles that are asked for. Teleport's open source edition has no reviews at all; there, set \"Who checks decisions\" to the approvers ({detail})."
+            "Its own rules do not let {author} review this request: one of their roles needs `review_requests` for the roles that are asked for. Teleport's open source edition has no reviews at all; there, set \"Who checks decisions\" to the approvers ({}).",
+            program_text(&detail)
         )),
         TeleportError::UnknownUser(detail) => Refused::Teleport(format!(
-            "There is no {author}. A system admin can correct it under Users in the plugin's settings; people who sign in by single sign-on exist in Teleport only after they have signed in ({detail})."
+            "There is no {author}. A system admin can correct it under Users in the plugin's settings; people who sign in by single sign-on exist in Teleport only after they have signed in ({}).",
+            program_text(&detail)
         )),
         // Nobody tries these again: the clicker has to do something else.
         TeleportError::Invalid(detail) | TeleportError::Unimplemented(detail) => {
-            Refused::Teleport(format!("{detail}."))
+            Refused::Teleport(format!("{}.", program_text(&detail)))
         }
-        error if error.is_uncertain() => Refused::Uncertain(error.to_string()),
+        error if error.is_uncertain() => Refused::Uncertain(error.in_markdown().to_string()),
         error => Refused::Teleport(match address {
             Some(address) => session::explain(address, error).message,
-            None => error.to_string(),
+            None => error.in_markdown().to_string(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_teleport_says_is_shown_to_the_clicker_as_code() {
+        const HOSTILE: &str = "@all: [here](https://evil.example)";
+        let address = Some(crate::config::Address::Teleport("tp.example.com:443".into()));
+        let kinds: [fn(String) -> TeleportError; 10] = [
+            TeleportError::Unavailable,
+            TeleportError::Denied,
+            TeleportError::AlreadyDecided,
+            TeleportError::NotOnBehalf,
+            TeleportError::MayNotReview,
+            TeleportError::MfaRequired,
+            TeleportError::UnknownUser,
+            TeleportError::Invalid,
+            TeleportError::Unimplemented,
+            TeleportError::Other,
+        ];
+        for kind in kinds {
+            for address in [None, address.as_ref()] {
+                let shown = of_teleport(address, "ann", kind(HOSTILE.into())).to_string();
+                assert!(shown.contains(&format!("`{HOSTILE}`")), "{shown}");
+                assert_eq!(shown.matches("evil").count(), 1, "{shown}");
+            }
+        }
     }
 }

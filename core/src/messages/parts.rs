@@ -1,8 +1,9 @@
 //! What does not fit into a request's post: shown whole in its thread, in as many posts as it takes.
 
-use super::{MAX_LISTED, MAX_NAME, MAX_REASON, News, code, harmless, is_hidden, plain};
+use super::{MAX_KIND, MAX_LISTED, News, code};
 use crate::ledger::Record;
 use crate::teleport::{AccessRequest, Resource};
+use crate::text::markdown::{MAX_NAME, MAX_QUOTED, code_whole, is_shown_as_it_is, quoted_whole, words};
 
 /// What begins the keys of such posts.
 pub(crate) const PART: &str = "part:";
@@ -18,16 +19,19 @@ pub(super) fn are_needed(request: &AccessRequest) -> bool {
     let long = |text: &String| text.chars().count() > MAX_NAME;
     request.roles.len() > MAX_LISTED
         || request.resources.len() > MAX_LISTED
-        || request.reason.chars().count() > MAX_REASON
+        || request.reason.chars().count() > MAX_QUOTED
         || request.roles.iter().any(long)
         || request.resources.iter().any(|resource| long(&whole_name(resource)))
 }
 
 /// Whether every name that is granted can be shown letter by letter, so that nobody takes it for another.
 pub(crate) fn is_exact(request: &AccessRequest) -> bool {
-    let exact = |text: &str| !text.is_empty() && whole(text) == format!("`{text}`");
-    let shown = |resource: &Resource| exact(&resource.kind) && exact(&whole_name(resource));
-    request.roles.iter().all(|role| exact(role)) && request.resources.iter().all(shown)
+    let shown = |resource: &Resource| {
+        // The kind is Teleport's own word, and short.
+        let kind = is_shown_as_it_is(&resource.kind) && resource.kind.chars().count() <= MAX_KIND;
+        kind && is_shown_as_it_is(&whole_name(resource))
+    };
+    request.roles.iter().all(|role| is_shown_as_it_is(role)) && request.resources.iter().all(shown)
 }
 
 /// The posts of the thread that show all of it; none where everything fits into the post.
@@ -39,15 +43,10 @@ pub(crate) fn parts(record: &Record) -> Result<Vec<News>, TooMuch> {
     if !are_needed(request) {
         return Ok(Vec::new());
     }
-    let mut lines = vec![format!("Request {} of {}, all of it:", code(&request.id), code(&request.user))];
-    lines.extend(request.roles.iter().map(|role| format!("Role {}", whole(role))));
+    let mut lines: Vec<String> = request.roles.iter().map(|role| format!("Role {}", code_whole(role))).collect();
     lines.extend(request.resources.iter().map(resource_line));
-    let reason = request.reason.lines().map(|line| {
-        let line: String = line.chars().filter(|letter| !is_hidden(*letter)).collect();
-        format!("> {}", harmless(line.trim()))
-    });
     lines.push("Reason:".to_owned());
-    lines.extend(reason);
+    lines.extend(quoted_whole(&request.reason).lines().map(str::to_owned));
     let mut texts: Vec<String> = Vec::new();
     for line in lines {
         let length = line.chars().count();
@@ -66,8 +65,14 @@ pub(crate) fn parts(record: &Record) -> Result<Vec<News>, TooMuch> {
         return Err(TooMuch);
     }
     let version: String = record.digest.chars().take(12).collect();
-    let numbered = texts.into_iter().enumerate();
-    Ok(numbered.map(|(index, text)| News { key: format!("{PART}{version}:{}", index + 1), text }).collect())
+    let (whose, count) = (format!("Request {} of {}", code(&request.id), code(&request.user)), texts.len());
+    let numbered = texts.into_iter().enumerate().map(|(index, quote)| (index + 1, quote));
+    let part = |(number, quote)| News {
+        key: format!("{PART}{version}:{number}"),
+        text: format!("{whose}, all of it: part {number} of {count}"),
+        quote,
+    };
+    Ok(numbered.map(part).collect())
 }
 
 /// A request that cannot be shown whole.
@@ -89,9 +94,9 @@ pub(crate) fn unseen(request: &AccessRequest) -> String {
 fn resource_line(resource: &Resource) -> String {
     format!(
         "Resource {} {} in cluster {}",
-        plain(&resource.kind),
-        whole(&whole_name(resource)),
-        whole(&resource.cluster)
+        words(&resource.kind, MAX_KIND),
+        code_whole(&whole_name(resource)),
+        code_whole(&resource.cluster)
     )
 }
 
@@ -101,12 +106,6 @@ fn whole_name(resource: &Resource) -> String {
     } else {
         format!("{}/{}", resource.name, resource.sub_resource)
     }
-}
-
-/// A name as inline code, however long.
-fn whole(text: &str) -> String {
-    let text = super::one_line(text).replace('`', "'");
-    if text.is_empty() { code("") } else { format!("`{text}`") }
 }
 
 #[cfg(test)]
@@ -137,10 +136,10 @@ mod tests {
             ..Default::default()
         };
         let shown = parts(&record(request)).unwrap_or_default();
-        let text: String = shown.iter().map(|part| part.text.clone()).collect();
+        let text: String = shown.iter().map(|part| part.quote.clone()).collect();
         assert!(roles.iter().all(|role| text.contains(&format!("`{role}`"))));
         assert!(text.contains(&"x".repeat(300)) && text.contains("`leaf`") && text.contains("the end"));
-        assert!(shown.iter().all(|part| part.text.chars().count() <= MOST_CHARACTERS));
+        assert!(shown.iter().all(|part| part.quote.chars().count() <= MOST_CHARACTERS));
         assert!(shown.iter().all(|part| part.key.starts_with("part:0123456789ab:")));
     }
 
@@ -153,8 +152,8 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_shown_letter_by_letter_is_found() {
         let of = |role: &str| is_exact(&AccessRequest { roles: vec![role.into()], ..Default::default() });
-        assert!(of("dba") && of("prod/*") && of("Größe"));
-        for hostile in ["", "a`b", "dba\u{202e}", "dba\u{200b}", "a\nb", "a  b", " dba"] {
+        assert!(of("dba") && of("prod/*") && of("Größe") && of("~dba") && of("#dba"));
+        for hostile in ["", "a`b", "dba\u{202e}", "dba\u{200b}", "a\nb", "a  b", " dba", "a\u{fffd}", "dba\u{3164}"] {
             assert!(!of(hostile), "{hostile:?}");
         }
     }

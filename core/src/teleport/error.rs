@@ -1,6 +1,7 @@
 //! What can go wrong with Teleport, told apart by what one would do about it.
 
 use crate::proto::bridge;
+use crate::text::markdown;
 
 /// Why the bridge could not get an answer from Teleport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,30 @@ pub enum TeleportError {
 }
 
 impl TeleportError {
+    /// The same, with Teleport's own words as Markdown that does nothing: they may hold whatever somebody has put into a name,
+    /// or a server that is not Teleport at all.
+    #[must_use]
+    pub fn in_markdown(mut self) -> Self {
+        let detail = match &mut self {
+            Self::Unreachable { detail, .. }
+            | Self::Unavailable(detail)
+            | Self::Denied(detail)
+            | Self::AlreadyDecided(detail)
+            | Self::AlreadyReviewed(detail)
+            | Self::OwnRequest(detail)
+            | Self::NotOnBehalf(detail)
+            | Self::MayNotReview(detail)
+            | Self::MfaRequired(detail)
+            | Self::UnknownUser(detail)
+            | Self::NotFound(detail)
+            | Self::Invalid(detail)
+            | Self::Unimplemented(detail)
+            | Self::Other(detail) => detail,
+        };
+        *detail = markdown::program_text(detail);
+        self
+    }
+
     /// Whether the call may have taken effect all the same.
     #[must_use]
     pub fn is_uncertain(&self) -> bool {
@@ -185,6 +210,16 @@ mod tests {
     fn the_bridges_failures_are_recognised_by_name() {
         assert_eq!(Failure::from_name("unknown_authority").0, bridge::Failure::UnknownAuthority);
         assert_eq!(Failure::from_name("something_new").0, bridge::Failure::Unspecified);
+    }
+
+    #[test]
+    fn teleports_own_words_are_shown_as_code() {
+        let error =
+            TeleportError::from(tonic::Status::internal("role `x` of @all:\n# see [here](https://evil)\u{202e}"));
+        let shown = "Teleport failed: `Internal role 'x' of @all: # see [here](https://evil)`";
+        assert_eq!(error.in_markdown().to_string(), shown);
+        let long = TeleportError::Denied("x".repeat(100_000)).in_markdown().to_string();
+        assert!(long.chars().count() < 600 && long.ends_with("…`"), "{}", long.len());
     }
 
     #[test]

@@ -36,7 +36,7 @@ for (const theme of ['light', 'dark'])
     await settings.fill({ TeleportAddress: 'not an address', Recipients: 'nowhere', Reminders: 'soon' });
     await settings.problem('TeleportAddress').waitFor();
     await look(settings, 'with problems');
-    for (const tool of ['Setup help', 'Import', 'Export']) {
+    for (const tool of ['Setup help', 'Import', 'Export', 'Audit trail']) {
       await settings.button(tool).click();
       await settings.root.getByRole('heading', { name: tool }).waitFor();
       await look(settings, tool);

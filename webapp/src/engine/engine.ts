@@ -1,8 +1,8 @@
 // The page's side of the calls.
-import type { Calls, CallName, Check, Facts, FromWorker, Imported, Problem, Session, Status, Step, ToWorker, Wish } from './messages';
+import type { Calls, CallName, Check, Confirmation, Facts, FromWorker, Imported, Problem, Session, Status, Step, ToWorker, Wish } from './messages';
 import type { Values } from '../manifest';
 
-/** What the page can ask. The last three go to the plugin on the server. */
+/** What the page can ask. The last five go to the plugin on the server. */
 export interface Engine {
   check: (settings: Values) => Promise<Problem[]>;
   importToml: (text: string) => Promise<Imported>;
@@ -11,6 +11,10 @@ export interface Engine {
   status: () => Promise<Status>;
   selfTest: (settings: Values, onCheck: (check: Check) => void, signal: AbortSignal) => Promise<void>;
   checkCredentials: (values: Record<string, string>, cluster: number) => Promise<Facts>;
+  /** What waits for a system admin's word. */
+  confirmations: () => Promise<Confirmation[]>;
+  /** Gives that word; resolves to what was done. */
+  confirm: (id: string) => Promise<string>;
   stop: () => void;
 }
 
@@ -59,6 +63,8 @@ export class WorkerEngine implements Engine {
   status = () => this.call('status', { session: this.session() });
   checkCredentials = (values: Record<string, string>, cluster: number) =>
     this.call('checkCredentials', { session: this.session(), values, cluster });
+  confirmations = () => this.call('confirmations', { session: this.session() });
+  confirm = (id: string) => this.call('confirm', { session: this.session(), id });
 
   selfTest = async (settings: Values, onCheck: (check: Check) => void, signal: AbortSignal) => {
     await this.call('selfTest', { session: this.session(), settings }, (event) => onCheck(event as Check), signal);

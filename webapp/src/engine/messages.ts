@@ -40,6 +40,20 @@ export interface Facts {
   warning: string;
 }
 
+/** Something that waits for a system admin's word. */
+export interface Confirmation {
+  /** Changes when the thing changes. */
+  id: string;
+  /** The setting that it is about; may be empty. */
+  setting: string;
+  /** In Markdown. */
+  message: string;
+  /** What the button says. */
+  action: string;
+  /** Whether anything is kept from working until then. */
+  urgent: boolean;
+}
+
 /** What an admin should know about an imported file. */
 export interface Note {
   line: number | null;
@@ -92,6 +106,8 @@ export interface Calls {
   status: { in: { session: Session }; out: Status };
   selfTest: { in: { session: Session; settings: Values }; out: null; event: Check };
   checkCredentials: { in: { session: Session; values: Record<string, string>; cluster: number }; out: Facts };
+  confirmations: { in: { session: Session }; out: Confirmation[] };
+  confirm: { in: { session: Session; id: string }; out: string };
 }
 
 export type CallName = keyof Calls;

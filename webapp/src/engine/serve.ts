@@ -15,6 +15,8 @@ interface Panel {
   status: () => Promise<string>;
   selfTest: (settings: string, onCheck: (check: string) => void, cancelled: Promise<unknown>) => Promise<void>;
   checkCredentials: (values: string, cluster: number) => Promise<string>;
+  listConfirmations: () => Promise<string>;
+  confirm: (id: string) => Promise<string>;
   free: () => void;
 }
 
@@ -58,6 +60,8 @@ const handlers: Handlers = {
     }),
   checkCredentials: (core, { session, values, cluster }) =>
     withPanel(core, session, async (panel) => read(await panel.checkCredentials(JSON.stringify(values), cluster))),
+  confirmations: (core, { session }) => withPanel(core, session, async (panel) => read(await panel.listConfirmations())),
+  confirm: (core, { session, id }) => withPanel(core, session, (panel) => panel.confirm(id)),
 };
 
 const text = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -1,13 +1,11 @@
 // The engine as it is in Mattermost's pages.
+import { basename, route } from '../host';
 import { pluginId } from '../manifest';
 import type { StartEngine } from './engine';
 import { WorkerEngine } from './engine';
 
 /** The worker's file beside this script, with a hash in its name; set by the build. */
 declare const WORKER_FILE: string;
-
-/** Where this Mattermost's paths begin: not at the root where it is installed below one. */
-const basename = () => (window as { basename?: string }).basename?.replace(/\/$/, '') ?? '';
 
 const cookie = (name: string) =>
   document.cookie
@@ -18,5 +16,5 @@ const cookie = (name: string) =>
 export const startEngine: StartEngine = () =>
   new WorkerEngine(
     () => new Worker(`${basename()}/static/plugins/${pluginId}/${WORKER_FILE}`),
-    () => ({ base: `${window.location.origin}${basename()}/plugins/${pluginId}`, csrf: cookie('MMCSRF') }),
+    () => ({ base: `${window.location.origin}${route('')}`, csrf: cookie('MMCSRF') }),
   ).start();

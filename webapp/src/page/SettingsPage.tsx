@@ -4,6 +4,8 @@ import React, { useState } from 'react';
 import type { StartEngine } from '../engine/engine';
 import type { Problem } from '../engine/messages';
 import { CREDENTIALS, sections, setting, settings } from '../manifest';
+import { AuditTrail } from './AuditTrail';
+import { Confirmations } from './Confirmations';
 import { CredentialsEditor } from './CredentialsEditor';
 import { Export } from './Export';
 import { Field } from './Field';
@@ -33,7 +35,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
   const of = (key: string): Problem[] => problems.filter((problem) => problem.setting === key);
   const rest = problems.filter((problem) => !keysOfPage.has(problem.setting));
 
-  const tools = engine
+  const withEngine = engine
     ? {
         'Setup help': <SetupHelp engine={engine} values={values} status={status} />,
         Import: (
@@ -48,6 +50,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
         Export: <Export engine={engine} values={values} />,
       }
     : {};
+  const tools = { ...withEngine, 'Audit trail': <AuditTrail /> };
 
   const field = (key: string) => {
     const value = values[key] ?? '';
@@ -98,6 +101,7 @@ export const SettingsPage = ({ startEngine, ...host }: HostProps & { startEngine
           connection, save and type <code>/teleport status</code> in any channel. Import, export and setup help are not available here.
         </div>
       )}
+      {engine && <Confirmations engine={engine} saved={form.savedAs} />}
       <div className="teleport-toolbar">
         {Object.keys(tools).map((name) => (
           <button

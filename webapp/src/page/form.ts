@@ -20,6 +20,8 @@ export interface Form {
   values: Values;
   /** The certificates as they are saved; as they are in the form where the host does not tell. */
   saved: Pick<Values, 'ClientCertificate' | 'ClusterCA'>;
+  /** Everything as it is saved, so that a save can be noticed; empty where the host does not tell. */
+  savedAs: string;
   disabled: boolean;
   /** Changes settings. Saving is the host's. */
   change: (changes: Values) => void;
@@ -48,6 +50,7 @@ export function useForm({ id, disabled = false, config, currentState, onChange }
   return {
     values,
     saved: { ClientCertificate: savedText('ClientCertificate'), ClusterCA: savedText('ClusterCA') },
+    savedAs: known ? JSON.stringify(known) : '',
     disabled,
     change: (changes) => {
       setChanged((before) => ({ ...before, ...changes }));

@@ -29,6 +29,8 @@ export const styles = `
 .teleport-steps { list-style: none; padding: 0; margin: 12px 0 0; }
 .teleport-steps > li { display: flex; gap: 8px; padding: 6px 0; }
 .teleport-steps > li > div { flex: 1; min-width: 0; }
+.teleport-steps > li > div > .btn { margin-top: 4px; }
+.teleport-held input[type='date'] { width: auto; }
 .teleport-mark { width: 18px; flex: none; text-align: center; font-weight: 700; }
 [data-outcome='ok'] > .teleport-mark { color: var(--online-indicator, #3db887); }
 [data-outcome='failed'] > .teleport-mark { color: var(--error-text, #d24b4e); }

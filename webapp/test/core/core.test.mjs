@@ -56,3 +56,41 @@ test('help with setting up is for the version and the authority', () => {
 test('a token that no header can carry is refused before anything is sent', () => {
   assert.throws(() => new core.Panel('https://mm.example.com', 'a\nb'), /Sign in again/);
 });
+
+/** Runs `ask` with a plugin that answers every call with these bytes, as gRPC-web; answers what was sent, too. */
+const withPlugin = async (message, status, ask) => {
+  const { fetch } = globalThis;
+  const sent = [];
+  const frame = (flags, bytes) => Buffer.concat([Buffer.from([flags, 0, 0, bytes.length >> 8, bytes.length & 255]), bytes]);
+  globalThis.fetch = async (request) => {
+    sent.push({ url: request.url, csrf: request.headers.get('x-csrf-token'), body: Buffer.from(await request.arrayBuffer()) });
+    const body = Buffer.concat([...(message ? [frame(0, message)] : []), frame(0x80, Buffer.from(status))]);
+    return new Response(body, { headers: { 'content-type': 'application/grpc-web+proto' } });
+  };
+  const panel = new core.Panel('https://mm.example.com/plugins/x', 'token');
+  try {
+    return { answer: await ask(panel), sent };
+  } finally {
+    panel.free();
+    globalThis.fetch = fetch;
+  }
+};
+
+const text = (field, value) => Buffer.concat([Buffer.from([(field << 3) | 2, Buffer.byteLength(value)]), Buffer.from(value)]);
+
+test('what waits for an admin’s word is read from the plugin, and the word is given by its id', async () => {
+  const waiting = Buffer.concat([text(1, 'pin:1'), text(2, 'Approvers'), text(3, '**@a** is new.'), text(4, 'Accept'), Buffer.from([(5 << 3) | 0, 1])]);
+  const listed = await withPlugin(text(1, waiting.toString()), 'grpc-status:0\r\n', (panel) => panel.listConfirmations());
+  assert.deepEqual(JSON.parse(listed.answer), [{ id: 'pin:1', setting: 'Approvers', message: '**@a** is new.', action: 'Accept', urgent: true }]);
+  assert.deepEqual(listed.sent.map(({ url, csrf }) => [url, csrf]), [['https://mm.example.com/plugins/x/panel.Panel/ListConfirmations', 'token']]);
+
+  const given = await withPlugin(text(1, 'Accepted.'), 'grpc-status:0\r\n', (panel) => panel.confirm('pin:1'));
+  assert.equal(given.answer, 'Accepted.');
+  assert.match(given.sent[0].url, /\/panel\.Panel\/Confirm$/);
+  assert.ok(given.sent[0].body.includes(text(1, 'pin:1')));
+});
+
+test('a word that comes too late is refused with the plugin’s words', async () => {
+  const refused = withPlugin(undefined, 'grpc-status:9\r\ngrpc-message:This has changed.\r\n', (panel) => panel.confirm('pin:1'));
+  await assert.rejects(refused, { message: 'This has changed.', code: 'FailedPrecondition' });
+});

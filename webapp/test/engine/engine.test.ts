@@ -28,6 +28,8 @@ function core(own: Partial<Core> = {}, panel: Partial<Panel> = {}) {
       status = panel.status ?? (() => Promise.resolve('{}'));
       selfTest = panel.selfTest ?? (() => Promise.resolve());
       checkCredentials = panel.checkCredentials ?? (() => Promise.resolve('{}'));
+      listConfirmations = panel.listConfirmations ?? (() => Promise.resolve('[]'));
+      confirm = panel.confirm ?? (() => Promise.resolve(''));
       free = freed;
     },
     ...own,
@@ -86,6 +88,15 @@ test('calls of the plugin go with the session as it is at that time, and leave n
   expect(await engine.status()).toEqual({ version: '1' });
   expect(made).toEqual([['https://mm.example.com/plugins/x', 'token']]);
   expect(freed).toHaveBeenCalledOnce();
+});
+
+test('what waits is listed, and a word is given by its id', async () => {
+  const waiting = { id: 'pin:alice:1', setting: 'Approvers', message: 'x', action: 'Accept', urgent: true };
+  const confirm = vi.fn().mockResolvedValue('Accepted.');
+  const { engine } = engineOf(load(core({}, { listConfirmations: () => Promise.resolve(JSON.stringify([waiting])), confirm }).module));
+  expect(await engine.confirmations()).toEqual([waiting]);
+  expect(await engine.confirm('pin:alice:1')).toBe('Accepted.');
+  expect(confirm).toHaveBeenCalledWith('pin:alice:1');
 });
 
 test('answers find their calls, whichever comes first', async () => {

@@ -1,5 +1,5 @@
 // A host like System Console's form, and an engine whose answers a test gives.
-import { render, screen } from '@testing-library/react';
+import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import React, { useState } from 'react';
 import { vi } from 'vitest';
@@ -38,6 +38,8 @@ export const fakeEngine = (own: Partial<Engine> = {}): Engine => ({
   status: vi.fn<Engine['status']>().mockResolvedValue({ checks: [], version: '0.1.0', teleportVersion: '', authority: '' }),
   selfTest: vi.fn<Engine['selfTest']>().mockResolvedValue(undefined),
   checkCredentials: vi.fn<Engine['checkCredentials']>().mockImplementation((values) => Promise.resolve(factsOf(values))),
+  confirmations: vi.fn<Engine['confirmations']>().mockResolvedValue([]),
+  confirm: vi.fn<Engine['confirm']>().mockResolvedValue(''),
   stop: vi.fn(),
   ...own,
 });
@@ -48,6 +50,8 @@ interface Opened {
   form: (key: string) => unknown;
   /** The host's form, changed from outside. */
   set: (changes: Values) => void;
+  /** The host saves its form. */
+  save: () => void;
   engine: Engine;
 }
 
@@ -55,18 +59,21 @@ interface Opened {
 export function open(saved: Values = {}, engine: Engine | null = fakeEngine()): Opened {
   let form: Record<string, unknown> = {};
   let set: Opened['set'] = () => undefined;
+  let save: Opened['save'] = () => undefined;
   const start = () => (engine ? Promise.resolve(engine) : Promise.reject(new Error('it did not start in time')));
   const Host = () => {
     const [state, setState] = useState(() =>
       Object.fromEntries(settings.map((setting) => [PREFIX + setting.key.toLowerCase(), saved[setting.key] ?? defaultOf(setting)])),
     );
+    const [saves, setSaves] = useState(0);
     form = state;
+    save = () => setSaves((before) => before + 1);
     set = (changes) =>
       setState((before) => ({ ...before, ...Object.fromEntries(Object.entries(changes).map(([key, value]) => [PREFIX + key.toLowerCase(), value])) }));
     return (
       <SettingsPage
         id={`${PREFIX}teleportaddress`}
-        config={{}}
+        config={saves ? { PluginSettings: { Plugins: { [pluginId]: { saves } } } } : {}}
         currentState={state}
         startEngine={start}
         onChange={(id, value) => setState((before) => ({ ...before, [id]: value as string }))}
@@ -74,7 +81,7 @@ export function open(saved: Values = {}, engine: Engine | null = fakeEngine()): 
     );
   };
   render(<Host />);
-  return { user: userEvent.setup(), form: (key) => form[PREFIX + key.toLowerCase()], set: (changes) => set(changes), engine: engine ?? fakeEngine() };
+  return { user: userEvent.setup(), form: (key) => form[PREFIX + key.toLowerCase()], set: (changes) => set(changes), save: () => act(() => save()), engine: engine ?? fakeEngine() };
 }
 
 /** Waits until the engine has started. */

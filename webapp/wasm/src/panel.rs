@@ -132,6 +132,28 @@ impl Panel {
             warning: &answer.warning,
         }))
     }
+
+    /// What waits for a system admin's word: a JSON list of `{id, setting, message, action, urgent}`.
+    ///
+    /// # Errors
+    ///
+    /// What the call failed with, as an `Error` with a `code`.
+    #[wasm_bindgen(js_name = listConfirmations)]
+    pub async fn list_confirmations(&self) -> Result<String, JsValue> {
+        let request = panel::ListConfirmationsRequest {};
+        let answer = self.client.clone().list_confirmations(request).await.map_err(failure)?.into_inner();
+        Ok(json(&answer.confirmations.iter().map(Confirmation::from).collect::<Vec<_>>()))
+    }
+
+    /// Gives that word for what was listed with this id. Answers what was done, as Markdown.
+    ///
+    /// # Errors
+    ///
+    /// What the call failed with, as an `Error` with a `code`: `FailedPrecondition` where the thing has changed since.
+    pub async fn confirm(&self, id: String) -> Result<String, JsValue> {
+        let answer = self.client.clone().confirm(panel::ConfirmRequest { id }).await.map_err(failure)?;
+        Ok(answer.into_inner().message)
+    }
 }
 
 /// A failed call as an `Error`.
@@ -169,6 +191,27 @@ impl<'a> From<&'a panel::Check> for Check<'a> {
             panel::Outcome::Pending | panel::Outcome::Unspecified => "pending",
         };
         Self { name: &check.name, outcome, message: &check.message, command: &check.command, cluster: &check.cluster }
+    }
+}
+
+#[derive(Serialize)]
+struct Confirmation<'a> {
+    id: &'a str,
+    setting: &'a str,
+    message: &'a str,
+    action: &'a str,
+    urgent: bool,
+}
+
+impl<'a> From<&'a panel::Confirmation> for Confirmation<'a> {
+    fn from(confirmation: &'a panel::Confirmation) -> Self {
+        Self {
+            id: &confirmation.id,
+            setting: &confirmation.setting,
+            message: &confirmation.message,
+            action: &confirmation.action,
+            urgent: confirmation.urgent,
+        }
     }
 }
 

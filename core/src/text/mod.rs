@@ -1,0 +1,11 @@
+//! Texts from outside, made safe to show: which characters are shown at all, and how they are written as Markdown.
+
+mod characters;
+pub mod markdown;
+
+pub(crate) use characters::{clip, clip_bytes};
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
