@@ -394,7 +394,13 @@ fn on_wire(problem: Problem) -> SettingProblem {
 }
 
 fn figures(host: &MetricsRequest) -> HostFigures {
-    HostFigures { memory_bytes: host.wasm_memory_bytes, restarts: host.wasm_restarts }
+    HostFigures {
+        memory_bytes: host.wasm_memory_bytes,
+        restarts: host.wasm_restarts,
+        anonymous: host.anonymous_requests,
+        throttled: host.throttled_requests,
+        of_plugins: host.plugin_requests,
+    }
 }
 
 /// Most entries of an exported audit trail.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
+	"github.com/mattermost/mattermost/server/public/plugin"
 	"github.com/mattermost/mattermost/server/public/plugin/plugintest"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/coretest"
@@ -98,8 +99,8 @@ func bundle(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	// All tests share what the first one compiled.
-	if err := os.Symlink(compiled, filepath.Join(directory, "cache")); err != nil {
+	// All tests share what the first one compiled, in the user's cache.
+	if err := os.WriteFile(filepath.Join(directory, "cache"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return directory
@@ -112,6 +113,9 @@ func TestMain(m *testing.M) {
 	sealPause = 10 * time.Millisecond
 	var err error
 	if compiled, err = os.MkdirTemp("", "compiled-"); err != nil {
+		panic(err)
+	}
+	if err := os.Setenv("XDG_CACHE_HOME", compiled); err != nil {
 		panic(err)
 	}
 	code := m.Run()
@@ -268,6 +272,22 @@ func (s *server) GetUser(id string) (*model.User, *model.AppError) {
 		return nil, model.NewAppError("GetUser", "no such user", nil, "", http.StatusNotFound)
 	}
 	return user, nil
+}
+
+// contextOf is the context in which Mattermost calls the plugin for a user, or for nobody.
+func contextOf(user string) *plugin.Context {
+	if user == "" {
+		return &plugin.Context{}
+	}
+	return &plugin.Context{SessionId: "session of " + user, IPAddress: "192.0.2.1"}
+}
+
+func (s *server) GetSession(id string) (*model.Session, *model.AppError) {
+	user, is := strings.CutPrefix(id, "session of ")
+	if !is {
+		return nil, model.NewAppError("GetSession", "no such session", nil, "", http.StatusBadRequest)
+	}
+	return &model.Session{Id: id, UserId: user}, nil
 }
 
 func (s *server) GetChannel(string) (*model.Channel, *model.AppError) {

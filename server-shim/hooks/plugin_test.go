@@ -7,12 +7,11 @@ import (
 	"testing"
 
 	"github.com/mattermost/mattermost/server/public/model"
-	"github.com/mattermost/mattermost/server/public/plugin"
 )
 
 func run(t testing.TB, p *Plugin, user, command string) string {
 	t.Helper()
-	answer, appErr := p.ExecuteCommand(&plugin.Context{}, &model.CommandArgs{UserId: user, Command: command})
+	answer, appErr := p.ExecuteCommand(contextOf(user), &model.CommandArgs{UserId: user, Command: command})
 	if appErr != nil {
 		t.Fatal(appErr)
 	}

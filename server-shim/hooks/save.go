@@ -102,7 +102,7 @@ func (p *Plugin) ask(after, before map[string]any) (*pb.CheckConfigurationRespon
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	answer, err := client(p.actor).CheckConfiguration(ctx, connect.NewRequest(request))
+	answer, err := client(p.actor.Own()).CheckConfiguration(ctx, connect.NewRequest(request))
 	if err != nil {
 		return nil, err
 	}

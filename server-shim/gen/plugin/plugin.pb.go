@@ -193,9 +193,15 @@ type MetricsRequest struct {
 	// Bytes of the module's memory.
 	WasmMemoryBytes uint64 `protobuf:"varint,1,opt,name=wasm_memory_bytes,json=wasmMemoryBytes,proto3" json:"wasm_memory_bytes,omitempty"`
 	// How often an instance of the module was lost to a trap, a runaway call or too much memory since the plugin started.
-	WasmRestarts  uint64 `protobuf:"varint,2,opt,name=wasm_restarts,json=wasmRestarts,proto3" json:"wasm_restarts,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	WasmRestarts uint64 `protobuf:"varint,2,opt,name=wasm_restarts,json=wasmRestarts,proto3" json:"wasm_restarts,omitempty"`
+	// Requests to the plugin's routes without a session. All were refused.
+	AnonymousRequests uint64 `protobuf:"varint,3,opt,name=anonymous_requests,json=anonymousRequests,proto3" json:"anonymous_requests,omitempty"`
+	// Requests that were refused because there were too many of them at once, or too many of one user.
+	ThrottledRequests uint64 `protobuf:"varint,4,opt,name=throttled_requests,json=throttledRequests,proto3" json:"throttled_requests,omitempty"`
+	// Requests and commands that other plugins sent. All were refused.
+	PluginRequests uint64 `protobuf:"varint,5,opt,name=plugin_requests,json=pluginRequests,proto3" json:"plugin_requests,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *MetricsRequest) Reset() {
@@ -238,6 +244,27 @@ func (x *MetricsRequest) GetWasmMemoryBytes() uint64 {
 func (x *MetricsRequest) GetWasmRestarts() uint64 {
 	if x != nil {
 		return x.WasmRestarts
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetAnonymousRequests() uint64 {
+	if x != nil {
+		return x.AnonymousRequests
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetThrottledRequests() uint64 {
+	if x != nil {
+		return x.ThrottledRequests
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetPluginRequests() uint64 {
+	if x != nil {
+		return x.PluginRequests
 	}
 	return 0
 }
@@ -1191,10 +1218,13 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x11old_settings_json\x18\x02 \x01(\fR\x0foldSettingsJson\"u\n" +
 	"\x1aCheckConfigurationResponse\x122\n" +
 	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\x12#\n" +
-	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"a\n" +
+	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"\xe8\x01\n" +
 	"\x0eMetricsRequest\x12*\n" +
 	"\x11wasm_memory_bytes\x18\x01 \x01(\x04R\x0fwasmMemoryBytes\x12#\n" +
-	"\rwasm_restarts\x18\x02 \x01(\x04R\fwasmRestarts\"H\n" +
+	"\rwasm_restarts\x18\x02 \x01(\x04R\fwasmRestarts\x12-\n" +
+	"\x12anonymous_requests\x18\x03 \x01(\x04R\x11anonymousRequests\x12-\n" +
+	"\x12throttled_requests\x18\x04 \x01(\x04R\x11throttledRequests\x12'\n" +
+	"\x0fplugin_requests\x18\x05 \x01(\x04R\x0epluginRequests\"H\n" +
 	"\x0fMetricsResponse\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\"@\n" +
