@@ -146,6 +146,7 @@ impl Plugin for Desk {
                 site_url: request.site_url,
                 node: request.node,
                 notes: request.notes,
+                failures: request.failures,
             };
             let problems = core.configure(host, &request.settings_json);
             let problems = problems.into_iter().map(on_wire).collect();

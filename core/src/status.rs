@@ -36,6 +36,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
         checks.append(&mut of_cluster);
     }
     checks.push(approvers_check(app, &app.settings()).await);
+    checks.extend(app.host.borrow().failures.iter().map(|text| check("Host", Outcome::Failed, text.as_str())));
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
 }

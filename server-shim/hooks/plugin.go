@@ -87,9 +87,8 @@ func (p *Plugin) OnActivate() error {
 	p.registerCommand()
 	p.bridge = bridge.New(p.API)
 	p.core = &core{plugin: p}
-	if err := p.makeBot(); err != nil {
-		p.tasks.Go(func() { p.keepMakingBot(ctx) })
-	}
+	p.makeBot()
+	p.tasks.Go(func() { p.keepBot(ctx) })
 	p.actor = wasm.Start(wasm.Config{
 		Path:      filepath.Join(bundle, "core", "core.wasm"),
 		CacheDirs: cacheDirs(bundle, manifest.Id),

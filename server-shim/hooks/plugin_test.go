@@ -75,28 +75,6 @@ func TestTheBotIsMadeWithItsPictureOnce(t *testing.T) {
 	}
 }
 
-func TestTheBotNeverUsesAPersonsAccount(t *testing.T) {
-	s := newServer(t)
-	s.people["teleport"] = member
-	p := activate(t, s)
-	if p.bot.id() != botID || s.users[botID].Username != "teleport-access" {
-		t.Errorf("the bot is %q, @%s", p.bot.id(), s.users[botID].Username)
-	}
-}
-
-func TestWithoutABotTheStatusSaysWhy(t *testing.T) {
-	s := newServer(t)
-	s.people["teleport"], s.people["teleport-access"] = member, member
-	p := activate(t, s)
-	if p.bot.id() != "" || s.pictures != 0 {
-		t.Errorf("the bot is %q", p.bot.id())
-	}
-	text := run(t, p, admin, "/teleport status")
-	if !strings.Contains(text, "person's account") {
-		t.Errorf("the status says\n%s", text)
-	}
-}
-
 func TestOneOfTwoNodesLeadsAndTheOtherFollowsWhenItStops(t *testing.T) {
 	s := newServer(t)
 	first := activate(t, s)

@@ -481,7 +481,9 @@ type ConfigureRequest struct {
 	// The plugin's settings as Mattermost keeps them: a JSON object whose keys may be lower-cased.
 	SettingsJson []byte `protobuf:"bytes,8,opt,name=settings_json,json=settingsJson,proto3" json:"settings_json,omitempty"`
 	// What the host wants said in the status, such as that WebAssembly runs interpreted. One sentence each.
-	Notes         []string `protobuf:"bytes,9,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []string `protobuf:"bytes,9,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What is broken at the host, with its cure, such as that there is no bot or that it is deactivated. Told as failures.
+	Failures      []string `protobuf:"bytes,10,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -575,6 +577,13 @@ func (x *ConfigureRequest) GetSettingsJson() []byte {
 func (x *ConfigureRequest) GetNotes() []string {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ConfigureRequest) GetFailures() []string {
+	if x != nil {
+		return x.Failures
 	}
 	return nil
 }
@@ -1234,7 +1243,7 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x05files\x18\x01 \x03(\v2\x13.plugin.SupportFileR\x05files\";\n" +
 	"\vSupportFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\x9d\x02\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xb9\x02\n" +
 	"\x10ConfigureRequest\x12\x1b\n" +
 	"\tplugin_id\x18\x01 \x01(\tR\bpluginId\x12%\n" +
 	"\x0eplugin_version\x18\x02 \x01(\tR\rpluginVersion\x12\x14\n" +
@@ -1244,7 +1253,9 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x0eserver_version\x18\x06 \x01(\tR\rserverVersion\x12\x12\n" +
 	"\x04node\x18\a \x01(\tR\x04node\x12#\n" +
 	"\rsettings_json\x18\b \x01(\fR\fsettingsJson\x12\x14\n" +
-	"\x05notes\x18\t \x03(\tR\x05notes\"G\n" +
+	"\x05notes\x18\t \x03(\tR\x05notes\x12\x1a\n" +
+	"\bfailures\x18\n" +
+	" \x03(\tR\bfailures\"G\n" +
 	"\x11ConfigureResponse\x122\n" +
 	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\"r\n" +
 	"\x0eSettingProblem\x12\x18\n" +
