@@ -34,6 +34,8 @@ pub struct Host {
     pub node: String,
     /// What the host wants said in the status.
     pub notes: Vec<String>,
+    /// What is broken at the host, with its cure.
+    pub failures: Vec<String>,
 }
 
 /// How often, and with which pause, a click looks for a way that is being made: five seconds in all.

@@ -119,6 +119,12 @@ pub struct HostFigures {
     pub memory_bytes: u64,
     /// How often the module was lost and made again.
     pub restarts: u64,
+    /// How many requests came without a session.
+    pub anonymous: u64,
+    /// How many requests were refused because there were too many.
+    pub throttled: u64,
+    /// How many requests other plugins sent.
+    pub of_plugins: u64,
 }
 
 /// All figures in the text format of OpenMetrics.
@@ -176,9 +182,16 @@ pub fn in_text<W: World>(app: &Rc<App<W>>, host: HostFigures) -> String {
     let memory = Gauge::<i64>::default();
     memory.set(i64::try_from(host.memory_bytes).unwrap_or(i64::MAX));
     registry.register("wasm_memory_bytes", "Memory of the core's module", memory);
-    let restarts = Counter::<u64>::default();
-    restarts.inc_by(host.restarts);
-    registry.register("wasm_restarts", "How often the core was lost and made again", restarts);
+    for (name, help, count) in [
+        ("wasm_restarts", "How often the core was lost and made again", host.restarts),
+        ("anonymous_requests", "Requests without a session, all refused", host.anonymous),
+        ("throttled_requests", "Requests refused because there were too many", host.throttled),
+        ("plugin_requests", "Requests of other plugins, all refused", host.of_plugins),
+    ] {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    }
 
     let mut text = String::new();
     // Writing to a string does not fail.

@@ -121,7 +121,7 @@ async fn bot<W: World, R: Report>(app: &Rc<App<W>>, steps: &Steps<'_, R>) {
     steps.begin(NAME);
     let id = app.host.borrow().bot_user_id.clone();
     if id.is_empty() {
-        let note = app.host.borrow().notes.first().cloned().unwrap_or_else(|| "there is none yet".to_owned());
+        let note = app.host.borrow().failures.first().cloned().unwrap_or_else(|| "there is none yet".to_owned());
         steps.end(status::check(NAME, Outcome::Failed, note));
         return;
     }

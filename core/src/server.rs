@@ -146,6 +146,7 @@ impl Plugin for Desk {
                 site_url: request.site_url,
                 node: request.node,
                 notes: request.notes,
+                failures: request.failures,
             };
             let problems = core.configure(host, &request.settings_json);
             let problems = problems.into_iter().map(on_wire).collect();
@@ -401,7 +402,13 @@ fn on_wire(problem: Problem) -> SettingProblem {
 }
 
 fn figures(host: &MetricsRequest) -> HostFigures {
-    HostFigures { memory_bytes: host.wasm_memory_bytes, restarts: host.wasm_restarts }
+    HostFigures {
+        memory_bytes: host.wasm_memory_bytes,
+        restarts: host.wasm_restarts,
+        anonymous: host.anonymous_requests,
+        throttled: host.throttled_requests,
+        of_plugins: host.plugin_requests,
+    }
 }
 
 /// Most entries of an exported audit trail.

@@ -41,6 +41,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
     let settings = app.settings();
     checks.push(approvers_check(app, &settings).await);
     checks.push(pins::check(app.world.mattermost(), &settings).await);
+    checks.extend(app.host.borrow().failures.iter().map(|text| check("Host", Outcome::Failed, text.as_str())));
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
 }

@@ -152,6 +152,30 @@ func (b *Boundary) Follow(piece []byte) {
 	}
 }
 
+// Longest is the length that the longest of the messages has which are under way in the next piece of the body: begun in
+// it, or before it and going on in it. It does not take note of the piece.
+func (b *Boundary) Longest(piece []byte) int64 {
+	after := Boundary{head: append([]byte(nil), b.head...), left: b.left}
+	longest := b.left
+	for len(piece) > 0 {
+		if after.left > 0 {
+			n := min(after.left, int64(len(piece)))
+			after.left -= n
+			piece = piece[n:]
+			continue
+		}
+		n := min(headerLength-len(after.head), len(piece))
+		after.head = append(after.head, piece[:n]...)
+		piece = piece[n:]
+		if len(after.head) == headerLength {
+			after.left = int64(binary.BigEndian.Uint32(after.head[1:]))
+			after.head = after.head[:0]
+			longest = max(longest, after.left)
+		}
+	}
+	return longest
+}
+
 // Between says whether the body stands between two frames.
 func (b *Boundary) Between() bool {
 	return b.left == 0 && len(b.head) == 0

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
+	"github.com/mattermost/mattermost/server/public/plugin"
 	"github.com/mattermost/mattermost/server/public/plugin/plugintest"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/coretest"
@@ -45,13 +46,19 @@ type server struct {
 	commands []*model.Command
 	picture  []byte
 	pictures int
-	// people are accounts that are not bots, by username.
-	people map[string]string
-	users  map[string]*model.User
+	users    map[string]*model.User
+	// bots are those of the users that are bots, and made how many were.
+	bots map[string]*model.Bot
+	made int
+	// botFails makes the server not tell about bots; creating is called while one is made.
+	botFails bool
+	creating func(*model.Bot)
 	// kvFails makes the key-value store fail.
 	kvFails bool
 	// noConfig makes the server not tell its configuration, and saveFails not save any.
 	noConfig, saveFails bool
+	// overtake is called before the plugin's own save reaches the server.
+	overtake func()
 	// running is the plugin that hears of settings that are saved.
 	running *Plugin
 	// saved counts how often settings were saved.
@@ -66,11 +73,10 @@ func newServer(t testing.TB) *server {
 		bundle:   bundle(t),
 		settings: map[string]any{},
 		values:   map[string][]byte{},
-		people:   map[string]string{},
+		bots:     map[string]*model.Bot{},
 		users: map[string]*model.User{
 			admin:  {Id: admin, Username: "admin", Roles: "system_user system_admin"},
 			member: {Id: member, Username: "member", Roles: "system_user"},
-			botID:  {Id: botID, Username: "teleport", IsBot: true},
 		},
 	}
 }
@@ -98,8 +104,8 @@ func bundle(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	// All tests share what the first one compiled.
-	if err := os.Symlink(compiled, filepath.Join(directory, "cache")); err != nil {
+	// All tests share what the first one compiled, in the user's cache.
+	if err := os.WriteFile(filepath.Join(directory, "cache"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return directory
@@ -112,6 +118,9 @@ func TestMain(m *testing.M) {
 	sealPause = 10 * time.Millisecond
 	var err error
 	if compiled, err = os.MkdirTemp("", "compiled-"); err != nil {
+		panic(err)
+	}
+	if err := os.Setenv("XDG_CACHE_HOME", compiled); err != nil {
 		panic(err)
 	}
 	code := m.Run()
@@ -176,6 +185,9 @@ func (s *server) GetUnsanitizedConfig() *model.Config {
 
 // SavePluginConfig saves the plugin's settings, as Mattermost does.
 func (s *server) SavePluginConfig(settings map[string]any) *model.AppError {
+	if s.overtake != nil {
+		s.overtake()
+	}
 	return s.save(settings, nil)
 }
 
@@ -239,14 +251,56 @@ func (s *server) RegisterCommand(command *model.Command) error {
 	return command.AutocompleteData.IsValid()
 }
 
-func (s *server) EnsureBotUser(bot *model.Bot) (string, error) {
+func (s *server) GetUserByUsername(name string) (*model.User, *model.AppError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id, taken := s.people[bot.Username]; taken {
-		return id, nil
+	for _, user := range s.users {
+		if user.Username == name {
+			return user, nil
+		}
 	}
-	s.users[botID].Username = bot.Username
-	return botID, nil
+	return nil, model.NewAppError("GetUserByUsername", "no such user", nil, "", http.StatusNotFound)
+}
+
+func (s *server) GetBot(id string, deleted bool) (*model.Bot, *model.AppError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.botFails {
+		return nil, model.NewAppError("GetBot", "broken", nil, "", http.StatusInternalServerError)
+	}
+	account, is := s.bots[id]
+	if !is || (account.DeleteAt != 0 && !deleted) {
+		return nil, model.NewAppError("GetBot", "no such bot", nil, "", http.StatusNotFound)
+	}
+	account.Username = s.users[id].Username
+	copied := *account
+	return &copied, nil
+}
+
+func (s *server) CreateBot(account *model.Bot) (*model.Bot, *model.AppError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.creating != nil {
+		s.creating(account)
+	}
+	for _, user := range s.users {
+		if user.Username == account.Username {
+			return nil, model.NewAppError("CreateBot", "app.user.save.username_exists.app_error", nil, "", http.StatusBadRequest)
+		}
+	}
+	made := *account
+	if made.OwnerId == "" {
+		made.OwnerId = pluginID
+	}
+	made.UserId = botID
+	if _, is := s.users[botID]; is {
+		made.UserId = model.NewId()
+	}
+	s.users[made.UserId] = &model.User{Id: made.UserId, Username: made.Username, IsBot: true}
+	s.bots[made.UserId] = &made
+	s.made++
+	copied := made
+	return &copied, nil
 }
 
 func (s *server) SetProfileImage(_ string, picture []byte) *model.AppError {
@@ -268,6 +322,22 @@ func (s *server) GetUser(id string) (*model.User, *model.AppError) {
 		return nil, model.NewAppError("GetUser", "no such user", nil, "", http.StatusNotFound)
 	}
 	return user, nil
+}
+
+// contextOf is the context in which Mattermost calls the plugin for a user, or for nobody.
+func contextOf(user string) *plugin.Context {
+	if user == "" {
+		return &plugin.Context{}
+	}
+	return &plugin.Context{SessionId: "session of " + user, IPAddress: "192.0.2.1"}
+}
+
+func (s *server) GetSession(id string) (*model.Session, *model.AppError) {
+	user, is := strings.CutPrefix(id, "session of ")
+	if !is {
+		return nil, model.NewAppError("GetSession", "no such session", nil, "", http.StatusBadRequest)
+	}
+	return &model.Session{Id: id, UserId: user}, nil
 }
 
 func (s *server) GetChannel(string) (*model.Channel, *model.AppError) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,89 +15,235 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 )
 
-// botNames are the usernames that the bot may have, the first one that is free. A person may go by the first.
-var botNames = []string{"teleport", "teleport-access"}
-
 const (
-	// botRetry is how often it is tried to make a bot that could not be made.
+	// botNames is how many usernames are tried.
+	botNames = 20
+	// botRetry is how often the bot is looked at: it may have to be made still, and admins may deactivate it.
 	botRetry = time.Minute
+	// botKey is where the key-value store says which account the bot is.
+	botKey = "bot_user_id"
 	// pictureKey is where the key-value store says which picture the bot has: setting it anew is slow, and tells every
 	// client to load it again.
 	pictureKey = "bot_picture"
 )
 
+// botName is the nth username that the bot may have. Others may have the first ones.
+func botName(n int) string {
+	switch n {
+	case 0:
+		return "teleport"
+	case 1:
+		return "teleport-access"
+	default:
+		return fmt.Sprintf("teleport-access-%d", n)
+	}
+}
+
 // bot is the account that the plugin posts with.
 type bot struct {
-	mu     sync.Mutex
-	userID string
-	err    error
+	mu    sync.Mutex
+	state botState
+}
+
+// botState is what is known of the bot.
+type botState struct {
+	userID, username string
+	disabled         bool
+	// problem is why there is none.
+	problem string
 }
 
 // id is the bot's user id; empty where there is no bot.
 func (b *bot) id() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.userID
+	return b.get().userID
 }
 
-// notes is what there is to say about the bot in the status.
-func (b *bot) notes() []string {
+func (b *bot) get() botState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err == nil {
+	return b.state
+}
+
+// set returns whether something has changed.
+func (b *bot) set(state botState) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := b.state
+	b.state = state
+	return before != state
+}
+
+// failures is what keeps the bot from posting.
+func (b *bot) failures() []string {
+	switch state := b.get(); {
+	case state.problem != "":
+		return []string{fmt.Sprintf("The bot account could not be made, so nothing can be posted; it is tried again every "+
+			"minute. %s.", state.problem)}
+	case state.disabled:
+		return []string{fmt.Sprintf("The bot account @%s is deactivated, so nothing can be posted. Enable it under "+
+			"System Console > Integrations > Bot Accounts, or with `mmctl bot enable %s`.", state.username, state.username)}
+	default:
 		return nil
 	}
-	return []string{fmt.Sprintf("The bot account could not be made, so nothing can be posted; it is tried again every "+
-		"minute. %v.", b.err)}
 }
 
-func (b *bot) set(userID string, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.userID, b.err = userID, err
-}
-
-// makeBot makes the bot or finds the one made before.
-func (p *Plugin) makeBot() error {
-	var problems error
-	for _, name := range botNames {
-		id, err := p.ensureBot(name)
-		if err == nil {
-			p.bot.set(id, nil)
-			p.setPicture(id)
-			return nil
-		}
-		problems = errors.Join(problems, err)
+// notes is what else there is to say about the bot.
+func (b *bot) notes() []string {
+	state := b.get()
+	if state.username == "" || state.username == botName(0) {
+		return nil
 	}
-	p.bot.set("", problems)
-	p.API.LogError("The bot account could not be made, so nothing can be posted. It is tried again every minute.",
-		"error", problems.Error())
-	return problems
+	return []string{fmt.Sprintf("The bot account is @%s. Another account that calls itself @%s is not this plugin's.",
+		state.username, botName(0))}
 }
 
-func (p *Plugin) ensureBot(name string) (string, error) {
-	id, err := p.API.EnsureBotUser(&model.Bot{
+// makeBot finds the bot or makes it. It returns whether something has changed.
+func (p *Plugin) makeBot() bool {
+	account, err := p.findBot()
+	if err != nil {
+		if p.bot.set(botState{problem: err.Error()}) {
+			p.API.LogError("The bot account could not be made, so nothing can be posted. It is tried again every minute.",
+				"error", err.Error())
+			return true
+		}
+		return false
+	}
+	state := botState{userID: account.UserId, username: account.Username, disabled: account.DeleteAt != 0}
+	if !p.bot.set(state) {
+		return false
+	}
+	if state.disabled {
+		p.API.LogError("The bot account is deactivated, so nothing can be posted.", "username", state.username)
+	}
+	p.setPicture(account.UserId)
+	return true
+}
+
+// findBot finds the account that was used before, or one of ours by its name, such as an earlier version has made; else it
+// makes one. Mattermost's EnsureBotUser would not do: it renames the account whose id it once stored, and takes any bot of
+// the name for ours.
+func (p *Plugin) findBot() (*model.Bot, error) {
+	stored, appErr := p.API.KVGet(botKey)
+	if appErr != nil {
+		// Not knowing it is no reason to make another one.
+		return nil, appErr
+	}
+	if len(stored) > 0 {
+		account, err := p.ownBot(string(stored))
+		if err != nil || account != nil {
+			return account, err
+		}
+		p.API.LogWarn("The bot account that was used before is gone, or is not this plugin's any more.", "id", string(stored))
+	}
+	account, err := p.namedBot()
+	if err != nil {
+		return nil, err
+	}
+	if _, appErr := p.API.KVSetWithOptions(botKey, []byte(account.UserId), model.PluginKVSetOptions{}); appErr != nil {
+		// It is found by its name next time.
+		p.API.LogWarn("The bot account could not be remembered.", "error", appErr.Error())
+	}
+	return account, nil
+}
+
+// ownBot is the bot of an id, if it is ours, and nil where it is not.
+func (p *Plugin) ownBot(id string) (*model.Bot, error) {
+	account, appErr := p.API.GetBot(id, true)
+	if appErr != nil && appErr.StatusCode == http.StatusNotFound {
+		return nil, nil
+	}
+	if appErr != nil {
+		return nil, appErr
+	}
+	if account == nil {
+		return nil, errors.New("Mattermost did not answer") //nolint:staticcheck // a name
+	}
+	// The owner of a bot that a plugin has made is the plugin's id, which no user can have.
+	if account.UserId != id || account.OwnerId != p.manifest.Id {
+		return nil, nil
+	}
+	return account, nil
+}
+
+// namedBot is the first of our bots by name, or else a new one under the first name that is free.
+func (p *Plugin) namedBot() (*model.Bot, error) {
+	var free []string
+	for n := range botNames {
+		name := botName(n)
+		account, taken, err := p.botOfName(name)
+		if err != nil {
+			return nil, fmt.Errorf("@%s: %w", name, err)
+		}
+		if account != nil {
+			return account, nil
+		}
+		if !taken {
+			free = append(free, name)
+		}
+	}
+	problems := errors.New("all usernames that it may have are taken, from @" + botName(0) + " to @" +
+		botName(botNames-1) + ": rename one of these accounts")
+	for n, name := range free {
+		account, err := p.createBot(name)
+		if err == nil {
+			return account, nil
+		}
+		if n == 0 {
+			problems = nil
+		}
+		problems = errors.Join(problems, fmt.Errorf("@%s: %w", name, err))
+		if n == 2 {
+			// It is not the name.
+			break
+		}
+	}
+	return nil, problems
+}
+
+// botOfName is our bot of a name, and whether anybody has that name.
+func (p *Plugin) botOfName(name string) (account *model.Bot, taken bool, _ error) {
+	user, appErr := p.API.GetUserByUsername(name)
+	if appErr != nil && appErr.StatusCode == http.StatusNotFound {
+		return nil, false, nil
+	}
+	if appErr != nil {
+		return nil, false, appErr
+	}
+	if user == nil {
+		return nil, false, errors.New("Mattermost did not answer") //nolint:staticcheck // a name
+	}
+	if !user.IsBot {
+		return nil, true, nil
+	}
+	account, err := p.ownBot(user.Id)
+	return account, true, err
+}
+
+// createBot makes the bot under a name. Where another node has just done so, that one is ours, too.
+func (p *Plugin) createBot(name string) (*model.Bot, error) {
+	made, appErr := p.API.CreateBot(&model.Bot{
 		Username:    name,
 		DisplayName: "Teleport",
 		Description: "Shows Teleport access requests and lets people approve or deny them.",
 	})
-	if err != nil {
-		return "", fmt.Errorf("@%s: %w", name, err)
-	}
-	// Where a person has that name, Mattermost answers with the person's id.
-	user, appErr := p.API.GetUser(id)
 	if appErr != nil {
-		return "", fmt.Errorf("@%s: %w", name, appErr)
+		if account, _, err := p.botOfName(name); err == nil && account != nil {
+			return account, nil
+		}
+		return nil, appErr
 	}
-	if user == nil || !user.IsBot {
-		return "", fmt.Errorf("@%s is a person's account: rename it, or make it a bot with "+
-			"`mattermost user convert %s --bot`", name, name)
+	if made == nil {
+		return nil, errors.New("Mattermost did not answer") //nolint:staticcheck // a name
 	}
-	return id, nil
+	account, err := p.ownBot(made.UserId)
+	if err == nil && account == nil {
+		err = errors.New("the account that was made is not this plugin's")
+	}
+	return account, err
 }
 
-// keepMakingBot tries until there is a bot.
-func (p *Plugin) keepMakingBot(ctx context.Context) {
+// keepBot looks at the bot from time to time, and tells the core what has changed.
+func (p *Plugin) keepBot(ctx context.Context) {
 	ticker := time.NewTicker(botRetry)
 	defer ticker.Stop()
 	for {
@@ -105,9 +252,8 @@ func (p *Plugin) keepMakingBot(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if p.makeBot() == nil {
+		if p.makeBot() {
 			p.core.configure()
-			return
 		}
 	}
 }

@@ -8,12 +8,17 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
 // click answers a click on a message button.
-func (p *Plugin) click(w http.ResponseWriter, request *http.Request, body []byte) {
+func (p *Plugin) click(w http.ResponseWriter, _ *http.Request, who visitor, body []byte) {
 	var clicked model.PostActionIntegrationRequest
 	if !decode(w, body, &clicked) {
+		return
+	}
+	if len(clicked.Context) > mostValues {
+		refuse(w, http.StatusRequestEntityTooLarge, textTooMany)
 		return
 	}
 	values := map[string]string{}
@@ -23,14 +28,16 @@ func (p *Plugin) click(w http.ResponseWriter, request *http.Request, body []byte
 		}
 	}
 	// Not the request's context: a decision that was begun is not given up because the clicker leaves.
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	ctx, cancel := context.WithTimeout(wasm.InLane(context.Background(), who.userID), callTimeout)
 	defer cancel()
 	answer, err := client(p.actor).Click(ctx, connect.NewRequest(&pb.ClickRequest{
-		UserId:    userID(request),
+		UserId:    who.userID,
 		PostId:    clicked.PostId,
 		ChannelId: clicked.ChannelId,
 		TriggerId: clicked.TriggerId,
 		Context:   values,
+		SessionId: who.sessionID,
+		IpAddress: who.address,
 	}))
 	// What is shown is Markdown already: Slack's own would be looked for, and found, in what people wrote.
 	shown := model.PostActionIntegrationResponse{SkipSlackParsing: true}

@@ -13,6 +13,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/plugin"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
 const trigger = "teleport"
@@ -48,8 +49,18 @@ func (p *Plugin) registerCommand() {
 	}
 }
 
+// typedBy says whether a user typed a command. Other plugins may run commands as whomever they name: behind a person's own
+// there is a session of that person.
+func (p *Plugin) typedBy(c *plugin.Context, userID string) bool {
+	if c == nil || c.SessionId == "" || userID == "" {
+		return false
+	}
+	session, appErr := p.API.GetSession(c.SessionId)
+	return appErr == nil && session != nil && session.UserId == userID
+}
+
 // ExecuteCommand answers the slash command; only who typed it sees the answer.
-func (p *Plugin) ExecuteCommand(_ *plugin.Context, args *model.CommandArgs) (
+func (p *Plugin) ExecuteCommand(c *plugin.Context, args *model.CommandArgs) (
 	response *model.CommandResponse, appErr *model.AppError,
 ) {
 	response = &model.CommandResponse{ResponseType: model.CommandResponseTypeEphemeral}
@@ -64,7 +75,17 @@ func (p *Plugin) ExecuteCommand(_ *plugin.Context, args *model.CommandArgs) (
 		response.Text = textRestarting
 		return response, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	if !p.typedBy(c, args.UserId) {
+		p.door.plugins.Add(1)
+		response.Text = "Other plugins cannot use this command."
+		return response, nil
+	}
+	if _, ok := p.door.buckets.take(args.UserId, "command", pace{burst: 30, each: 2}); !ok {
+		p.door.throttled.Add(1)
+		response.Text = textBusy
+		return response, nil
+	}
+	ctx, cancel := context.WithTimeout(wasm.InLane(context.Background(), args.UserId), callTimeout)
 	defer cancel()
 	answer, err := client(p.actor).Command(ctx, connect.NewRequest(&pb.CommandRequest{
 		UserId:    args.UserId,

@@ -81,6 +81,7 @@ func (c *core) tellSettings() {
 		Node:          p.node,
 		SettingsJson:  settings,
 		Notes:         append(append([]string(nil), c.engine...), p.bot.notes()...),
+		Failures:      p.bot.failures(),
 	}
 	if config := p.API.GetConfig(); config != nil && config.ServiceSettings.SiteURL != nil {
 		request.SiteUrl = *config.ServiceSettings.SiteURL

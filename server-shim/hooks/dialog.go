@@ -9,12 +9,17 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
 // dialog answers the submission of a dialog.
-func (p *Plugin) dialog(w http.ResponseWriter, request *http.Request, body []byte) {
+func (p *Plugin) dialog(w http.ResponseWriter, _ *http.Request, who visitor, body []byte) {
 	var submitted model.SubmitDialogRequest
 	if !decode(w, body, &submitted) {
+		return
+	}
+	if len(submitted.Submission) > mostValues {
+		refuse(w, http.StatusRequestEntityTooLarge, textTooMany)
 		return
 	}
 	values := map[string]string{}
@@ -28,16 +33,18 @@ func (p *Plugin) dialog(w http.ResponseWriter, request *http.Request, body []byt
 			values[name] = strconv.FormatFloat(value, 'f', -1, 64)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	ctx, cancel := context.WithTimeout(wasm.InLane(context.Background(), who.userID), callTimeout)
 	defer cancel()
 	answer, err := client(p.actor).SubmitDialog(ctx, connect.NewRequest(&pb.SubmitDialogRequest{
-		UserId:     userID(request),
+		UserId:     who.userID,
 		CallbackId: submitted.CallbackId,
 		State:      submitted.State,
 		ChannelId:  submitted.ChannelId,
 		TeamId:     submitted.TeamId,
 		Cancelled:  submitted.Cancelled,
 		Submission: values,
+		SessionId:  who.sessionID,
+		IpAddress:  who.address,
 	}))
 	if err != nil {
 		respond(w, http.StatusOK, model.SubmitDialogResponse{Error: p.apology("dialog", err)})

@@ -43,6 +43,9 @@ func (f *fakeCore) RoundTrip(request *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(request)
 }
 
+// Own is the same way.
+func (f *fakeCore) Own() http.RoundTripper { return f }
+
 // Stats are those that the test has set.
 func (f *fakeCore) Stats() wasm.Stats { return f.stats }
 

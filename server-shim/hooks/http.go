@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -12,14 +11,32 @@ import (
 	"github.com/mattermost/mattermost/server/public/plugin"
 )
 
-// largestBody is the most that the body of a request may have, in bytes. Mattermost sets no bound of its own.
-const largestBody = 1 << 20
+// route is one of the plugin's addresses.
+type route struct {
+	// name is for whom it is counted how fast they ask.
+	name   string
+	method string
+	pace   pace
+	// adminsOnly keeps all but system admins out.
+	adminsOnly bool
+	// largest is the most that a body may have, in bytes; Mattermost sets no bound of its own. 0: none is read.
+	largest int
+	// budget is what the body is read within.
+	budget *budget
+	handle func(http.ResponseWriter, *http.Request, visitor, []byte)
+}
 
-const userHeader = "Mattermost-User-Id"
+const (
+	// largestClick is more than Mattermost sends for a click or a dialog: texts of 3,000 bytes at most.
+	largestClick = 64 << 10
+	// mostValues is more than a button's context or a dialog has. Many small values take far more work than their length.
+	mostValues = 256
+	// largestCall is more than a page of settings has.
+	largestCall = 1 << 20
+)
 
-// ServeHTTP answers requests to /plugins/<id>/… . Anybody may send them: only the header with the user's id can be
-// trusted, which Mattermost sets for requests with a session, and takes away from all others.
-func (p *Plugin) ServeHTTP(_ *plugin.Context, w http.ResponseWriter, request *http.Request) {
+// ServeHTTP answers requests to /plugins/<id>/… . Anybody may send them, in any number.
+func (p *Plugin) ServeHTTP(c *plugin.Context, w http.ResponseWriter, request *http.Request) {
 	answer := &answerWriter{ResponseWriter: w}
 	// A panic would end the whole plugin.
 	defer func() {
@@ -31,59 +48,92 @@ func (p *Plugin) ServeHTTP(_ *plugin.Context, w http.ResponseWriter, request *ht
 			}
 		}
 	}()
-	p.route(answer, request)
+	p.enter(c, answer, request)
 }
 
-func (p *Plugin) route(w http.ResponseWriter, request *http.Request) {
-	if format, ok := auditPaths[request.URL.Path]; ok && request.Method == http.MethodGet {
-		if !p.ready.Load() {
-			refuse(w, http.StatusServiceUnavailable, textRestarting)
-			return
-		}
-		p.audit(w, request, format)
+// enter lets a request in, step by step, and nothing of its body is read before the last one.
+func (p *Plugin) enter(c *plugin.Context, w http.ResponseWriter, request *http.Request) {
+	who, ok := p.visitorOf(c, w, request)
+	if !ok {
 		return
 	}
-	var handle func(http.ResponseWriter, *http.Request, []byte)
-	switch path := request.URL.Path; {
-	case path == "/click":
-		handle = p.click
-	case path == "/dialog":
-		handle = p.dialog
-	case strings.HasPrefix(path, panelPath):
-		handle = p.panel
-	default:
+	route, ok := p.routeOf(request.URL.Path)
+	if !ok {
 		refuse(w, http.StatusNotFound, "There is nothing here.")
 		return
 	}
-	if request.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, http.StatusMethodNotAllowed, "Only POST is understood here.")
+	if request.Method != route.method {
+		w.Header().Set("Allow", route.method)
+		refuse(w, http.StatusMethodNotAllowed, "Only "+route.method+" is understood here.")
 		return
 	}
 	if !p.ready.Load() {
 		refuse(w, http.StatusServiceUnavailable, textRestarting)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, largestBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		refuse(w, http.StatusRequestEntityTooLarge, "The request is too large: at most 1 MiB is taken.")
+	if !p.mayGoOn(w, who.userID, route.name, route.pace) {
 		return
 	}
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "The request ended before it was complete.")
+	if route.adminsOnly && !p.isAdmin(w, who.userID) {
 		return
 	}
-	handle(w, request, body)
+	var body []byte
+	if route.largest > 0 {
+		content, give, err := route.budget.readBody(who.userID, request.Body, route.largest)
+		defer give()
+		if err != nil {
+			p.refuseBody(w, err, route.largest)
+			return
+		}
+		body = content
+	}
+	route.handle(w, request, who, body)
 }
 
-// userID is whose session the request was sent with, as Mattermost vouches for it; empty where there was none.
-func userID(request *http.Request) string {
-	ids := request.Header.Values(userHeader)
-	if len(ids) != 1 {
-		return ""
+// routeOf finds the route of a path.
+func (p *Plugin) routeOf(path string) (route, bool) {
+	byPeople := pace{burst: 30, each: 2}
+	switch {
+	case path == "/click":
+		return route{
+			name: "click", method: http.MethodPost, pace: byPeople,
+			largest: largestClick, budget: p.door.clicks, handle: p.click,
+		}, true
+	case path == "/dialog":
+		return route{
+			name: "dialog", method: http.MethodPost, pace: byPeople,
+			largest: largestClick, budget: p.door.clicks, handle: p.dialog,
+		}, true
+	case strings.HasPrefix(path, panelPath):
+		return route{
+			name: "panel", method: http.MethodPost, pace: pace{burst: 100, each: 10}, adminsOnly: true,
+			largest: largestCall, budget: p.door.panels, handle: p.panel,
+		}, true
 	}
-	return ids[0]
+	if format, ok := auditPaths[path]; ok {
+		return route{
+			name: "audit", method: http.MethodGet, pace: pace{burst: 20, each: 1}, adminsOnly: true,
+			handle: func(w http.ResponseWriter, request *http.Request, _ visitor, _ []byte) {
+				p.audit(w, request, format)
+			},
+		}, true
+	}
+	return route{}, false
+}
+
+// refuseBody says why a body was not taken.
+func (p *Plugin) refuseBody(w http.ResponseWriter, err error, largest int) {
+	switch {
+	case errors.Is(err, errOverBudget):
+		p.refuseThrottled(w)
+	case errors.Is(err, errBodyTooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("The request is too large: at most %d KiB are taken.", largest>>10))
+	case errors.Is(err, errBodyTooSlow):
+		refuse(w, http.StatusRequestTimeout, "The request took too long to arrive.")
+	default:
+		refuse(w, http.StatusBadRequest, "The request ended before it was complete.")
+	}
 }
 
 // decode reads a JSON object, or refuses the request and is false.

@@ -3,6 +3,7 @@ package hooks
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +12,6 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/mattermost/mattermost/server/public/model"
-	"github.com/mattermost/mattermost/server/public/plugin"
 
 	panelpb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/panel/panelconnect"
@@ -36,7 +36,7 @@ func request(t testing.TB, p *Plugin, method, path, body, user string) *once {
 		r.Header.Set("Mattermost-User-Id", user)
 	}
 	w := &once{ResponseRecorder: httptest.NewRecorder()}
-	p.ServeHTTP(&plugin.Context{}, w, r)
+	p.ServeHTTP(contextOf(user), w, r)
 	if w.writes != 1 {
 		t.Errorf("%s %s was answered in %d pieces", method, path, w.writes)
 	}
@@ -45,6 +45,11 @@ func request(t testing.TB, p *Plugin, method, path, body, user string) *once {
 
 func TestBadRequestsAreAnsweredWithAClearMessage(t *testing.T) {
 	p := activate(t, newServer(t))
+	var many strings.Builder
+	for n := range 257 {
+		fmt.Fprintf(&many, `"%d":"",`, n)
+	}
+	values := strings.TrimSuffix(many.String(), ",")
 	large := `{"context":{"a":"` + strings.Repeat("a", 10<<20) + `"}}`
 	for name, test := range map[string]struct {
 		method, path, body string
@@ -64,12 +69,14 @@ func TestBadRequestsAreAnsweredWithAClearMessage(t *testing.T) {
 		"null as a click":        {"POST", "/click", "null", 400, "not an object"},
 		"a number as a post id":  {"POST", "/click", `{"post_id":1}`, 400, "not the JSON"},
 		"more after a click":     {"POST", "/click", `{}{}`, 400, "not the JSON"},
-		"a large click":          {"POST", "/click", large, 413, "1 MiB"},
+		"a large click":          {"POST", "/click", large, 413, "64 KiB"},
+		"many values":            {"POST", "/click", `{"context":{` + values + `}}`, 413, "too many values"},
+		"many answers":           {"POST", "/dialog", `{"submission":{` + values + `}}`, 413, "too many values"},
 		"an empty dialog":        {"POST", "/dialog", "", 400, "not the JSON"},
 		"garbage as a dialog":    {"POST", "/dialog", "<html>", 400, "not the JSON"},
-		"a large dialog":         {"POST", "/dialog", large, 413, "1 MiB"},
+		"a large dialog":         {"POST", "/dialog", large, 413, "64 KiB"},
 		"JSON to the panel":      {"POST", "/panel.Panel/Status", "{}", 415, "gRPC-web"},
-		"a large call of panels": {"POST", "/panel.Panel/Status", large, 413, "1 MiB"},
+		"a large call of panels": {"POST", "/panel.Panel/Status", large, 413, "1024 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := request(t, p, test.method, test.path, test.body, admin)
@@ -90,8 +97,9 @@ func TestBadRequestsAreAnsweredWithAClearMessage(t *testing.T) {
 func TestABodyThatBreaksOffIsRefused(t *testing.T) {
 	p := activate(t, newServer(t))
 	r := httptest.NewRequest("POST", "/click", io.MultiReader(strings.NewReader("{"), broken{}))
+	r.Header.Set("Mattermost-User-Id", member)
 	w := httptest.NewRecorder()
-	p.ServeHTTP(&plugin.Context{}, w, r)
+	p.ServeHTTP(contextOf(member), w, r)
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "before it was complete") {
 		t.Errorf("the answer is %d %s", w.Code, w.Body)
 	}
@@ -115,9 +123,9 @@ func TestOnlyMattermostsHeaderSaysWhoClicked(t *testing.T) {
 		}
 		return answer.EphemeralText
 	}
-	nobody, somebody := click(""), click(admin)
-	if nobody == "" || somebody == "" || nobody == somebody {
-		t.Errorf("nobody's click is answered with %q, an admin's with %q", nobody, somebody)
+	nobody := request(t, p, "POST", "/click", `{"user_id":"`+admin+`"}`, "")
+	if somebody := click(admin); somebody == "" || nobody.Code != 401 || !strings.Contains(nobody.Body.String(), "sign in") {
+		t.Errorf("nobody's click is answered with %d %q, an admin's with %q", nobody.Code, nobody.Body, somebody)
 	}
 	// Twice the header is as good as none.
 	r := httptest.NewRequest("POST", "/click", strings.NewReader("{}"))
@@ -147,7 +155,7 @@ func browser(t testing.TB, p *Plugin, user string) panelconnect.PanelClient {
 			r.Header.Set("Mattermost-User-Id", user)
 		}
 		// Mattermost does not tell a plugin by the context that the browser has gone away.
-		p.ServeHTTP(&plugin.Context{}, w, r.WithContext(context.WithoutCancel(r.Context())))
+		p.ServeHTTP(contextOf(user), w, r.WithContext(context.WithoutCancel(r.Context())))
 	}))
 	t.Cleanup(mattermost.Close)
 	return panelconnect.NewPanelClient(mattermost.Client(), mattermost.URL, connect.WithGRPCWeb())

@@ -44,7 +44,7 @@ func (p *Plugin) metrics() (*pb.MetricsResponse, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)
 	defer cancel()
-	answer, err := client(p.actor).Metrics(ctx, connect.NewRequest(p.figures()))
+	answer, err := client(p.actor.Own()).Metrics(ctx, connect.NewRequest(p.figures()))
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,13 @@ func (p *Plugin) metrics() (*pb.MetricsResponse, error) {
 // figures is what the host counts.
 func (p *Plugin) figures() *pb.MetricsRequest {
 	stats := p.actor.Stats()
-	return &pb.MetricsRequest{WasmMemoryBytes: stats.MemoryBytes, WasmRestarts: stats.Lost}
+	return &pb.MetricsRequest{
+		WasmMemoryBytes:   stats.MemoryBytes,
+		WasmRestarts:      stats.Lost,
+		AnonymousRequests: p.door.anonymous.Load(),
+		ThrottledRequests: p.door.throttled.Load(),
+		PluginRequests:    p.door.plugins.Load(),
+	}
 }
 
 // plain answers with a text.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
 const panelPath = "/panel.Panel/"
@@ -19,12 +21,12 @@ const panelTimeout = 10 * time.Minute
 var panelHeaders = []string{"Content-Type", "Accept", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent"}
 
 // panel passes gRPC-web from the browser through to the core.
-func (p *Plugin) panel(w http.ResponseWriter, request *http.Request, body []byte) {
+func (p *Plugin) panel(w http.ResponseWriter, request *http.Request, who visitor, body []byte) {
 	if !strings.HasPrefix(request.Header.Get("Content-Type"), "application/grpc-web") {
 		refuse(w, http.StatusUnsupportedMediaType, "Only gRPC-web is understood here.")
 		return
 	}
-	ctx, cancel := context.WithTimeout(request.Context(), panelTimeout)
+	ctx, cancel := context.WithTimeout(wasm.InLane(request.Context(), who.userID), panelTimeout)
 	defer cancel()
 	call, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://core"+request.URL.EscapedPath(), bytes.NewReader(body))
 	if err != nil {
@@ -36,9 +38,7 @@ func (p *Plugin) panel(w http.ResponseWriter, request *http.Request, body []byte
 			call.Header[name] = values
 		}
 	}
-	if id := userID(request); id != "" {
-		call.Header.Set(userHeader, id)
-	}
+	call.Header.Set(userHeader, who.userID)
 	answer, err := p.actor.RoundTrip(call)
 	if err != nil {
 		refuse(w, http.StatusBadGateway, p.apology("panel", err))

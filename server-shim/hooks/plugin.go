@@ -28,6 +28,7 @@ type Plugin struct {
 
 	build string
 	node  string
+	door  *door
 
 	// All below is set by OnActivate.
 	manifest *model.Manifest
@@ -45,7 +46,10 @@ type Plugin struct {
 
 // actor is what keeps the core running, as far as the hooks ask it.
 type actor interface {
+	// RoundTripper is the way for what others ask.
 	http.RoundTripper
+	// Own is the way for what the host itself asks.
+	Own() http.RoundTripper
 	// Stats tells how the module does.
 	Stats() wasm.Stats
 	// Close stops the core.
@@ -54,7 +58,7 @@ type actor interface {
 
 // New makes the plugin; build is what it was built from.
 func New(build string) *Plugin {
-	return &Plugin{build: build, node: nodeName()}
+	return &Plugin{build: build, node: nodeName(), door: newDoor()}
 }
 
 // nodeName is a name for this process that no other one has, and that tells a person which it is.
@@ -83,9 +87,8 @@ func (p *Plugin) OnActivate() error {
 	p.registerCommand()
 	p.bridge = bridge.New(p.API)
 	p.core = &core{plugin: p}
-	if err := p.makeBot(); err != nil {
-		p.tasks.Go(func() { p.keepMakingBot(ctx) })
-	}
+	p.makeBot()
+	p.tasks.Go(func() { p.keepBot(ctx) })
 	p.actor = wasm.Start(wasm.Config{
 		Path:      filepath.Join(bundle, "core", "core.wasm"),
 		CacheDirs: cacheDirs(bundle, manifest.Id),

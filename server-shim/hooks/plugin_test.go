@@ -7,12 +7,11 @@ import (
 	"testing"
 
 	"github.com/mattermost/mattermost/server/public/model"
-	"github.com/mattermost/mattermost/server/public/plugin"
 )
 
 func run(t testing.TB, p *Plugin, user, command string) string {
 	t.Helper()
-	answer, appErr := p.ExecuteCommand(&plugin.Context{}, &model.CommandArgs{UserId: user, Command: command})
+	answer, appErr := p.ExecuteCommand(contextOf(user), &model.CommandArgs{UserId: user, Command: command})
 	if appErr != nil {
 		t.Fatal(appErr)
 	}
@@ -73,28 +72,6 @@ func TestTheBotIsMadeWithItsPictureOnce(t *testing.T) {
 	if len(s.commands) != 2 || s.commands[0].Trigger != "teleport" ||
 		!strings.HasPrefix(s.commands[0].AutocompleteIconData, "data:image/svg+xml;base64,") {
 		t.Errorf("registered are %v", s.commands)
-	}
-}
-
-func TestTheBotNeverUsesAPersonsAccount(t *testing.T) {
-	s := newServer(t)
-	s.people["teleport"] = member
-	p := activate(t, s)
-	if p.bot.id() != botID || s.users[botID].Username != "teleport-access" {
-		t.Errorf("the bot is %q, @%s", p.bot.id(), s.users[botID].Username)
-	}
-}
-
-func TestWithoutABotTheStatusSaysWhy(t *testing.T) {
-	s := newServer(t)
-	s.people["teleport"], s.people["teleport-access"] = member, member
-	p := activate(t, s)
-	if p.bot.id() != "" || s.pictures != 0 {
-		t.Errorf("the bot is %q", p.bot.id())
-	}
-	text := run(t, p, admin, "/teleport status")
-	if !strings.Contains(text, "person's account") {
-		t.Errorf("the status says\n%s", text)
 	}
 }
 

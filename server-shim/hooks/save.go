@@ -58,7 +58,7 @@ func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (_ *model.Config
 // where there are none.
 func (p *Plugin) check(given map[string]any) string {
 	if p.saves.isOwn(p.asRead(given)) {
-		return ""
+		return p.compareAgain()
 	}
 	p.saves.wait()
 	defer p.saves.passed()
@@ -90,6 +90,19 @@ func (p *Plugin) check(given map[string]any) string {
 	return strings.Join(problems, "\n")
 }
 
+// textChangedMeanwhile keeps the plugin's own save from undoing somebody else's.
+const textChangedMeanwhile = "the plugin's settings have changed meanwhile"
+
+// compareAgain looks at the stored settings once more, right before Mattermost writes the plugin's own: what another node
+// or another process has saved since they were read would be lost. It is empty where nothing has changed.
+func (p *Plugin) compareAgain() string {
+	stored, ok := p.storedSettings()
+	if !ok || !p.saves.isBase(stored) {
+		return textChangedMeanwhile
+	}
+	return ""
+}
+
 // ask asks the core.
 func (p *Plugin) ask(after, before map[string]any) (*pb.CheckConfigurationResponse, error) {
 	request := &pb.CheckConfigurationRequest{}
@@ -102,7 +115,7 @@ func (p *Plugin) ask(after, before map[string]any) (*pb.CheckConfigurationRespon
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	answer, err := client(p.actor).CheckConfiguration(ctx, connect.NewRequest(request))
+	answer, err := client(p.actor.Own()).CheckConfiguration(ctx, connect.NewRequest(request))
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +205,10 @@ type saves struct {
 	due []sealed
 	// last is when somebody else last saved something.
 	last time.Time
-	// own is what is being saved now, as it will be read.
-	own map[string]any
+	// own is what is being saved now, as it will be read; base is what it was made of, as it was stored.
+	own, base map[string]any
+	// changed is true once the stored settings were seen to differ from base.
+	changed bool
 	// over is closed when that is over; nil while nothing is being saved.
 	over chan struct{}
 }
@@ -212,17 +227,33 @@ func (s *saves) begin() {
 	s.over = make(chan struct{})
 }
 
-// setOwn says what is being saved.
-func (s *saves) setOwn(own map[string]any) {
+// setOwn says what is being saved, and what it was made of.
+func (s *saves) setOwn(own, base map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.own = own
+	s.own, s.base, s.changed = own, base, false
+}
+
+// isBase says whether settings are still those that the plugin's own save was made of.
+func (s *saves) isBase(stored map[string]any) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := len(stored) == len(s.base) && (len(stored) == 0 || reflect.DeepEqual(stored, s.base))
+	s.changed = s.changed || !is
+	return is
+}
+
+// wasOvertaken says whether the plugin's own save was given up because of another one.
+func (s *saves) wasOvertaken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
 }
 
 func (s *saves) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.own = nil
+	s.own, s.base = nil, nil
 	close(s.over)
 	s.over = nil
 }
@@ -314,17 +345,42 @@ func (p *Plugin) sealSoon() {
 	}()
 }
 
+// mostSeals bounds how often it is tried to seal while others save.
+const mostSeals = 5
+
 // seal saves texts in the form that the core wants, where they are still stored as they were pasted. All other settings
-// are left as they are.
+// are left as they are: where they change between look and save, it is looked again.
 func (p *Plugin) seal(due []sealed) {
 	p.saves.begin()
 	defer p.saves.end()
-	stored, ok := p.storedSettings()
-	if !ok {
-		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted: the settings cannot be read. " +
-			"Save it once more.")
-		return
+	var appErr *model.AppError
+	for range mostSeals {
+		stored, ok := p.storedSettings()
+		if !ok {
+			p.API.LogError("What was pasted could not be sealed and is stored as it was pasted: the settings cannot be read. " +
+				"Save it once more.")
+			return
+		}
+		after, changed := withSealed(stored, due)
+		if !changed {
+			return
+		}
+		// Mattermost asks us about this save, too, and there it is compared again.
+		p.saves.setOwn(p.asRead(after), maps.Clone(stored))
+		if appErr = p.API.SavePluginConfig(after); appErr == nil {
+			return
+		}
+		if !p.saves.wasOvertaken() {
+			break
+		}
 	}
+	p.API.LogError("What was pasted could not be sealed and is stored as it was pasted. Save it once more.",
+		"error", appErr.Error())
+}
+
+// withSealed are stored settings with texts in their sealed form, where they are still as they were pasted, and whether
+// there is any.
+func withSealed(stored map[string]any, due []sealed) (map[string]any, bool) {
 	after, changed := maps.Clone(stored), false
 	for key, value := range stored {
 		for _, one := range due {
@@ -333,13 +389,5 @@ func (p *Plugin) seal(due []sealed) {
 			}
 		}
 	}
-	if !changed {
-		return
-	}
-	// Mattermost asks us about this save, too.
-	p.saves.setOwn(p.asRead(after))
-	if appErr := p.API.SavePluginConfig(after); appErr != nil {
-		p.API.LogError("What was pasted could not be sealed and is stored as it was pasted. Save it once more.",
-			"error", appErr.Error())
-	}
+	return after, changed
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -364,7 +365,7 @@ func TestWhoSavesWhileThePluginDoesWaitsUntilItHas(t *testing.T) {
 	go func() { saved <- s.save(map[string]any{"identity": "pasted", "approvers": "bob"}, nil) }()
 	// It has not asked yet what is stored, and will see what is stored now.
 	own := map[string]any{"identity": "sealed:v1:", "approvers": "alice"}
-	p.saves.setOwn(p.asRead(own))
+	p.saves.setOwn(p.asRead(own), map[string]any{"identity": "pasted", "approvers": "alice"})
 	if appErr := p.API.SavePluginConfig(own); appErr != nil {
 		t.Fatal(appErr)
 	}
@@ -386,6 +387,60 @@ func TestWhoSavesWhileThePluginDoesWaitsUntilItHas(t *testing.T) {
 		t.Error(appErr)
 	}
 	p.saves.end()
+}
+
+func TestSealingNeverUndoesWhatAnotherNodeSavesMeanwhile(t *testing.T) {
+	due := []sealed{{key: "identity", pasted: "pasted", text: "sealed:v1:"}, {key: "clientkey", pasted: "pasted", text: "sealed:v1:"}}
+	for name, test := range map[string]struct {
+		// times is how often another node saves first.
+		times int
+		after map[string]any
+		want  map[string]any
+		fails bool
+	}{
+		"other settings": {
+			1, map[string]any{"identity": "pasted", "clientkey": "pasted", "approvers": "bob"},
+			map[string]any{"identity": "sealed:v1:", "clientkey": "sealed:v1:", "approvers": "bob"}, false,
+		},
+		"one of the secrets": {
+			1, map[string]any{"identity": "another", "clientkey": "pasted", "approvers": "bob"},
+			map[string]any{"identity": "another", "clientkey": "sealed:v1:", "approvers": "bob"}, false,
+		},
+		"both of the secrets": {
+			1, map[string]any{"identity": "another", "clientkey": "another", "approvers": "bob"},
+			map[string]any{"identity": "another", "clientkey": "another", "approvers": "bob"}, false,
+		},
+		"another setting is new": {
+			1, map[string]any{"identity": "pasted", "approvers": "bob", "loglevel": "debug"},
+			map[string]any{"identity": "sealed:v1:", "approvers": "bob", "loglevel": "debug"}, false,
+		},
+		"again and again": {
+			mostSeals, map[string]any{"identity": "pasted", "approvers": "bob"},
+			map[string]any{"identity": "pasted", "approvers": "bob", "times": mostSeals}, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, p, _ := withChecker(t, map[string]any{"identity": "pasted", "clientkey": "pasted", "approvers": "alice"}, asItIs)
+			times := 0
+			s.overtake = func() {
+				if times++; times <= test.times {
+					s.set(func() {
+						s.settings = maps.Clone(test.after)
+						if test.fails {
+							s.settings["times"] = times
+						}
+					})
+				}
+			}
+			p.seal(due)
+			if !reflect.DeepEqual(s.settings, test.want) {
+				t.Errorf("stored are %v", s.settings)
+			}
+			if failed := len(s.logged("could not be sealed")) == 1; failed != test.fails {
+				t.Errorf("the log says %v", s.logged(""))
+			}
+		})
+	}
 }
 
 func TestSealingThatFailsIsToldInTheLog(t *testing.T) {

@@ -47,7 +47,7 @@ func (p *Plugin) supportData() (*pb.SupportDataResponse, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	answer, err := client(p.actor).SupportData(ctx, connect.NewRequest(&pb.SupportDataRequest{Host: p.figures()}))
+	answer, err := client(p.actor.Own()).SupportData(ctx, connect.NewRequest(&pb.SupportDataRequest{Host: p.figures()}))
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package mattermost
 
 import (
-	"fmt"
-
 	"github.com/mattermost/mattermost/server/public/model"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/mattermost"
@@ -38,36 +36,6 @@ func toAttachment(attachment *pb.Attachment) *model.MessageAttachment {
 			Style:       action.GetStyle(),
 			Integration: &model.PostActionIntegration{URL: action.GetUrl(), Context: values},
 		})
-	}
-	return answer
-}
-
-func fromAttachment(attachment *model.MessageAttachment) *pb.Attachment {
-	answer := &pb.Attachment{
-		Fallback:  attachment.Fallback,
-		Color:     attachment.Color,
-		Pretext:   attachment.Pretext,
-		Title:     attachment.Title,
-		TitleLink: attachment.TitleLink,
-		Text:      attachment.Text,
-		Footer:    attachment.Footer,
-	}
-	for _, field := range attachment.Fields {
-		if field == nil {
-			continue
-		}
-		value, isText := field.Value.(string)
-		if !isText && field.Value != nil {
-			value = fmt.Sprint(field.Value)
-		}
-		answer.Fields = append(answer.Fields, &pb.AttachmentField{
-			Title: field.Title, Value: value, Short: bool(field.Short),
-		})
-	}
-	for _, action := range attachment.Actions {
-		if action != nil {
-			answer.Actions = append(answer.Actions, &pb.Action{Id: action.Id, Name: action.Name, Style: action.Style})
-		}
 	}
 	return answer
 }

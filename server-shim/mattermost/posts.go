@@ -176,26 +176,3 @@ func fill(post *model.Post, asked *pb.Post) {
 	post.Message = asked.GetMessage()
 	post.SetProps(props)
 }
-
-func fromPost(post *model.Post) *pb.Post {
-	answer := &pb.Post{
-		Id:        post.Id,
-		ChannelId: post.ChannelId,
-		UserId:    post.UserId,
-		RootId:    post.RootId,
-		Message:   post.Message,
-		Props:     map[string]string{},
-		CreateAt:  post.CreateAt,
-		UpdateAt:  post.UpdateAt,
-		DeleteAt:  post.DeleteAt,
-	}
-	for name, value := range post.GetProps() {
-		if text, ok := value.(string); ok && name != model.PostPropsAttachments {
-			answer.Props[name] = text
-		}
-	}
-	for _, attachment := range post.Attachments() {
-		answer.Attachments = append(answer.Attachments, fromAttachment(attachment))
-	}
-	return answer
-}

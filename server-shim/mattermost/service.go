@@ -27,12 +27,17 @@ type API interface {
 	GetUserByUsername(name string) (*model.User, *model.AppError)
 	GetUserByEmail(email string) (*model.User, *model.AppError)
 	GetUsers(options *model.UserGetOptions) ([]*model.User, *model.AppError)
+	GetGroup(id string) (*model.Group, *model.AppError)
 	GetGroupByName(name string) (*model.Group, *model.AppError)
+	GetGroupMemberUsers(groupID string, page, perPage int) ([]*model.User, *model.AppError)
 	GetGroupsForUser(userID string) ([]*model.Group, *model.AppError)
+	GetSession(id string) (*model.Session, *model.AppError)
+	RolesGrantPermission(roleNames []string, permissionID string) bool
 
 	GetChannel(id string) (*model.Channel, *model.AppError)
 	GetChannelByNameForTeamName(team, channel string, includeDeleted bool) (*model.Channel, *model.AppError)
 	GetDirectChannel(userID1, userID2 string) (*model.Channel, *model.AppError)
+	GetUsersInChannel(channelID, sortBy string, page, perPage int) ([]*model.User, *model.AppError)
 	GetChannelMember(channelID, userID string) (*model.ChannelMember, *model.AppError)
 	GetTeamMember(teamID, userID string) (*model.TeamMember, *model.AppError)
 
@@ -50,7 +55,6 @@ type API interface {
 
 // Service answers the core's calls.
 type Service struct {
-	mattermostconnect.UnimplementedMattermostHandler
 	api API
 	// bot is the user id of the plugin's bot; empty where it could not be made.
 	bot func() string

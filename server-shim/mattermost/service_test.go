@@ -114,7 +114,7 @@ func TestAPostIsCreatedAsTheBotWithAllThatItSays(t *testing.T) {
 	want := post()
 	want.Id, want.UserId, want.CreateAt, want.UpdateAt = "id", botID, 1, 2
 	want.Props = map[string]string{"teleport_access_request": "request", "from_bot": "true", "from_plugin": "true"}
-	want.Attachments[0].Actions[0].Url, want.Attachments[0].Actions[0].Context = "", nil
+	want.Attachments[0].Actions[0].Type = "button"
 	equal(t, answer.Msg, want)
 }
 
@@ -311,9 +311,9 @@ func TestMembershipIsAnAnswerAndNotAnError(t *testing.T) {
 	api.On("GetTeamMember", "team", "admin").Return(&model.TeamMember{Roles: "team_user team_admin"}, nil)
 	api.On("GetTeamMember", "team", "gone").Return(&model.TeamMember{SchemeAdmin: true, DeleteAt: 1}, nil)
 	api.On("GetTeamMember", "team", "stranger").Return(nil, appError(404))
-	api.On("GetGroupByName", "group").Return(&model.Group{Id: "id"}, nil)
-	api.On("GetGroupByName", "nobody").Return(nil, appError(404))
-	api.On("GetGroupByName", "deleted").Return(&model.Group{Id: "id", DeleteAt: 1}, nil)
+	api.On("GetGroup", "id").Return(&model.Group{Id: "id"}, nil)
+	api.On("GetGroup", "nobody").Return(nil, appError(404))
+	api.On("GetGroup", "deleted").Return(&model.Group{Id: "id", DeleteAt: 1}, nil)
 	api.On("GetGroupsForUser", "member").Return([]*model.Group{{Id: "other"}, {Id: "id"}}, nil)
 	api.On("GetGroupsForUser", "stranger").Return([]*model.Group{{Id: "other"}}, nil)
 
@@ -339,14 +339,14 @@ func TestMembershipIsAnAnswerAndNotAnError(t *testing.T) {
 		equal(t, answer.Msg, want)
 	}
 	for user, want := range map[string]*pb.GroupMember{"member": {IsMember: true}, "stranger": {}} {
-		answer, err := c.GetGroupMember(context.Background(), request(&pb.GetGroupMemberRequest{GroupName: "group", UserId: user}))
+		answer, err := c.GetGroupMember(context.Background(), request(&pb.GetGroupMemberRequest{GroupId: "id", UserId: user}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		equal(t, answer.Msg, want)
 	}
 	for _, group := range []string{"nobody", "deleted"} {
-		if _, err := c.GetGroupMember(context.Background(), request(&pb.GetGroupMemberRequest{GroupName: group, UserId: "member"})); connect.CodeOf(err) != connect.CodeNotFound {
+		if _, err := c.GetGroupMember(context.Background(), request(&pb.GetGroupMemberRequest{GroupId: group, UserId: "member"})); connect.CodeOf(err) != connect.CodeNotFound {
 			t.Errorf("the group %s: %v", group, err)
 		}
 	}
@@ -486,7 +486,9 @@ func TestAnAnswerThatNeverCameIsNotTakenForOne(t *testing.T) {
 	api.On("GetChannel", "id").Return(nil, nil)
 	api.On("GetChannelMember", "channel", "user").Return(nil, nil)
 	api.On("GetTeamMember", "team", "user").Return(nil, nil)
-	api.On("GetGroupByName", "group").Return(nil, nil)
+	api.On("GetGroup", "group").Return(nil, nil)
+	api.On("GetSession", "session").Return(nil, nil)
+	api.On("RolesGrantPermission", mock.Anything, mock.Anything).Return(false)
 	ctx := context.Background()
 	for name, call := range map[string]func() error{
 		"CreatePost": func() error {
@@ -527,8 +529,20 @@ func TestAnAnswerThatNeverCameIsNotTakenForOne(t *testing.T) {
 			_, err := c.GetTeamMember(ctx, request(&pb.GetTeamMemberRequest{TeamId: "team", UserId: "user"}))
 			return err
 		},
+		"GetGroup": func() error {
+			_, err := c.GetGroup(ctx, request(&pb.GetGroupRequest{By: &pb.GetGroupRequest_Id{Id: "group"}}))
+			return err
+		},
+		"GetSession": func() error {
+			_, err := c.GetSession(ctx, request(&pb.GetSessionRequest{SessionId: "session"}))
+			return err
+		},
+		"RolesGrant": func() error {
+			_, err := c.RolesGrant(ctx, request(&pb.RolesGrantRequest{Roles: []string{"system_user"}, Permission: "p"}))
+			return err
+		},
 		"GetGroupMember": func() error {
-			_, err := c.GetGroupMember(ctx, request(&pb.GetGroupMemberRequest{GroupName: "group", UserId: "user"}))
+			_, err := c.GetGroupMember(ctx, request(&pb.GetGroupMemberRequest{GroupId: "group", UserId: "user"}))
 			return err
 		},
 	} {

@@ -2,7 +2,6 @@ package mattermost
 
 import (
 	"context"
-	"net/http"
 
 	"connectrpc.com/connect"
 	"github.com/mattermost/mattermost/server/public/model"
@@ -68,26 +67,4 @@ func toUser(user *model.User) *pb.User {
 		AuthService:   user.AuthService,
 		Locale:        user.Locale,
 	}
-}
-
-// GetGroupMember says whether a user is in a group.
-func (s *Service) GetGroupMember(
-	_ context.Context, request *connect.Request[pb.GetGroupMemberRequest],
-) (*connect.Response[pb.GroupMember], error) {
-	group, appErr := s.api.GetGroupByName(request.Msg.GetGroupId())
-	if err := answered(group, appErr); err != nil {
-		return nil, err
-	}
-	if group.DeleteAt != 0 {
-		return nil, check(model.NewAppError("GetGroupMember", "group deleted", nil, "", http.StatusNotFound))
-	}
-	groups, appErr := s.api.GetGroupsForUser(request.Msg.GetUserId())
-	if err := check(appErr); err != nil {
-		return nil, err
-	}
-	answer := &pb.GroupMember{}
-	for _, of := range groups {
-		answer.IsMember = answer.IsMember || of.Id == group.Id
-	}
-	return connect.NewResponse(answer), nil
 }

@@ -35,7 +35,7 @@ type Core interface {
 type Config struct {
 	// Path of core.wasm.
 	Path string
-	// CacheDirs are directories for compiled code; the first that can be written is used.
+	// CacheDirs are directories for compiled code; the first that is ours alone and can be written is used.
 	CacheDirs []string
 	// Interpret runs the core without compiling it.
 	Interpret bool
@@ -57,6 +57,12 @@ type Config struct {
 	QueueLimit int
 	// ExchangeLimit bounds how many exchanges are under way at once.
 	ExchangeLimit int
+	// ForeignExchanges and ForeignBytes bound what strangers' exchanges may have of the module: how many are under way
+	// at once, and how much of their heads and bodies is in the module's memory.
+	ForeignExchanges, ForeignBytes int
+	// MessageLimit bounds a single message that is handed to the core, in bytes. What is in a message takes several
+	// times its length in the module's memory.
+	MessageLimit int
 	// FirstPause is how long it takes after the core was lost until it is made again; it doubles up to LongestPause
 	// while new instances are lost at once, too.
 	FirstPause, LongestPause time.Duration
@@ -80,6 +86,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ExchangeLimit == 0 {
 		c.ExchangeLimit = 4096
+	}
+	if c.ForeignExchanges == 0 {
+		c.ForeignExchanges = 256
+	}
+	if c.ForeignBytes == 0 {
+		c.ForeignBytes = 8 << 20
+	}
+	if c.MessageLimit == 0 {
+		c.MessageLimit = 8 << 20
 	}
 	if c.Started == nil {
 		c.Started = func(Core, []string) {}
@@ -161,9 +176,14 @@ func (a *Actor) Close() {
 	<-a.done
 }
 
-// RoundTrip sends a request into the core, see net/http's RoundTripper. It waits a while for a core that is being made;
-// where there is none even then, the answer is the gRPC-web status UNAVAILABLE.
+// RoundTrip sends a stranger's request into the core, see net/http's RoundTripper, and Own for the host's. It waits a
+// while for a core that is being made; where there is none even then, the answer is the gRPC-web status UNAVAILABLE.
+// Where strangers have used up their share, it is RESOURCE_EXHAUSTED.
 func (a *Actor) RoundTrip(request *http.Request) (*http.Response, error) {
+	return a.roundTrip(request, true)
+}
+
+func (a *Actor) roundTrip(request *http.Request, foreign bool) (*http.Response, error) {
 	for {
 		i, err := a.wait(request.Context())
 		if err != nil {
@@ -173,7 +193,7 @@ func (a *Actor) RoundTrip(request *http.Request) (*http.Response, error) {
 			}
 			return unavailable(err).Response(request), nil
 		}
-		if response, err := i.exchange(request); !errors.Is(err, errNotTaken) {
+		if response, err := i.exchange(request, foreign); !errors.Is(err, errNotTaken) {
 			return response, err
 		}
 	}
@@ -255,11 +275,7 @@ func (a *Actor) live(engine *engine) error {
 		return err
 	}
 	go i.run()
-	var notes []string
-	if engine.interpreted {
-		notes = append(notes, InterpretedNote)
-	}
-	a.tell(i, notes)
+	a.tell(i, engine.notes)
 	// One that was given up already is nobody's any more.
 	if i.ctx.Err() == nil {
 		a.publish(i)

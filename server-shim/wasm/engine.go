@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/tetratelabs/wazero"
@@ -23,8 +22,8 @@ type engine struct {
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
-	// interpreted is true where executable memory is refused.
-	interpreted bool
+	// notes are what the host wants said in the status.
+	notes []string
 }
 
 // newEngine compiles the core.
@@ -34,23 +33,32 @@ func newEngine(ctx context.Context, config Config) (*engine, error) {
 		return nil, fmt.Errorf("the plugin's bundle is incomplete, upload it again: %w", err)
 	}
 	compile := !config.Interpret && canCompile(ctx)
-	if cache := openCache(config.CacheDirs); compile && cache != nil {
+	cache, notes := openCache(config.CacheDirs)
+	for _, note := range notes {
+		config.Log.LogWarn(note)
+	}
+	if compile && cache != nil {
 		e, err := buildEngine(ctx, config, code, wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache))
 		if err == nil {
-			e.cache = cache
+			e.cache, e.notes = cache, notes
 			return e, nil
 		}
 		_ = cache.Close(ctx)
 		config.Log.LogWarn("The cache of the compiled core is of no use; compiling without it.", "error", err.Error())
 	}
 	if compile {
-		return buildEngine(ctx, config, code, wazero.NewRuntimeConfigCompiler())
+		e, err := buildEngine(ctx, config, code, wazero.NewRuntimeConfigCompiler())
+		if err == nil {
+			e.notes = notes
+		}
+		return e, err
 	}
 	e, err := buildEngine(ctx, config, code, wazero.NewRuntimeConfigInterpreter())
 	if err != nil {
 		return nil, err
 	}
-	e.interpreted = true
+	// No code is kept, so the cache does not matter.
+	e.notes = []string{InterpretedNote}
 	config.Log.LogWarn(InterpretedNote)
 	return e, nil
 }
@@ -115,27 +123,4 @@ func canCompile(ctx context.Context) (can bool) {
 		10, 4, 1, 2, 0, 0x0b, // code: end
 	})
 	return err == nil
-}
-
-// openCache opens the first of the directories that can be written; nil where there is none. The cache holds machine
-// code that will be run, so nobody else may write there.
-func openCache(directories []string) wazero.CompilationCache {
-	for _, directory := range directories {
-		if directory == "" {
-			continue
-		}
-		if err := os.MkdirAll(directory, 0o700); err != nil {
-			continue
-		}
-		probe, err := os.CreateTemp(directory, "probe-")
-		if err != nil {
-			continue
-		}
-		_ = probe.Close()
-		_ = os.Remove(probe.Name())
-		if cache, err := wazero.NewCompilationCacheWithDir(filepath.Clean(directory)); err == nil {
-			return cache
-		}
-	}
-	return nil
 }

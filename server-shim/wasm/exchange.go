@@ -22,6 +22,9 @@ type exchange struct {
 	instance *instance
 	// id is set by the owner before anybody else sees the exchange's answer.
 	id uint32
+	// lane is with whom the exchange shares its turns, and foreign whether a stranger opened it.
+	lane    string
+	foreign bool
 	// ctx ends when the exchange is over.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -32,6 +35,8 @@ type exchange struct {
 
 	// Only the owner looks at these: which sides have sent their end.
 	coreEnded, hostEnded bool
+	// held is what it has of the strangers' share, in bytes. Only the owner looks at it.
+	held int
 
 	failOnce sync.Once
 	// failed is closed when the exchange is over before its end; err says why.

@@ -42,7 +42,7 @@ type instance struct {
 	config Config
 	ctx    context.Context
 	cancel context.CancelFunc
-	inbox  chan delivery
+	inbox  *inbox
 	// dead is closed when the owner has stopped; cause says why.
 	dead  chan struct{}
 	cause error
@@ -50,11 +50,14 @@ type instance struct {
 	handlers sync.WaitGroup
 	// memory is how many bytes the module has; its owner keeps it up to date.
 	memory atomic.Uint64
+	// large is held by whoever hands over a large message.
+	large chan struct{}
 
 	// All below belongs to the owner.
 	module                                     api.Module
 	alloc, begin, body, end, cancelCall, awake api.Function
 	open                                       map[uint32]*exchange
+	strangers                                  *share
 	lastID                                     uint32
 	// unwanted are exchanges that the core must be told to give up; an import may not do that itself.
 	unwanted []uint32
@@ -69,11 +72,14 @@ type instanceKey struct{}
 func newInstance(ctx context.Context, engine *engine, config Config) (*instance, error) {
 	i := &instance{
 		config: config,
-		inbox:  make(chan delivery),
+		inbox:  newInbox(),
 		dead:   make(chan struct{}),
 		open:   map[uint32]*exchange{},
-		lastID: math.MaxUint32, // the next one is 1
-		wake:   time.NewTimer(longestWake),
+		// A large message takes the memory of many small ones: they are handed over one after the other.
+		large:     make(chan struct{}, 1),
+		strangers: newShare(config),
+		lastID:    math.MaxUint32, // the next one is 1
+		wake:      time.NewTimer(longestWake),
 		// More than a crash prints; what does not fit is lost.
 		notices: make(chan func(), 256),
 	}
@@ -155,8 +161,10 @@ func (i *instance) loop() error {
 		select {
 		case <-i.ctx.Done():
 			return i.ctx.Err()
-		case d := <-i.inbox:
-			err = i.take(d)
+		case <-i.inbox.ready:
+			if d, is := i.inbox.take(); is {
+				err = i.take(d)
+			}
 		case <-i.wake.C:
 			_, err = i.call(i.awake)
 		}
@@ -173,14 +181,14 @@ func (i *instance) loop() error {
 
 // deliver waits until the owner takes a delivery. It is false where the context or the instance ends before.
 func (i *instance) deliver(ctx context.Context, d delivery) bool {
+	w := i.inbox.put(d)
 	select {
-	case i.inbox <- d:
+	case <-w.taken:
 		return true
 	case <-ctx.Done():
-		return false
 	case <-i.dead:
-		return false
 	}
+	return !i.inbox.withdraw(w)
 }
 
 // take moves an exchange on. What is over already gets nothing more.
@@ -196,16 +204,22 @@ func (i *instance) take(d delivery) error {
 	case deliverHead:
 		return i.hand(i.begin, ex.id, d.data)
 	case deliverBody:
+		if !i.strangers.hold(ex, len(d.data)) {
+			i.forget(ex)
+			ex.fail(errBusy)
+			_, err := i.call(i.cancelCall, uint64(ex.id))
+			return err
+		}
 		return i.hand(i.body, ex.id, d.data)
 	case deliverEnd:
 		ex.hostEnded = true
 		if ex.coreEnded {
-			delete(i.open, ex.id)
+			i.forget(ex)
 		}
 		_, err := i.call(i.end, uint64(ex.id))
 		return err
 	default:
-		delete(i.open, ex.id)
+		i.forget(ex)
 		_, err := i.call(i.cancelCall, uint64(ex.id))
 		return err
 	}
@@ -215,7 +229,12 @@ func (i *instance) takeOpen(ex *exchange, head []byte) error {
 	if ex.ctx.Err() != nil {
 		return nil
 	}
-	if len(i.open) >= i.config.ExchangeLimit {
+	if len(i.open) >= i.config.ExchangeLimit || !i.strangers.enter(ex) {
+		ex.fail(errBusy)
+		return nil
+	}
+	if !i.strangers.hold(ex, len(head)) {
+		i.strangers.leave(ex)
 		ex.fail(errBusy)
 		return nil
 	}
@@ -278,7 +297,7 @@ func (i *instance) onBegin(id uint32, bytes []byte) {
 		return
 	}
 	ex := newExchange(i, i.ctx)
-	ex.id = id
+	ex.id, ex.lane = id, head.GetDestination()
 	i.open[id] = ex
 	i.handlers.Go(func() { ex.serve(head) })
 }
@@ -319,14 +338,14 @@ func (i *instance) onEnd(id uint32) {
 	ex.coreEnded = true
 	ex.fromCore.finish(io.EOF)
 	if ex.hostEnded {
-		delete(i.open, id)
+		i.forget(ex)
 	}
 }
 
 // onCancel takes the news that the core gave an exchange up.
 func (i *instance) onCancel(id uint32) {
 	if ex := i.open[id]; ex != nil {
-		delete(i.open, id)
+		i.forget(ex)
 		ex.fail(errCancelled)
 	}
 }
@@ -342,7 +361,15 @@ func (i *instance) onWakeAfter(millis uint64) {
 
 // giveUp ends an exchange from within a call of the module.
 func (i *instance) giveUp(ex *exchange, err error) {
-	delete(i.open, ex.id)
+	i.forget(ex)
 	i.unwanted = append(i.unwanted, ex.id)
 	ex.fail(err)
+}
+
+// forget takes an exchange out of those that are under way.
+func (i *instance) forget(ex *exchange) {
+	if i.open[ex.id] == ex {
+		delete(i.open, ex.id)
+		i.strangers.leave(ex)
+	}
 }

@@ -20,7 +20,7 @@ import (
 // of the answer, whose body streams likewise. The end of the request's context, or closing the answer's body before its
 // end, cancels the exchange. Where this instance of the core is lost, the answer is the gRPC-web status UNAVAILABLE.
 func (i *instance) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := i.exchange(request)
+	response, err := i.exchange(request, false)
 	if errors.Is(err, errNotTaken) {
 		closeBody(request)
 		return i.lost(request, &LostError{Cause: i.cause}), nil
@@ -32,7 +32,7 @@ func (i *instance) RoundTrip(request *http.Request) (*http.Response, error) {
 var errNotTaken = errors.New("the core was lost before")
 
 // exchange is RoundTrip, but for the error errNotTaken.
-func (i *instance) exchange(request *http.Request) (*http.Response, error) {
+func (i *instance) exchange(request *http.Request, foreign bool) (*http.Response, error) {
 	head, err := proto.Marshal(&wall.RequestHead{
 		Method:  request.Method,
 		Path:    request.URL.EscapedPath(),
@@ -44,6 +44,10 @@ func (i *instance) exchange(request *http.Request) (*http.Response, error) {
 	}
 	ctx := request.Context()
 	ex := newExchange(i, ctx)
+	ex.lane, ex.foreign = hooksLane, foreign
+	if foreign {
+		ex.lane = laneOf(ctx)
+	}
 	if !ex.send(deliverOpen, head) {
 		ex.cancel(errDone)
 		if ctx.Err() != nil {
@@ -99,6 +103,9 @@ func (i *instance) lost(request *http.Request, err error) *http.Response {
 
 // unavailable is the status of a call that the core did not answer.
 func unavailable(err error) grpcweb.Status {
+	if errors.Is(err, errBusy) {
+		return grpcweb.Status{Code: connect.CodeResourceExhausted, Message: err.Error()}
+	}
 	return grpcweb.Status{Code: connect.CodeUnavailable, Message: err.Error()}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +60,8 @@ type responseWriter struct {
 	began    bool
 	done     bool
 	boundary grpcweb.Boundary
+	// framed says that the body is gRPC-web's: messages with their lengths.
+	framed bool
 }
 
 // Header is what the head of the answer will carry.
@@ -78,6 +81,7 @@ func (w *responseWriter) begin(status int, header http.Header) {
 		return
 	}
 	w.began = true
+	w.framed = strings.HasPrefix(header.Get("Content-Type"), "application/grpc-web")
 	head, err := proto.Marshal(&wall.ResponseHead{Status: uint32(status), Headers: toWall(header)})
 	if err != nil {
 		// Only header values can be at fault, and they are bytes: this cannot happen, and would show as a cancelled call.
@@ -93,12 +97,35 @@ func (w *responseWriter) Write(data []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.begin(http.StatusOK, w.header)
-	if w.done || !w.exchange.sendBody(data) {
+	if w.done {
+		return 0, context.Cause(w.exchange.ctx)
+	}
+	limit := w.exchange.instance.config.MessageLimit
+	if longest := w.boundary.Longest(data); w.framed && longest > int64(limit) {
+		w.refuse(fmt.Sprintf("the answer has a message of %d bytes, at most %d are taken", longest, limit))
+		return 0, errTooLarge
+	}
+	if len(data) > largeMessage {
+		select {
+		case w.exchange.instance.large <- struct{}{}:
+			defer func() { <-w.exchange.instance.large }()
+		case <-w.exchange.ctx.Done():
+			return 0, context.Cause(w.exchange.ctx)
+		}
+	}
+	if !w.exchange.sendBody(data) {
 		return 0, context.Cause(w.exchange.ctx)
 	}
 	w.boundary.Follow(data)
 	return len(data), nil
 }
+
+// largeMessage is the length from which on a message is handed over alone, in bytes: several clusters that send large
+// ones at once must not fill the module's memory together. It takes no time of theirs: the message is here already.
+const largeMessage = 1 << 20
+
+// errTooLarge says that a message is larger than the core takes.
+var errTooLarge = errors.New("the message is too large for the core")
 
 // Flush has nothing to do: nothing is held back.
 func (w *responseWriter) Flush() {}
@@ -128,16 +155,25 @@ func (w *responseWriter) expire(timeout time.Duration) {
 	if w.done {
 		return
 	}
-	status := grpcweb.Status{
+	w.conclude(context.DeadlineExceeded, grpcweb.Status{
 		Code:    connect.CodeDeadlineExceeded,
 		Message: fmt.Sprintf("there was no answer within %s", timeout),
-	}
+	})
+}
+
+// refuse ends an answer that the core must not get.
+func (w *responseWriter) refuse(why string) {
+	w.conclude(errTooLarge, grpcweb.Status{Code: connect.CodeResourceExhausted, Message: why})
+}
+
+// conclude ends the answer with a status, where it stands between two messages, and else breaks it off.
+func (w *responseWriter) conclude(err error, status grpcweb.Status) {
 	if !w.began {
 		// The handler may still write to its own header.
 		w.begin(http.StatusOK, http.Header{"Content-Type": {grpcweb.ContentType}})
 	} else if w.boundary.Ended || !w.boundary.Between() {
 		w.done = true
-		go w.exchange.abort(context.DeadlineExceeded)
+		go w.exchange.abort(err)
 		return
 	}
 	w.exchange.sendBody(status.Frame())

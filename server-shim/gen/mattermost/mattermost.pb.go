@@ -265,7 +265,8 @@ type Attachment struct {
 	ImageUrl   string `protobuf:"bytes,13,opt,name=image_url,json=imageUrl,proto3" json:"image_url,omitempty"`
 	ThumbUrl   string `protobuf:"bytes,14,opt,name=thumb_url,json=thumbUrl,proto3" json:"thumb_url,omitempty"`
 	FooterIcon string `protobuf:"bytes,15,opt,name=footer_icon,json=footerIcon,proto3" json:"footer_icon,omitempty"`
-	// JSON of the timestamp; empty where there is none.
+	// JSON of the timestamp; empty where there is none. Where the attachment has fields that this contract does not name, or is
+	// none of Mattermost's kind at all, JSON of that.
 	Timestamp     string `protobuf:"bytes,16,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

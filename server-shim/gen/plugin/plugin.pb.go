@@ -193,9 +193,15 @@ type MetricsRequest struct {
 	// Bytes of the module's memory.
 	WasmMemoryBytes uint64 `protobuf:"varint,1,opt,name=wasm_memory_bytes,json=wasmMemoryBytes,proto3" json:"wasm_memory_bytes,omitempty"`
 	// How often an instance of the module was lost to a trap, a runaway call or too much memory since the plugin started.
-	WasmRestarts  uint64 `protobuf:"varint,2,opt,name=wasm_restarts,json=wasmRestarts,proto3" json:"wasm_restarts,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	WasmRestarts uint64 `protobuf:"varint,2,opt,name=wasm_restarts,json=wasmRestarts,proto3" json:"wasm_restarts,omitempty"`
+	// Requests to the plugin's routes without a session. All were refused.
+	AnonymousRequests uint64 `protobuf:"varint,3,opt,name=anonymous_requests,json=anonymousRequests,proto3" json:"anonymous_requests,omitempty"`
+	// Requests that were refused because there were too many of them at once, or too many of one user.
+	ThrottledRequests uint64 `protobuf:"varint,4,opt,name=throttled_requests,json=throttledRequests,proto3" json:"throttled_requests,omitempty"`
+	// Requests and commands that other plugins sent. All were refused.
+	PluginRequests uint64 `protobuf:"varint,5,opt,name=plugin_requests,json=pluginRequests,proto3" json:"plugin_requests,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *MetricsRequest) Reset() {
@@ -238,6 +244,27 @@ func (x *MetricsRequest) GetWasmMemoryBytes() uint64 {
 func (x *MetricsRequest) GetWasmRestarts() uint64 {
 	if x != nil {
 		return x.WasmRestarts
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetAnonymousRequests() uint64 {
+	if x != nil {
+		return x.AnonymousRequests
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetThrottledRequests() uint64 {
+	if x != nil {
+		return x.ThrottledRequests
+	}
+	return 0
+}
+
+func (x *MetricsRequest) GetPluginRequests() uint64 {
+	if x != nil {
+		return x.PluginRequests
 	}
 	return 0
 }
@@ -454,7 +481,9 @@ type ConfigureRequest struct {
 	// The plugin's settings as Mattermost keeps them: a JSON object whose keys may be lower-cased.
 	SettingsJson []byte `protobuf:"bytes,8,opt,name=settings_json,json=settingsJson,proto3" json:"settings_json,omitempty"`
 	// What the host wants said in the status, such as that WebAssembly runs interpreted. One sentence each.
-	Notes         []string `protobuf:"bytes,9,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []string `protobuf:"bytes,9,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What is broken at the host, with its cure, such as that there is no bot or that it is deactivated. Told as failures.
+	Failures      []string `protobuf:"bytes,10,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -548,6 +577,13 @@ func (x *ConfigureRequest) GetSettingsJson() []byte {
 func (x *ConfigureRequest) GetNotes() []string {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ConfigureRequest) GetFailures() []string {
+	if x != nil {
+		return x.Failures
 	}
 	return nil
 }
@@ -1191,10 +1227,13 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x11old_settings_json\x18\x02 \x01(\fR\x0foldSettingsJson\"u\n" +
 	"\x1aCheckConfigurationResponse\x122\n" +
 	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\x12#\n" +
-	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"a\n" +
+	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"\xe8\x01\n" +
 	"\x0eMetricsRequest\x12*\n" +
 	"\x11wasm_memory_bytes\x18\x01 \x01(\x04R\x0fwasmMemoryBytes\x12#\n" +
-	"\rwasm_restarts\x18\x02 \x01(\x04R\fwasmRestarts\"H\n" +
+	"\rwasm_restarts\x18\x02 \x01(\x04R\fwasmRestarts\x12-\n" +
+	"\x12anonymous_requests\x18\x03 \x01(\x04R\x11anonymousRequests\x12-\n" +
+	"\x12throttled_requests\x18\x04 \x01(\x04R\x11throttledRequests\x12'\n" +
+	"\x0fplugin_requests\x18\x05 \x01(\x04R\x0epluginRequests\"H\n" +
 	"\x0fMetricsResponse\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\"@\n" +
@@ -1204,7 +1243,7 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x05files\x18\x01 \x03(\v2\x13.plugin.SupportFileR\x05files\";\n" +
 	"\vSupportFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\x9d\x02\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xb9\x02\n" +
 	"\x10ConfigureRequest\x12\x1b\n" +
 	"\tplugin_id\x18\x01 \x01(\tR\bpluginId\x12%\n" +
 	"\x0eplugin_version\x18\x02 \x01(\tR\rpluginVersion\x12\x14\n" +
@@ -1214,7 +1253,9 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x0eserver_version\x18\x06 \x01(\tR\rserverVersion\x12\x12\n" +
 	"\x04node\x18\a \x01(\tR\x04node\x12#\n" +
 	"\rsettings_json\x18\b \x01(\fR\fsettingsJson\x12\x14\n" +
-	"\x05notes\x18\t \x03(\tR\x05notes\"G\n" +
+	"\x05notes\x18\t \x03(\tR\x05notes\x12\x1a\n" +
+	"\bfailures\x18\n" +
+	" \x03(\tR\bfailures\"G\n" +
 	"\x11ConfigureResponse\x122\n" +
 	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\"r\n" +
 	"\x0eSettingProblem\x12\x18\n" +
