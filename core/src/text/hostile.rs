@@ -137,6 +137,7 @@ pub(super) fn shown(text: &str) -> Vec<String> {
         refused_roles: vec![text.into()],
         starts: None,
         reason: text.into(),
+        grant: String::new(),
         entry: "e".into(),
         annotated: false,
         time: Time(1),
