@@ -11,10 +11,11 @@ use crate::decision::Locks;
 use crate::mattermost::{LogLevel, Mattermost as _};
 use crate::metrics::Counters;
 use crate::recipients::Recipients;
-use crate::rules::pins;
 use crate::rules::seen::RolesSeen;
+use crate::rules::{links, mapping, pins};
 use crate::save;
 use crate::session::{self, Link, Trouble, Way};
+use crate::time::Time;
 use crate::world::World;
 
 /// What the host says of itself.
@@ -45,6 +46,8 @@ const WAY_PAUSE: Duration = Duration::from_millis(50);
 /// The core.
 pub struct App<W: World> {
     pub(crate) world: W,
+    /// When this process began.
+    pub(crate) started: Time,
     pub(crate) host: RefCell<Host>,
     pub(crate) settings: RefCell<Rc<Settings>>,
     /// The settings as they were handed over, secrets included.
@@ -80,6 +83,7 @@ impl<W: World> App<W> {
     /// A core that has heard nothing yet.
     pub fn new(world: W) -> Rc<Self> {
         Rc::new(Self {
+            started: world.now(),
             world,
             host: RefCell::default(),
             settings: RefCell::default(),
@@ -140,6 +144,10 @@ impl<W: World> App<W> {
         self.clusters.borrow_mut().clone_from(&clusters);
         if self.configured.get() {
             self.world.spawn(Box::pin(pins::keep_settled(Rc::clone(self), self.epoch.get())));
+            self.world.spawn(Box::pin(mapping::settle_soon(Rc::clone(self), self.epoch.get())));
+        }
+        if self.leader.get() && self.configured.get() {
+            self.world.spawn(Box::pin(links::keep(Rc::clone(self), self.epoch.get())));
         }
         for (cluster, settings) in clusters.into_iter().zip(wanted) {
             cluster.begin_anew(settings.clone());

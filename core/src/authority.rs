@@ -1,5 +1,10 @@
 //! By which authority a decision is made, on the server that is there.
 
+mod settled;
+
+pub use settled::{Unsettled, settled};
+pub(crate) use settled::{change_check, confirm, settle, waiting};
+
 use crate::config::Authority;
 use crate::messages::code;
 use crate::teleport::{Rights, ServerInfo};

@@ -9,9 +9,10 @@ use std::rc::Rc;
 
 use crate::app::App;
 use crate::audit;
+use crate::authority;
 use crate::mattermost::HostError;
 pub use crate::proto::panel::Confirmation;
-use crate::rules::pins;
+use crate::rules::{addresses, links, mapping, pins};
 use crate::world::World;
 
 /// Why nothing was confirmed.
@@ -27,6 +28,14 @@ pub enum NotConfirmed {
 
 /// The kinds of things that wait: the part of an id before its first colon.
 pub(crate) mod kind {
+    /// Who checks decisions, where another server version would change it.
+    pub(crate) const AUTHORITY: &str = "authority";
+    /// An account's e-mail address that nobody has verified.
+    pub(crate) const EMAIL: &str = "email";
+    /// What is remembered of an account, and keeps it from deciding.
+    pub(crate) const LINK: &str = "link";
+    /// Whether accounts that are nobody in Teleport decide nothing.
+    pub(crate) const MAPPING: &str = "mapping";
     /// A name in the settings, and the account, group or channel that it means.
     pub(crate) const PIN: &str = "pin";
 }
@@ -41,9 +50,14 @@ pub(crate) fn kind_of(id: &str) -> (&str, &str) {
 /// # Errors
 /// Where the store or Mattermost cannot be asked.
 pub async fn list<W: World>(app: &Rc<App<W>>) -> Result<Vec<Confirmation>, HostError> {
-    let mut waiting = Vec::new();
+    // What an earlier version left is written down before anything is offered.
+    mapping::settle(app).await?;
     // One line for each part that has something to confirm.
+    let mut waiting = authority::waiting(app).await?;
+    waiting.extend(mapping::waiting(app).await?);
     waiting.extend(pins::waiting(app).await?);
+    waiting.extend(addresses::waiting(app).await?);
+    waiting.extend(links::waiting(app).await?);
     waiting.sort_by_key(|confirmation: &Confirmation| !confirmation.urgent);
     Ok(waiting)
 }
@@ -57,6 +71,10 @@ pub async fn confirm<W: World>(app: &Rc<App<W>>, admin_id: &str, id: &str) -> Re
     audit::noted(app, admin_id, "confirmed", &waiting.id).await?;
     // Each kind of thing is confirmed by the part that it belongs to, which looks again whether it is still as listed.
     match kind_of(&waiting.id).0 {
+        kind::AUTHORITY => authority::confirm(app, &waiting.id).await,
+        kind::EMAIL => addresses::confirm(app, &waiting.id).await,
+        kind::LINK => links::confirm(app, &waiting.id).await,
+        kind::MAPPING => mapping::confirm(app, &waiting.id).await,
         kind::PIN => pins::confirm(app, admin_id, &waiting.id).await,
         _ => Err(NotConfirmed::Changed),
     }

@@ -22,6 +22,7 @@ use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
 use crate::messages;
 use crate::notices;
 use crate::requests::{deliver, digest};
+use crate::rules::links;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
 use crate::world::World;
@@ -170,6 +171,14 @@ impl Desk {
         self.cases.borrow().len() + self.settled.borrow().len()
     }
 
+    /// Who asks, as far as is known now: a few of the Teleport users.
+    pub(crate) fn requesters(&self) -> Vec<String> {
+        const MOST: usize = 50;
+        let cases = self.cases.borrow();
+        let stored = cases.values().filter_map(|case| case.stored.as_ref());
+        stored.take(MOST).map(|stored| stored.record.request.user.clone()).collect()
+    }
+
     /// What could not be done, and is being tried again.
     pub(crate) fn undelivered(&self) -> Vec<Undelivered> {
         let cases = self.cases.borrow();
@@ -202,7 +211,9 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
             Ok(Some(stored)) => {
                 // What is half done is read again by the worker that takes it up.
                 let record = &stored.record;
-                let whole = record.is_shown()
+                let known = record.requester_known || record.outcome != Outcome::Pending;
+                let whole = known
+                    && record.is_shown()
                     && !record.look_again
                     && !record.requester_due
                     && !record.digest.is_empty()
@@ -584,6 +595,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         if outcome != record.outcome {
             lane.counters.request_settled(outcome);
         }
+        record.requester_known &= record.request.user == request.user;
         record.request = request;
         record.outcome = outcome;
         record.revision += 1;
@@ -684,6 +696,8 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     {
         failed.push(error.to_string());
     }
+    // After the posts: they do not wait for it, and a click meanwhile asks itself.
+    failed.extend(links::first_seen(lane, &mut stored.record).await.err());
     check(lane, epoch)?;
     if stored.record != before {
         ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
@@ -736,7 +750,9 @@ async fn has_muted<W: World>(lane: &Lane<W>, record: &Record) -> bool {
 async fn requester<W: World>(lane: &Lane<W>, record: &Record) -> Result<Option<(String, bool)>, identity::Unknown> {
     let Some(way) = lane.cluster.way.borrow().clone() else { return Ok(None) };
     let (settings, mattermost) = (lane.settings(), lane.world.mattermost());
-    match identity::account(&settings, mattermost, &way.teleport, &record.request.user).await? {
+    let (directory, now) = (&lane.cluster.directory, lane.world.now());
+    let place = identity::Place { settings: &settings, cluster: &way.cluster, directory, now };
+    match identity::account(mattermost, &way.teleport, &place, &record.request.user).await? {
         Some(account) => Ok(Some((account.id.clone(), notices::wants(lane, &account.id).await?))),
         None => Ok(None),
     }

@@ -204,6 +204,13 @@ pub struct Record {
     /// There is something to tell the requester, but their account could not be looked up yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requester_due: bool,
+    /// The ids of the accounts that could be the requester's, as found when the request was first seen. None of them decides
+    /// it, whatever they are called later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requester_accounts: Vec<String>,
+    /// Whether they have been looked up. Records of earlier versions do not have it: it is always written.
+    #[serde(default)]
+    pub requester_known: bool,
     /// When it was settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Time>,
@@ -239,6 +246,8 @@ impl Record {
             postings: Vec::new(),
             reminded: Vec::new(),
             requester_due: false,
+            requester_accounts: Vec::new(),
+            requester_known: false,
             settled_at: None,
             look_again: false,
             digest: String::new(),

@@ -8,6 +8,7 @@ use crate::config::{self, Approver, Settings};
 use crate::decision::Needed;
 use crate::mattermost::{Channel, Group, GroupBy, HostError, Mattermost, User};
 use crate::messages::code;
+use crate::rules::links;
 use crate::rules::pins::Pins;
 use crate::teleport::AccessRequest;
 
@@ -172,9 +173,8 @@ async fn group<M: Mattermost>(mattermost: &M, pins: &Pins, approver: &Approver) 
     }
 }
 
-/// Whether the account could be the requester's: its username or e-mail address is the Teleport user's name. An address
+/// Whether the account could be the requester's: its username or e-mail address is like the Teleport user's name. An address
 /// that nobody has verified counts too, for here a false match only refuses.
 fn is_requester(user: &User, request: &AccessRequest) -> bool {
-    let requester = request.user.to_lowercase();
-    requester == user.username.to_lowercase() || requester == user.email.to_lowercase()
+    [&user.username, &user.email].into_iter().any(|name| links::could_be(&request.user, name))
 }

@@ -17,6 +17,7 @@ use crate::mattermost::LogLevel;
 use crate::messages::code;
 use crate::notices;
 use crate::proto::bridge;
+use crate::rules::mapping;
 use crate::teleport::{Decision, Event, ServerInfo, State, Teleport, TeleportError};
 use crate::time::Time;
 use crate::world::{World, within};
@@ -253,6 +254,10 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
     if let Some(address) = address {
         check_rights(&way.teleport, &way.server, &lane.settings(), address).await?;
     }
+    // What holds because of earlier versions, before anything new is written.
+    let settled = mapping::settle(lane).await;
+    settled.map_err(|error| Trouble::new(Place::Watch, format!("Mattermost could not be asked: {error}.")))?;
+    authority::settle(lane, way).await;
     let mut events = way.teleport.watch().await.map_err(explain_here)?;
     let silent =
         || Trouble::new(Place::Watch, "Teleport opened the watch but does not send anything. It is tried again.");

@@ -10,7 +10,7 @@ use crate::mattermost::{ChannelBy, Mattermost};
 use crate::messages::code;
 pub use crate::proto::panel::{Check, Outcome};
 use crate::recipients::Recipients;
-use crate::rules::pins;
+use crate::rules::{mapping, pins};
 use crate::session::{Link, Place};
 use crate::teleport::ServerInfo;
 use crate::world::World;
@@ -33,6 +33,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
         of_cluster.push(recipients(lane).await);
         of_cluster.push(posts(lane));
         of_cluster.extend(authority(lane));
+        of_cluster.extend(authority::change_check(lane).await);
         if lanes.len() > 1 {
             of_cluster.iter_mut().for_each(|check| check.cluster = lane.cluster.label());
         }
@@ -42,6 +43,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
     checks.push(approvers_check(app, &settings).await);
     checks.push(pins::check(app.world.mattermost(), &settings).await);
     checks.extend(app.host.borrow().failures.iter().map(|text| check("Host", Outcome::Failed, text.as_str())));
+    checks.push(mapping::users_check(app).await);
     checks.extend(app.host.borrow().notes.iter().map(|note| check("Host", Outcome::Warning, note.as_str())));
     checks
 }
@@ -54,7 +56,7 @@ fn authority<W: World>(lane: &Lane<W>) -> Option<Check> {
 
 /// The authority that decisions are made by, in words.
 pub(crate) fn decisions_check(settings: &Settings, server: &ServerInfo) -> Check {
-    let mapped = !settings.people.is_empty() || !settings.user_trait.is_empty() || settings.match_email;
+    let mapped = settings.is_mapped();
     match authority::in_force(settings.authority, server) {
         Err(too_old) => check("Decisions", Outcome::Failed, format!("{too_old}.")),
         Ok(Authority::Teleport) if !server.reviews => check(

@@ -55,6 +55,9 @@ enum Clicker {
 /// What says which Teleport user the clicker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mapping {
+    /// Nothing says which account is which Teleport user.
+    Unset,
+    /// Something does, and knows nothing of this account.
     Nothing,
     Table,
     TableByEmail,
@@ -90,13 +93,14 @@ use Authority::{Approvers, AutoNew, AutoOld, Reviewer, TeleportNew, TeleportOld}
 use Clicker::{Anonymous, Approver, Bot, Deactivated, Guest, Requester, Stranger, SystemAdmin};
 use Mapping::{
     Email, Nothing, RequesterByTable, RequesterByTrait, RequesterByUnverifiedTrait, Table, TableAndRequesterByTrait,
-    TableByEmail, TableOverTwoTraits, Trait, TraitByEmail, TwoTraits, UnverifiedEmail,
+    TableByEmail, TableOverTwoTraits, Trait, TraitByEmail, TwoTraits, Unset, UnverifiedEmail,
 };
 use Situation::{Approved, Denied, Gone, LongTerm, Pending, Promoted, Reviewed};
 
 const AUTHORITIES: &[Authority] = &[AutoOld, AutoNew, TeleportOld, TeleportNew, Approvers, Reviewer];
 const CLICKERS: &[Clicker] = &[Anonymous, Stranger, Approver, SystemAdmin, Guest, Bot, Deactivated, Requester];
 const MAPPINGS: &[Mapping] = &[
+    Unset,
     Nothing,
     Table,
     TableByEmail,
@@ -144,7 +148,9 @@ const TABLE: &[Row] = &[
     ),
     // Nobody knows who it is.
     (ANY_AUTHORITY, ANY_CLICKER, &[TwoTraits], ANY_SITUATION, "could be any of the Teleport users"),
-    (TELEPORT, ANY_CLICKER, &[Nothing, UnverifiedEmail], ANY_SITUATION, "no Teleport user is known"),
+    (TELEPORT, ANY_CLICKER, &[Unset], ANY_SITUATION, "no Teleport user is known"),
+    // Where there is a mapping, whoever is nobody decides nothing under any authority.
+    (ANY_AUTHORITY, ANY_CLICKER, &[Nothing, UnverifiedEmail], ANY_SITUATION, "no Teleport user is known"),
     // Not among those who may.
     (RULES, &[Stranger, SystemAdmin], ANY_MAPPING, ANY_SITUATION, "not among the approvers"),
     // What nobody can decide here.
@@ -189,7 +195,7 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
     let mut traits: Vec<(&str, &str)> = Vec::new();
     let mut match_email = false;
     match mapping {
-        Nothing => {}
+        Unset | Nothing => {}
         Table => table = format!("{username} = {OWN}"),
         TableByEmail => table = format!("bob@example.com = {OWN}"),
         Trait => traits.push((OWN, username)),
@@ -229,7 +235,7 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
             Reviewer => "reviewer",
         },
         "usermapping": table,
-        "usertrait": "mattermost",
+        "usertrait": if mapping == Unset { "" } else { "mattermost" },
         "matchemail": match_email,
     });
     let mut pool = LocalPool::new();

@@ -242,7 +242,7 @@ func TestAServerWithoutReviewsOnBehalfFailsClosed(t *testing.T) {
 	s.holds(stage.Line(status, "Decisions"), "❌", "18.11 or later")
 
 	// Left to itself, the plugin takes the approvers there.
-	s.connect(s.settings().With("Authority", "auto").With("AskReason", "never").With("UserMapping", mapping("bob", "rita")))
+	s.connect(s.settings().With("Authority", "auto").With("AskReason", "never").With("UserMapping", mapping("bob", "rita", "carol", "rob")))
 	status, err = set.Status(s.ctx, s.channel.Id)
 	s.must(err)
 	s.holds(stage.Line(status, "Decisions"), "✅", "approvers")

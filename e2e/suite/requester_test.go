@@ -62,7 +62,7 @@ func TestTheRequesterIsToldOfEachReviewAndOfTheDecision(t *testing.T) {
 
 func TestTheRequesterIsToldOfADecisionOutright(t *testing.T) {
 	onBoth(t, func(s *scene) {
-		s.connect(s.settings().With("AskReason", "never").With("UserMapping", mapping("alice", teleport.Requester)).With("NotifyRequesters", true))
+		s.connect(s.settings().With("AskReason", "never").With("UserMapping", mapping("alice", teleport.Requester, "bob", "rita")).With("NotifyRequesters", true))
 		approved, denied := s.file("one"), s.file("two")
 		bot := bot(s.post(approved))
 		s.post(denied)
@@ -85,7 +85,7 @@ func TestTheRequesterIsToldOfADecisionOutright(t *testing.T) {
 
 func TestWhoeverTurnsMessagesOffHearsNothingUntilTheyTurnThemOn(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		s.connect(s.settings().With("AskReason", "never").With("UserMapping", mapping("alice", teleport.Requester)).With("NotifyRequesters", true))
+		s.connect(s.settings().With("AskReason", "never").With("UserMapping", mapping("alice", teleport.Requester, "bob", "rita")).With("NotifyRequesters", true))
 		turn := func(to, words string) {
 			answer, err := set.Requester.Command(s.ctx, s.channel.Id, "/teleport notifications "+to)
 			s.must(err)
@@ -138,8 +138,8 @@ func TestWhoeverTurnsMessagesOffInTheMiddleOfARequestHearsNoMoreOfIt(t *testing.
 
 func TestARequesterWhoIsNotKnownHereIsNotGuessed(t *testing.T) {
 	onDouble(t, func(s *scene) {
-		// Alice's address is the requester's name, but nobody has verified it, and nothing is mapped.
-		s.connect(s.settings().With("AskReason", "never").With("MatchEmail", true).With("NotifyRequesters", true))
+		// Alice's address is the requester's name, but nobody has verified it, and only bob is mapped.
+		s.connect(s.settings().With("AskReason", "never").With("MatchEmail", true).With("UserMapping", mapping("bob", "rita")).With("NotifyRequesters", true))
 		id := s.file("because")
 		bot := bot(s.post(id))
 		s.holds(s.clickOnce(set.Approver, s.post(id), stage.Approve), "You approved")

@@ -11,13 +11,13 @@ use crate::authority;
 use crate::cluster::Lane;
 use crate::config::Authority;
 use crate::desk;
-use crate::identity::{self, Identity, Unclear};
+use crate::identity::{self, Identity, Kept, Unclear};
 use crate::ledger::{self, Outcome, Posting, Record};
 use crate::mattermost::{ChannelBy, HostError, Mattermost, Post, User, UserBy};
 use crate::messages::{self, CLUSTER_PROP, REQUEST_PROP};
 use crate::policy;
 use crate::requests::digest;
-use crate::rules::pins;
+use crate::rules::{links, mapping, pins};
 use crate::session::{self as connection, Way};
 use crate::teleport::{AccessRequest, State, Teleport as _, TeleportError};
 use crate::world::World;
@@ -38,6 +38,10 @@ pub(super) struct Authorized<W: World> {
     /// `Teleport`, `Approvers` or `Reviewer`.
     pub(super) authority: Authority,
     pub(super) identity: Identity,
+    /// What is remembered of the account.
+    kept: Kept,
+    /// The record of the request.
+    record: Record,
     /// Part of what is asked for is shown in the post's thread.
     pub(super) has_parts: bool,
 }
@@ -88,18 +92,66 @@ pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Resu
         NoWay::Unknown => Refused::OtherCluster(attempt.cluster.clone()),
         NoWay::Down(trouble) => Refused::NotConnected(trouble),
     })?;
-    let authority = authority::in_force(settings.authority, &way.server)?;
-    let identity = identity::of(&settings, &lane.cluster.directory, &way.teleport, &user, now)
-        .await
-        .map_err(|error| Refused::NoIdentity(explain(&lane, error)))?;
+    let authority = authority::settled(mattermost, settings.authority, &way.cluster, &way.server).await?;
+    let (kept, identity) = who_is(app, &lane, &way, authority, &user).await?;
     let (channel_id, has_parts, offers) = (posting.channel_id.clone(), !posting.parts.is_empty(), posting.offers);
-    let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, has_parts };
-    may_decide(app, &authorized, &record.request, attempt.state).await?;
+    let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, has_parts };
+    may_decide(app, &authorized, &authorized.record.request, attempt.state).await?;
+    links::note_clicker(app, &authorized.user, &authorized.identity, &authorized.way.cluster).await;
     // What has been decided is told by what Teleport says.
-    if record.outcome == Outcome::Pending && !offers.has(attempt.state) {
+    if authorized.record.outcome == Outcome::Pending && !offers.has(attempt.state) {
         return Err(Refused::NotOffered);
     }
     Ok(authorized)
+}
+
+/// Who somebody is in Teleport, and what is remembered of them.
+async fn who_is<W: World>(
+    app: &Rc<App<W>>,
+    lane: &Lane<W>,
+    way: &Way<W>,
+    authority: Authority,
+    user: &User,
+) -> Result<(Kept, Identity), Refused> {
+    let (settings, directory, now) = (app.settings(), &lane.cluster.directory, app.world.now());
+    let (mattermost, teleport) = (app.world.mattermost(), &way.teleport);
+    let no_identity = |error| Refused::NoIdentity(explain(lane, error));
+    let kept = identity::kept(mattermost, user).await.map_err(Refused::Mattermost)?;
+    let place = identity::Place { settings: &settings, cluster: &way.cluster, directory, now };
+    let mut identity = match identity::of(mattermost, teleport, &place, user, &kept).await {
+        Ok(identity) => identity,
+        Err(identity::Unknown::Teleport(error)) => return Err(no_identity(error)),
+        Err(identity::Unknown::Mattermost(error)) => return Err(Refused::Mattermost(error)),
+    };
+    if authority == Authority::Teleport {
+        identity::with_exact_name(&mut identity, directory, teleport, now).await.map_err(no_identity)?;
+    }
+    Ok((kept, identity))
+}
+
+/// Which Teleport user somebody is whose request this surely is not; none where they are nobody and need not be anybody.
+async fn somebody_else<W: World>(
+    app: &Rc<App<W>>,
+    authorized: &Authorized<W>,
+    (user, kept, identity): (&User, &Kept, &Identity),
+    request: &AccessRequest,
+) -> Result<Option<String>, Refused> {
+    let Authorized { way, authority, record, .. } = authorized;
+    let clicker = links::Clicker { user, identity, kept, record };
+    // In every authority, and whatever points to the requester, or once did.
+    let (settings, directory, now) = (app.settings(), &authorized.lane.cluster.directory, app.world.now());
+    let place = identity::Place { settings: &settings, cluster: &way.cluster, directory, now };
+    links::not_own(app.world.mattermost(), &way.teleport, &place, &clicker, request).await?;
+    match identity.user() {
+        Ok(user) => Ok(Some(user.to_owned())),
+        Err(Unclear::Unmapped)
+            if *authority != Authority::Teleport
+                && !mapping::required(app, &way.cluster).await.map_err(Refused::Mattermost)? =>
+        {
+            Ok(None)
+        }
+        Err(unclear) => Err(unclear.into()),
+    }
 }
 
 async fn session_of<M: Mattermost>(mattermost: &M, id: &str) -> Result<crate::mattermost::Session, Refused> {
@@ -184,15 +236,8 @@ pub(super) async fn may_decide<W: World>(
     request: &AccessRequest,
     state: State,
 ) -> Result<(String, Needed), Refused> {
-    // In every authority, and whatever points to the requester.
-    if authorized.identity.may_be(&request.user) {
-        return Err(policy::Refusal::OwnRequest.into());
-    }
-    let known = match (authorized.identity.user(), authorized.authority) {
-        (Ok(user), _) => Some(user.to_owned()),
-        (Err(Unclear::Unmapped), Authority::Approvers | Authority::Reviewer) => None,
-        (Err(unclear), _) => return Err(unclear.into()),
-    };
+    let clicker = (&authorized.user, &authorized.kept, &authorized.identity);
+    let known = somebody_else(app, authorized, clicker, request).await?;
     let mut needed = Needed::ONE;
     if authorized.authority != Authority::Teleport {
         needed = rules_let(app, &authorized.user, &authorized.channel_id, &authorized.way.cluster, request).await?;
@@ -249,11 +294,11 @@ pub(super) async fn could_decide<W: World>(
         return Ok(false);
     }
     let (lane, way) = (&authorized.lane, &authorized.way);
-    let identity = identity::of(&settings, &lane.cluster.directory, &way.teleport, &user, app.world.now())
-        .await
-        .map_err(|error| Refused::NoIdentity(explain(lane, error)))?;
-    if identity.may_be(&request.user) || matches!(identity.user(), Err(Unclear::Ambiguous(_))) {
-        return Ok(false);
+    let (kept, identity) = who_is(app, lane, way, authorized.authority, &user).await?;
+    match somebody_else(app, authorized, (&user, &kept, &identity), request).await {
+        Ok(_) => {}
+        Err(Refused::Policy(_) | Refused::Identity(_) | Refused::TooManyNames(_)) => return Ok(false),
+        Err(unknown) => return Err(unknown),
     }
     match rules_let(app, &user, channel_id, &way.cluster, request).await {
         Ok(_) => Ok(true),

@@ -220,10 +220,12 @@ async fn reviews_in_teleport<W: World>(
     ballot: &Ballot,
 ) -> Result<u32, Refused> {
     let (settings, mattermost) = (app.settings(), app.world.mattermost());
+    let (way, directory, now) = (&authorized.way, &authorized.lane.cluster.directory, app.world.now());
+    let place = identity::Place { settings: &settings, cluster: &way.cluster, directory, now };
     let mut seen: Vec<String> = ballot.votes.iter().map(|vote| vote.user_id.clone()).collect();
     let mut count = 0;
     for review in current.request.reviews.iter().filter(|review| review.state == attempt.state) {
-        let account = identity::account(&settings, mattermost, &authorized.way.teleport, &review.author).await;
+        let account = identity::account(mattermost, &way.teleport, &place, &review.author).await;
         let account = account.map_err(|unknown| Refused::NoIdentity(unknown.to_string()))?;
         let Some(user) = account.filter(|user| !seen.contains(&user.id)) else { continue };
         seen.push(user.id.clone());

@@ -4,11 +4,12 @@ use super::session::Unfit;
 use super::votes::Unmeetable;
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::authority::TooOld;
+use crate::authority::{TooOld, Unsettled};
 use crate::identity::Unclear;
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
 use crate::messages::{self, code};
 use crate::policy;
+use crate::rules::links::Against;
 use crate::session;
 use crate::teleport::TeleportError;
 use crate::text::markdown::program_text;
@@ -40,9 +41,20 @@ pub enum Refused {
     /// Whoever it is cannot be found out now.
     #[error("Teleport could not be asked which of its users you are, so nothing was changed. {0}")]
     NoIdentity(String),
+    /// Nobody knows whose request it is.
+    #[error(
+        "It cannot be found out now whether this is your own request, so nothing was changed. {0}. Click again in a moment."
+    )]
+    NoRequester(String),
+    /// More is remembered of the account than can be.
+    #[error("You cannot decide this: {0}.")]
+    TooManyNames(String),
     /// The authority that was chosen cannot be had.
     #[error("Nothing was changed. {0}.")]
     Authority(#[from] TooOld),
+    /// Another authority would decide than before.
+    #[error("Nothing was changed. {0}.")]
+    AuthorityChanged(String),
     /// Lasting access is asked for.
     #[error("Nothing was changed. {}", messages::LONG_TERM)]
     LongTerm,
@@ -142,6 +154,26 @@ pub enum Refused {
         "Teleport did not answer, so it is not certain whether your decision took effect. The post will show it. Should the request still be pending in half a minute, click again. ({0})"
     )]
     Uncertain(String),
+}
+
+impl From<Unsettled> for Refused {
+    fn from(unsettled: Unsettled) -> Self {
+        match unsettled {
+            Unsettled::TooOld(too_old) => too_old.into(),
+            Unsettled::Host(error) => Self::Mattermost(error),
+            changed @ Unsettled::Changed { .. } => Self::AuthorityChanged(changed.to_string()),
+        }
+    }
+}
+
+impl From<Against> for Refused {
+    fn from(against: Against) -> Self {
+        match against {
+            Against::Own => policy::Refusal::OwnRequest.into(),
+            full @ Against::Full => Self::TooManyNames(full.to_string()),
+            Against::Unknown(unknown) => Self::NoRequester(unknown.to_string()),
+        }
+    }
 }
 
 /// Writes down what was refused before Teleport was to decide; what came after that is written down already.

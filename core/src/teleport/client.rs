@@ -23,6 +23,8 @@ use crate::wall::WallChannel;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests a page of a listing.
 const PAGE: i32 = 500;
+/// Most users of a cluster that are listed.
+const MOST_USERS: usize = 100_000;
 /// Largest message that is taken: a whole unpaged listing arrives as one on the oldest servers.
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -129,6 +131,7 @@ impl WallTeleport {
             let page = users::ListUsersRequest { page_size: PAGE, page_token, ..Default::default() };
             let page = self.users.clone().list_users(timed(page)).await?.into_inner();
             found.extend(page.users);
+            bounded(&found)?;
             if page.next_page_token.is_empty() {
                 return Ok(found);
             }
@@ -142,9 +145,27 @@ impl WallTeleport {
         let mut found = Vec::new();
         while let Some(user) = stream.message().await? {
             found.push(user);
+            bounded(&found)?;
         }
         Ok(found)
     }
+
+    /// All users, by the newest method that the server has.
+    async fn all_users(&self) -> Result<Vec<types::UserV2>, Status> {
+        match self.users_paged().await {
+            Err(status) if status.code() == Code::Unimplemented => self.users_streamed().await,
+            users => users,
+        }
+    }
+}
+
+/// Fails where a listing of users goes on and on: what is left out could be somebody's second user, so a part of it is of
+/// no use.
+fn bounded(users: &[types::UserV2]) -> Result<(), Status> {
+    if users.len() > MOST_USERS {
+        return Err(Status::resource_exhausted(format!("the cluster has more than {MOST_USERS} users")));
+    }
+    Ok(())
 }
 
 /// A user's name with the values of a trait; none where they do not have it.
@@ -248,11 +269,13 @@ impl Teleport for WallTeleport {
     }
 
     async fn users_with_trait(&self, name: &str) -> Result<Vec<(String, Vec<String>)>, TeleportError> {
-        let users = match self.users_paged().await {
-            Err(status) if status.code() == Code::Unimplemented => self.users_streamed().await?,
-            users => users?,
-        };
+        let users = self.all_users().await?;
         Ok(users.into_iter().filter_map(|user| named_trait(user, name)).collect())
+    }
+
+    async fn user_names(&self) -> Result<Vec<String>, TeleportError> {
+        let users = self.all_users().await?;
+        Ok(users.into_iter().filter_map(|user| user.metadata.map(|metadata| metadata.name)).collect())
     }
 
     async fn trait_of(&self, user: &str, name: &str) -> Result<Vec<String>, TeleportError> {

@@ -173,6 +173,9 @@ pub trait Teleport: 'static {
     /// All users that have a trait, with its values.
     fn users_with_trait(&self, name: &str) -> impl Future<Output = Result<Vec<(String, Vec<String>)>, TeleportError>>;
 
+    /// The names of all users, to the letter.
+    fn user_names(&self) -> impl Future<Output = Result<Vec<String>, TeleportError>>;
+
     /// The values of a user's trait; none where there is no such user, or they do not have it.
     fn trait_of(&self, user: &str, name: &str) -> impl Future<Output = Result<Vec<String>, TeleportError>>;
 

@@ -11,6 +11,9 @@ use teleport_access_core::teleport::{AccessRequest, State};
 use crate::script::{Script, requests};
 use crate::servers::Applied;
 
+/// Documents that are kept for ever.
+const FOR_GOOD: [&str; 4] = ["accepted_emails", "authority:", "links", "mapping_required"];
+
 /// After every step.
 pub fn always(script: &Script) {
     let server = script.sim.teleport.borrow();
@@ -127,6 +130,10 @@ pub fn at_rest(script: &Script) {
         {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
+            }
+        } else if FOR_GOOD.iter().any(|prefix| key.starts_with(prefix)) {
+            if *expires != 0 {
+                sim.violation(format!("{key} goes away, and with it what speaks against somebody"));
             }
         } else if let Ok(record) = serde_json::from_slice::<Record>(value) {
             if record.is_finished() && *expires == 0 {

@@ -450,6 +450,10 @@ impl Teleport for SimTeleport {
         self.call("users", |sim| Ok(sim.teleport.borrow().traits.clone())).await
     }
 
+    async fn user_names(&self) -> Result<Vec<String>, TeleportError> {
+        self.call("users", |sim| Ok(sim.teleport.borrow().traits.iter().map(|(name, _)| name.clone()).collect())).await
+    }
+
     async fn trait_of(&self, user: &str, _: &str) -> Result<Vec<String>, TeleportError> {
         let user = user.to_owned();
         self.call("user", move |sim| {

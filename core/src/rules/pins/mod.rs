@@ -99,7 +99,7 @@ impl Entry {
         Some(Self::new(key::APPROVERS, kind, &text))
     }
 
-    fn of_person(person: &Person) -> Self {
+    pub(crate) fn of_person(person: &Person) -> Self {
         let kind = if person.mattermost.contains('@') { Kind::Email } else { Kind::User };
         Self::new(key::USER_MAPPING, kind, &person.mattermost)
     }
@@ -189,6 +189,24 @@ pub struct Pins {
 }
 
 impl Pins {
+    /// Pins of lines of the user table: name and id.
+    #[cfg(test)]
+    pub(crate) fn of_people(people: &[(&str, &str)]) -> Self {
+        let pin = |id: &str| Pin {
+            id: id.to_owned(),
+            name: String::new(),
+            at: Time(0),
+            how: How::Saved,
+            by: String::new(),
+            custom: false,
+        };
+        let entry = |name: &str| {
+            let person = Person { cluster: String::new(), mattermost: name.to_owned(), teleport: String::new() };
+            Entry::of_person(&person).key()
+        };
+        Self { entries: people.iter().map(|(name, id)| (entry(name), pin(id))).collect() }
+    }
+
     /// The pin of an entry, also if it is nobody's.
     #[must_use]
     pub fn get(&self, entry: &Entry) -> Option<&Pin> {

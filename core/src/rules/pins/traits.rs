@@ -64,6 +64,21 @@ fn shard_key(shard: u8) -> String {
 }
 
 impl TraitPins {
+    /// Values with the ids of the accounts that they mean.
+    #[cfg(test)]
+    pub(crate) fn of_values(values: &[(&str, &str)]) -> Self {
+        let pin = |id: &str| Pin {
+            id: id.to_owned(),
+            name: String::new(),
+            at: Time(0),
+            how: How::FirstSeen,
+            by: String::new(),
+            custom: false,
+        };
+        let value = |id: &str| Value { pin: pin(id), claimed: String::new() };
+        Self(values.iter().map(|(name, id)| (plain(name), value(id))).collect())
+    }
+
     /// How a value of the trait stands to an account.
     #[must_use]
     pub fn row(&self, value: &str, user: &User) -> Row {
