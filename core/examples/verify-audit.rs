@@ -41,7 +41,8 @@ fn main() -> ExitCode {
         match line {
             Ok(line) => verifier.read(&line),
             Err(error) => {
-                let _ = writeln!(std::io::stderr(), "Standard input cannot be read: {error}. Give the file with `< file`.");
+                let _ =
+                    writeln!(std::io::stderr(), "Standard input cannot be read: {error}. Give the file with `< file`.");
                 return ExitCode::from(2);
             }
         }

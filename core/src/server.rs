@@ -7,15 +7,15 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures::{SinkExt, StreamExt};
 use futures::channel::{mpsc, oneshot};
 use futures::future::{FutureExt, LocalBoxFuture};
+use futures::{SinkExt, StreamExt};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Host};
-use crate::audit::export::{self, Format};
 use crate::audit;
+use crate::audit::export::{self, Format};
 use crate::authority;
 use crate::bridge::WallBridge;
 use crate::command;
@@ -388,8 +388,7 @@ impl Panel for Desk {
             // One piece waits at most: what is not fetched is not read.
             let (mut pieces, stream) = mpsc::channel(0);
             let (content_type, _) = format.names();
-            let names =
-                ExportAuditResponse { content: Vec::new(), content_type: content_type.to_owned(), file_name };
+            let names = ExportAuditResponse { content: Vec::new(), content_type: content_type.to_owned(), file_name };
             wall::spawn(async move {
                 if pieces.send(Ok(names)).await.is_err() {
                     return;

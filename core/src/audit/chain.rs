@@ -60,11 +60,14 @@ impl FromStr for Head {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.trim().split(':').collect();
         let head = match parts.as_slice() {
-            [chain, seq, time, hash] if is_name(chain) && is_hash(hash) => seq
-                .parse()
-                .ok()
-                .zip(time.parse().ok())
-                .map(|(seq, time)| Self { chain: (*chain).to_owned(), seq, time: Time(time), hash: (*hash).to_owned() }),
+            [chain, seq, time, hash] if is_name(chain) && is_hash(hash) => {
+                seq.parse().ok().zip(time.parse().ok()).map(|(seq, time)| Self {
+                    chain: (*chain).to_owned(),
+                    seq,
+                    time: Time(time),
+                    hash: (*hash).to_owned(),
+                })
+            }
             _ => None,
         };
         head.ok_or_else(|| {

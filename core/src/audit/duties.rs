@@ -266,9 +266,13 @@ mod tests {
     fn settings_are_compared_without_their_values() {
         let values = |json: serde_json::Value| json.as_object().cloned().unwrap_or_default().into_iter().collect();
         let one = Fingerprints::of("salt", &values(json!({"identity": "SECRET", "Approvers": "bob"})));
-        let other = Fingerprints::of("salt", &values(json!({"Identity": "OTHER", "approvers": "bob", "Reminders": "1h"})));
+        let other =
+            Fingerprints::of("salt", &values(json!({"Identity": "OTHER", "approvers": "bob", "Reminders": "1h"})));
         assert_eq!(one.differing(&other), ["Identity", "Reminders"]);
         assert!(!serde_json::to_string(&one).unwrap_or_default().contains("SECRET"));
-        assert_ne!(one.settings, Fingerprints::of("pepper", &values(json!({"identity": "SECRET", "Approvers": "bob"}))).settings);
+        assert_ne!(
+            one.settings,
+            Fingerprints::of("pepper", &values(json!({"identity": "SECRET", "Approvers": "bob"}))).settings
+        );
     }
 }

@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn an_entry_of_an_earlier_version_can_still_be_read() {
-        let text = r#"{"time":60000,"user_id":"b0b","username":"bob","request_id":"r","verdict":"denied","result":"decided"}"#;
+        let text =
+            r#"{"time":60000,"user_id":"b0b","username":"bob","request_id":"r","verdict":"denied","result":"decided"}"#;
         let entry = serde_json::from_str::<Entry>(text).ok();
         let expected = Entry {
             username: "bob".into(),

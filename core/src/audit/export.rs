@@ -99,9 +99,37 @@ pub(crate) async fn verify<W: World>(app: &App<W>, heads: Vec<Head>) -> Result<R
 
 /// Names of the columns. Those of earlier versions come first.
 const COLUMNS: [&str; 31] = [
-    "time", "time_utc", "result", "verdict", "username", "email", "user_id", "teleport_user", "authority", "cluster",
-    "request_id", "requester", "roles", "reason", "cause", "id", "session", "address", "granted_roles",
-    "refused_roles", "starts", "digest", "voters", "what", "detail", "count", "first", "chain", "seq", "written", "heads",
+    "time",
+    "time_utc",
+    "result",
+    "verdict",
+    "username",
+    "email",
+    "user_id",
+    "teleport_user",
+    "authority",
+    "cluster",
+    "request_id",
+    "requester",
+    "roles",
+    "reason",
+    "cause",
+    "id",
+    "session",
+    "address",
+    "granted_roles",
+    "refused_roles",
+    "starts",
+    "digest",
+    "voters",
+    "what",
+    "detail",
+    "count",
+    "first",
+    "chain",
+    "seq",
+    "written",
+    "heads",
 ];
 
 fn csv_header() -> String {
@@ -178,7 +206,18 @@ fn begins_formula(letter: char) -> bool {
 fn is_separator(letter: char) -> bool {
     matches!(
         letter,
-        ',' | ';' | '|' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{ff0c}' | '\u{ff1b}'
+        ',' | ';'
+            | '|'
+            | '\t'
+            | '\n'
+            | '\r'
+            | '\u{b}'
+            | '\u{c}'
+            | '\u{85}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{ff0c}'
+            | '\u{ff1b}'
     )
 }
 
@@ -316,7 +355,8 @@ mod tests {
     #[test]
     fn a_table_is_not_broken_by_what_people_write() {
         let hostile = Entry { cause: "a|b\nc".into(), requester: "x|y".into(), ..entry() };
-        let noted = Entry { what: "confirmed".into(), detail: "x|\ny".into(), ..Entry::new(Time(0), "a", EntryResult::Noted) };
+        let noted =
+            Entry { what: "confirmed".into(), detail: "x|\ny".into(), ..Entry::new(Time(0), "a", EntryResult::Noted) };
         let table = in_markdown(&[hostile, noted]);
         for row in table.lines().skip(2) {
             assert_eq!(row.matches('|').count(), 7, "{row}");

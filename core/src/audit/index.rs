@@ -292,10 +292,7 @@ impl<'a, M: Mattermost> Reader<'a, M> {
 }
 
 /// What stands on some days, in their order.
-async fn look<M: Mattermost>(
-    mattermost: &M,
-    days: &[i64],
-) -> Result<Vec<(i64, Day, BTreeSet<String>)>, HostError> {
+async fn look<M: Mattermost>(mattermost: &M, days: &[i64]) -> Result<Vec<(i64, Day, BTreeSet<String>)>, HostError> {
     let read = stream::iter(days.to_vec()).map(|number| async move {
         Ok::<_, HostError>((number, day(mattermost, number).await?, old_keys(mattermost, number).await?))
     });
@@ -312,7 +309,8 @@ async fn last_lines<M: Mattermost>(
     most: usize,
 ) -> Result<Vec<(Time, Entry)>, HostError> {
     let mut found = Vec::new();
-    let Some((mut number, mut lines)) = last_page(mattermost, chain, first, |link| day_of(link.at) <= day).await? else {
+    let Some((mut number, mut lines)) = last_page(mattermost, chain, first, |link| day_of(link.at) <= day).await?
+    else {
         return Ok(found);
     };
     loop {

@@ -126,7 +126,11 @@ pub(crate) async fn complete<W: World>(app: &App<W>, begun: Begun, result: Resul
     if let Err(error) = write_surely(app, &entry).await {
         let error = error.to_string();
         let fields = [("id", entry.id.as_str()), ("error", &error)];
-        app.log(LogLevel::Error, "The audit trail does not say what came of an attempt. Teleport will be asked.", &fields);
+        app.log(
+            LogLevel::Error,
+            "The audit trail does not say what came of an attempt. Teleport will be asked.",
+            &fields,
+        );
     }
 }
 

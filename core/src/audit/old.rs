@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::index;
 use crate::app::App;
-use crate::mattermost::{HostError, LogLevel, Mattermost as _, Swap};
+use crate::mattermost::{self, HostError, LogLevel, Mattermost as _, Swap};
 use crate::world::World;
 
 /// Stands in the store once all of them are in the index.
 const DONE: &str = "trail-old-done";
-/// Keys that are listed at once. Each page costs the database as much as all pages before it.
+/// Keys that are listed at once, as many as a page of the store has. Each page costs the database as much as all pages before it.
 const LISTED: i32 = 1_000;
 /// The pause after each page, in which clicks and posts have the database to themselves.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -26,14 +26,15 @@ const PART: usize = 2_000;
 /// # Errors
 /// Where the store cannot be read or written.
 pub(super) async fn index<W: World>(app: &App<W>, epoch: u64) -> Result<(), HostError> {
-    let mattermost = app.world.mattermost();
-    if mattermost.kv_get(DONE).await?.is_some() {
+    let store = app.world.mattermost();
+    if store.kv_get(DONE).await?.is_some() {
         return Ok(());
     }
     let (mut found, mut remembered, mut all) = (BTreeMap::<i64, Vec<String>>::new(), 0, 0_u64);
     for page in 0.. {
-        let keys = mattermost.kv_list(page, LISTED).await?;
-        let is_last = keys.len() < usize::try_from(LISTED).unwrap_or_default();
+        let keys = store.kv_list(page, LISTED).await?;
+        let is_last =
+            keys.len() < usize::try_from(LISTED).unwrap_or_default() || mattermost::is_past(&keys, index::OLD);
         for rest in keys.iter().filter_map(|key| key.strip_prefix(index::OLD)) {
             if let Some(time) = index::old_time(rest) {
                 found.entry(index::day_of(time)).or_default().push(rest.to_owned());
@@ -58,7 +59,7 @@ pub(super) async fn index<W: World>(app: &App<W>, epoch: u64) -> Result<(), Host
     }
     let swap = Swap { key: DONE.to_owned(), old: None, new: Some(b"done".to_vec()), expire_seconds: 0 };
     // Another leader may have been at it as well.
-    mattermost.kv_swap(swap).await?;
+    store.kv_swap(swap).await?;
     if all > 0 {
         let all = all.to_string();
         app.log(LogLevel::Info, "Audit entries of an earlier version are indexed.", &[("entries", &all)]);

@@ -36,11 +36,7 @@ fn key(cluster: &str, id: &str) -> String {
 ///
 /// # Errors
 /// Where it is not certain that it stands in the trail.
-pub async fn outcome<W: World>(
-    app: &App<W>,
-    cluster: &str,
-    record: &Record,
-) -> core::result::Result<(), HostError> {
+pub async fn outcome<W: World>(app: &App<W>, cluster: &str, record: &Record) -> core::result::Result<(), HostError> {
     let mattermost = app.world.mattermost();
     let key = key(cluster, &record.request.id);
     let old = mattermost.kv_get(&key).await?;

@@ -115,7 +115,9 @@ async fn ask<W: World>(app: &Rc<App<W>>, entry: &Entry) -> Option<String> {
     let way = match app.way(&entry.cluster).await {
         Ok((_, way)) => way,
         Err(NoWay::Unknown) => {
-            return Some("The plugin is not connected to this cluster any more, so Teleport could not be asked.".to_owned());
+            return Some(
+                "The plugin is not connected to this cluster any more, so Teleport could not be asked.".to_owned(),
+            );
         }
         Err(NoWay::Down(_)) => return None,
     };

@@ -69,8 +69,7 @@ impl Trail {
             let batch = self.batch();
             let entries: Vec<&str> = batch.iter().map(|waiting| waiting.entry.as_str()).collect();
             let written = writer.write(world, days, &entries).await;
-            *self.position.borrow_mut() =
-                writer.tail.as_ref().and_then(Tail::head).map(|head| (head, writer.page));
+            *self.position.borrow_mut() = writer.tail.as_ref().and_then(Tail::head).map(|head| (head, writer.page));
             for waiting in batch {
                 let _ = waiting.answer.send(written.clone());
             }

@@ -207,11 +207,17 @@ impl Verifier {
         let mut claims: Vec<Claim> = std::mem::take(&mut self.claims);
         claims.sort_by(|one, other| one.head.cmp(&other.head));
         claims.dedup_by(|one, other| one.head == other.head);
+        let mut noted = Vec::new();
         for claim in claims {
-            if let Some(finding) = self.compare(&claim, chains.get(&claim.head.chain), now) {
-                self.find(finding);
+            match self.compare(&claim, chains.get(&claim.head.chain), now) {
+                // What somebody noted comes first, and is never cut off.
+                Some(finding) if self.against.heads.contains(&claim.head) => noted.push(finding),
+                Some(finding) => self.find(finding),
+                None => {}
             }
         }
+        noted.append(&mut self.report.findings);
+        self.report.findings = noted;
         let last = |seen: &Seen| seen.last.clone();
         self.report.chains = chains.len();
         self.report.keys = self.keys.into_iter().collect();

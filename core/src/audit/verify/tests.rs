@@ -179,7 +179,8 @@ fn the_export_of_a_period_lacks_neither_what_was_before_nor_what_came_after() {
     let part: Vec<String> = lines.iter().skip(3).take(3).cloned().collect();
     let against = Against { is_part: true, ..Default::default() };
     assert!(verify(&part, against.clone(), 0).findings.is_empty());
-    let gap: Vec<String> = part.iter().enumerate().filter(|(index, _)| *index != 1).map(|(_, line)| line.clone()).collect();
+    let gap: Vec<String> =
+        part.iter().enumerate().filter(|(index, _)| *index != 1).map(|(_, line)| line.clone()).collect();
     assert!(!verify(&gap, against.clone(), 0).findings.is_empty());
     let noted = Against { heads: vec![head(&tail)], ..against };
     assert!(!verify(&part, noted, 0).findings.is_empty(), "what was noted must be in it");
@@ -195,7 +196,8 @@ fn two_processes_have_two_chains_in_one_export() {
 
 #[test]
 fn what_people_write_does_not_end_an_entry() {
-    let hostile = Entry { cause: "\",\"link\":{\"chain\":\"aa\"}}\n".into(), ..Entry::new(Time(0), "m", Result::Refused) };
+    let hostile =
+        Entry { cause: "\",\"link\":{\"chain\":\"aa\"}}\n".into(), ..Entry::new(Time(0), "m", Result::Refused) };
     let line = Tail::new("aa".into()).append(Time(0), &serde_json::to_string(&hostile).unwrap_or_default());
     let lines: Vec<String> = line.into_iter().collect();
     assert!(findings(&lines).is_empty() && lines.iter().all(|line| line.lines().count() == 1), "{lines:?}");
