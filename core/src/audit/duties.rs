@@ -78,7 +78,7 @@ async fn write_counts<W: World>(app: &App<W>) -> core::result::Result<(), HostEr
     let due = app.audit.refusals.due(app.world.now());
     // At the same time, so that they share a page.
     let written = due.into_iter().map(|entry| async move {
-        let entry = Entry { id: new_id(app), ..entry };
+        let entry = Entry { id: new_id(app).unwrap_or_default(), ..entry };
         log(app, &entry);
         let written = write(app, &entry).await;
         if written.is_err() {
@@ -122,7 +122,7 @@ async fn name_others<W: World>(app: &App<W>) -> core::result::Result<(), HostErr
     }
     let mut others = heads(app, index::day_of(app.world.now()) - DAYS).await?;
     others.retain(|head| head.chain != own.chain);
-    let (id, kept_days) = (new_id(app), app.settings().audit_days);
+    let (id, kept_days) = (new_id(app)?, app.settings().audit_days);
     let entry = Entry { id, heads: others, kept_days, ..Entry::new(app.world.now(), "", Result::Started) };
     write(app, &entry).await?;
     app.audit.trail.names_others.set(true);
@@ -157,7 +157,7 @@ async fn checkpoint<W: World>(app: &App<W>) -> core::result::Result<(), HostErro
     if heads.iter().find(is_new).is_none() {
         return Ok(());
     }
-    let (id, kept_days) = (new_id(app), app.settings().audit_days);
+    let (id, kept_days) = (new_id(app)?, app.settings().audit_days);
     let signed = app.world.bridge().sign(chain::to_sign(now, kept_days, &heads).as_bytes()).await;
     let mut entry = Entry { id, heads: heads.clone(), kept_days, ..Entry::new(now, "", Result::Checkpoint) };
     match signed {
@@ -243,7 +243,10 @@ async fn note_settings<W: World>(app: &App<W>) -> core::result::Result<(), HostE
     let mattermost = app.world.mattermost();
     let old = mattermost.kv_get(SETTINGS).await?;
     let before: Option<Fingerprints> = old.as_deref().and_then(|raw| serde_json::from_slice(raw).ok());
-    let salt = before.as_ref().map_or_else(|| new_id(app), |before| before.salt.clone());
+    let salt = match &before {
+        Some(before) => before.salt.clone(),
+        None => new_id(app)?,
+    };
     let now = Fingerprints::of(&salt, &app.raw.borrow());
     if before.as_ref() == Some(&now) {
         return Ok(());

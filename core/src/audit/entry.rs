@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::Head;
+use crate::decision::Voter;
 use crate::teleport::State;
 use crate::time::Time;
 
@@ -14,6 +15,8 @@ pub enum Result {
     Begun,
     /// Teleport carried it out.
     Decided,
+    /// The vote was counted, and more are needed.
+    Voted,
     /// The plugin said no, and Teleport was not asked to decide.
     Refused,
     /// Teleport said no.
@@ -39,6 +42,7 @@ impl Result {
         match self {
             Self::Begun => "begun",
             Self::Decided => "decided",
+            Self::Voted => "voted",
             Self::Refused => "refused",
             Self::Failed => "failed",
             Self::Uncertain => "uncertain",
@@ -54,20 +58,16 @@ impl Result {
     #[must_use]
     pub fn is_attempt(self) -> bool {
         match self {
-            Self::Begun | Self::Decided | Self::Refused | Self::Failed | Self::Uncertain | Self::Reconciled => true,
+            Self::Begun
+            | Self::Decided
+            | Self::Voted
+            | Self::Refused
+            | Self::Failed
+            | Self::Uncertain
+            | Self::Reconciled => true,
             Self::Settled | Self::Noted | Self::Started | Self::Checkpoint => false,
         }
     }
-}
-
-/// Somebody whose vote counted for a decision.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Voter {
-    /// The Mattermost user's id.
-    pub user_id: String,
-    /// Their username then.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub username: String,
 }
 
 /// One entry.

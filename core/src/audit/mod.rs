@@ -19,7 +19,7 @@ pub mod verify;
 
 use std::time::Duration;
 
-pub use entry::{Entry, Result, Voter, merged};
+pub use entry::{Entry, Result, merged};
 pub use outcome::outcome;
 use refusals::Refusals;
 use trail::Trail;
@@ -46,13 +46,19 @@ pub struct Audit {
 
 /// An attempt that has been begun.
 pub(crate) struct Begun {
-    /// What was written down. Its id also ties it to what Teleport keeps of the decision.
-    pub(crate) entry: Entry,
+    entry: Entry,
+}
+
+impl Begun {
+    /// The entry's id. It also ties it to what Teleport keeps of the decision.
+    pub(crate) fn id(&self) -> &str {
+        &self.entry.id
+    }
 }
 
 /// An id that no other entry has.
-fn new_id<W: World>(app: &App<W>) -> String {
-    format!("{:016x}", app.world.random())
+fn new_id<W: World>(app: &App<W>) -> core::result::Result<String, HostError> {
+    trail::name(&app.world)
 }
 
 /// Writes a line to the server's log, whatever its level is set to: it is a copy of the trail that nobody can change
@@ -110,7 +116,7 @@ async fn write_surely<W: World>(app: &App<W>, entry: &Entry) -> core::result::Re
 
 /// Writes down that Teleport is about to be asked. Where that fails, it must not be asked.
 pub(crate) async fn begin<W: World>(app: &App<W>, entry: Entry) -> core::result::Result<Begun, HostError> {
-    let entry = Entry { id: new_id(app), ..entry };
+    let entry = Entry { id: new_id(app)?, ..entry };
     match within(&app.world, BEGIN_TIMEOUT, write(app, &entry)).await {
         Some(Ok(())) => Ok(Begun { entry }),
         Some(Err(error)) => Err(error),
@@ -136,7 +142,7 @@ pub(crate) async fn complete<W: World>(app: &App<W>, begun: Begun, result: Resul
 
 /// Writes down an attempt that Teleport never heard of.
 pub(crate) async fn refused<W: World>(app: &App<W>, entry: Entry) {
-    let entry = Entry { id: new_id(app), ..entry };
+    let entry = Entry { id: new_id(app).unwrap_or_default(), ..entry };
     app.counters.attempt(entry.result);
     log(app, &entry);
     // Attempts without a session could be made up without end.
@@ -161,7 +167,7 @@ pub(crate) async fn noted<W: World>(
     detail: &str,
 ) -> core::result::Result<(), HostError> {
     let mut entry = Entry {
-        id: new_id(app),
+        id: new_id(app)?,
         what: what.to_owned(),
         detail: detail.to_owned(),
         ..Entry::new(app.world.now(), user_id, Result::Noted)

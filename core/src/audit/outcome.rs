@@ -48,8 +48,11 @@ pub async fn outcome<W: World>(app: &App<W>, cluster: &str, record: &Record) -> 
         return Ok(());
     }
     // A request that is pending again was granted anew by a server that takes clients' ids.
-    let id = same.map_or_else(|| new_id(app), |mark| mark.id);
-    let (chain, page) = app.audit.trail.place(&app.world).await;
+    let id = match same {
+        Some(mark) => mark.id,
+        None => new_id(app)?,
+    };
+    let (chain, page) = app.audit.trail.place(&app.world).await?;
     let mark = Mark { outcome: record.outcome, id: id.clone(), chain, page };
     let new = serde_json::to_vec(&mark).map_err(|error| HostError::Invalid(error.to_string()))?;
     let swap = Swap { key, old, new: Some(new), expire_seconds: index::kept_seconds(app.settings().audit_days) };
@@ -59,7 +62,9 @@ pub async fn outcome<W: World>(app: &App<W>, cluster: &str, record: &Record) -> 
     let name = format!("{:?}", record.outcome).to_lowercase();
     let request = &record.request;
     let decided = matches!(record.outcome, Outcome::Approved | Outcome::Denied | Outcome::Promoted);
-    let by = if decided { messages::by(request).trim().to_owned() } else { String::new() };
+    // The decision, if it was made here.
+    let own = record.ballot.decided(request);
+    let by = if decided { messages::by(request, own).trim().to_owned() } else { String::new() };
     let entry = Entry {
         id,
         cluster: cluster.to_owned(),
@@ -68,6 +73,11 @@ pub async fn outcome<W: World>(app: &App<W>, cluster: &str, record: &Record) -> 
         roles: request.roles.clone(),
         starts: request.starts,
         reason: if decided { request.resolve_reason.clone() } else { String::new() },
+        voters: own.map(|own| own.voters.clone()).unwrap_or_default(),
+        granted_roles: own.map(|own| own.roles.clone()).unwrap_or_default(),
+        refused_roles: own.map(|own| own.refused_roles.clone()).unwrap_or_default(),
+        cause: own.map(|own| format!("Decided here: see entry {}.", own.entry)).unwrap_or_default(),
+        digest: record.digest.clone(),
         verdict: decided.then_some(request.state),
         what: name,
         detail: by,

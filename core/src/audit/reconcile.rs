@@ -47,7 +47,7 @@ impl Open {
                 self.open.remove(&entry.id);
                 self.ended.insert(entry.id);
             }
-            Result::Decided | Result::Failed => {
+            Result::Decided | Result::Voted | Result::Failed => {
                 if self.open.remove(&entry.id).is_none() {
                     self.ended.insert(entry.id);
                 }
@@ -132,7 +132,7 @@ fn says(request: Option<&AccessRequest>) -> String {
         }
         Some(request) => {
             let verdict = format!("{:?}", request.state).to_lowercase();
-            format!("Asked later, Teleport says that the request is {verdict}{}.", messages::by(request))
+            format!("Asked later, Teleport says that the request is {verdict}{}.", messages::by(request, None))
         }
     }
 }

@@ -89,11 +89,15 @@ impl Trail {
     }
 
     /// The name of this process's chain and its last page: what is written next comes after that.
-    pub(super) async fn place<W: World>(&self, world: &W) -> (String, u64) {
+    pub(super) async fn place<W: World>(&self, world: &W) -> Result<(String, u64), HostError> {
         let mut writer = self.writer.lock().await;
-        let tail = writer.tail.get_or_insert_with(|| new_tail(world));
+        let tail = match writer.tail.take() {
+            Some(tail) => tail,
+            None => Tail::new(name(world)?),
+        };
         let chain = tail.chain().to_owned();
-        (chain, writer.page)
+        writer.tail = Some(tail);
+        Ok((chain, writer.page))
     }
 
     /// The end of this process's chain, and the page that it is on; none before its first link.
@@ -111,7 +115,7 @@ impl Writer {
             Some(tail) if tail.at() <= now.plus(SET_BACK) => tail,
             _ => {
                 *self = Self::default();
-                new_tail(world)
+                Tail::new(name(world)?)
             }
         };
         let at = tail.at().max(now);
@@ -166,7 +170,8 @@ impl Writer {
     }
 }
 
-/// A chain that nobody else writes to.
-fn new_tail<W: World>(world: &W) -> Tail {
-    Tail::new(format!("{:016x}", world.random()))
+/// A name that nobody else has and nobody can guess.
+pub(super) fn name<W: World>(world: &W) -> Result<String, HostError> {
+    let number = world.secret().ok_or(HostError::Unavailable("the host has no random numbers".to_owned()))?;
+    Ok(format!("{number:016x}"))
 }
