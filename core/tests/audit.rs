@@ -59,6 +59,7 @@ fn world() -> Rc<Sim> {
     let mut server = sim.mattermost.borrow_mut();
     for (id, admin) in [("bob", false), ("mallory", false), ("root", true)] {
         server.users.insert(id.to_owned(), user(id, admin));
+        server.sign_in(id);
     }
     drop(server);
     sim
@@ -92,7 +93,7 @@ impl Node {
             spawner: pool.spawner(),
         };
         let app = App::new(world);
-        let host = Host { plugin_id: "the.plugin".into(), ..Host::default() };
+        let host = Host { plugin_id: "the.plugin".into(), bot_user_id: servers::BOT.into(), ..Host::default() };
         app.configure(host, settings(more).to_string().as_bytes());
         Self { app, pool, sim: Rc::clone(sim) }
     }
@@ -161,13 +162,17 @@ impl Node {
 fn click(sim: &Sim, user: &str, request: &str) -> Click {
     let server = sim.mattermost.borrow();
     let post = server.posts.values().find(|post| post.props.get(REQUEST_PROP).is_some_and(|id| id == REQUEST));
+    let actions = post.iter().flat_map(|post| &post.attachments).flat_map(|attachment| &attachment.actions);
+    let digest = actions.filter_map(|action| action.context.get("digest").cloned()).next().unwrap_or_default();
     Click {
         user_id: user.to_owned(),
+        session_id: format!("session-{user}"),
         post_id: post.map(|post| post.id.clone()).unwrap_or_default(),
         context: BTreeMap::from([
             ("request".to_owned(), request.to_owned()),
             ("cluster".to_owned(), "tp".to_owned()),
             ("verdict".to_owned(), "approve".to_owned()),
+            ("digest".to_owned(), digest),
         ]),
         ..Default::default()
     }
@@ -211,7 +216,8 @@ fn a_decision_is_two_links_that_are_tied_together_and_its_writes_are_two() {
     // The day's first entry of a process goes into the index, too.
     node.click("mallory", "other");
     let before = (keys(&sim, "trail:"), calls(&sim, "kv_list"));
-    assert!(node.click("bob", REQUEST).contains("You approved"));
+    let answer = node.click("bob", REQUEST);
+    assert!(answer.contains("You approved"), "{answer}");
     assert_eq!((keys(&sim, "trail:"), calls(&sim, "kv_list")), (before.0 + 2, before.1));
     let entries = node.entries();
     let told: Vec<_> = entries.iter().map(|entry| (entry.user_id.as_str(), entry.result)).collect();
@@ -258,6 +264,7 @@ fn writes_whose_answers_are_lost_leave_one_whole_chain() {
     for seed in 0..40 {
         let sim = Sim::new(seed, false);
         sim.mattermost.borrow_mut().users.insert("mallory".to_owned(), user("mallory", false));
+        sim.mattermost.borrow_mut().sign_in("mallory");
         let mut node = Node::start(&sim, 0, nothing());
         sim.faults.set(sim::Faults { refused: 100, answer_lost: 150, late: 150, slow: 100 });
         for number in 0..10 {
@@ -449,7 +456,7 @@ fn a_change_of_settings_is_told_without_its_values() {
     let mut node = ready(&sim, nothing());
     node.run(sim.now() + 2 * MINUTE);
     assert_eq!(node.of(Outcome::Noted).len(), 0, "the first settings are no change");
-    let host = Host { plugin_id: "the.plugin".into(), ..Host::default() };
+    let host = Host { plugin_id: "the.plugin".into(), bot_user_id: servers::BOT.into(), ..Host::default() };
     let changed = settings(serde_json::json!({"approvers": "bob, SECRET", "auditretentiondays": 30}));
     node.app.configure(host, changed.to_string().as_bytes());
     node.run(sim.now() + 2 * MINUTE);
