@@ -31,8 +31,8 @@ use crate::mattermost::{HostError, LogLevel, Mattermost as _, UserBy};
 use crate::time::Time;
 use crate::world::{World, within};
 
-/// How long the beginning of an attempt may take to be written down. The one who decides waits for it.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take to write an entry down: somebody waits for it.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often what came of an attempt is tried to be written down.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
@@ -98,14 +98,17 @@ fn log<W: World>(app: &App<W>, entry: &Entry) {
 }
 
 async fn write<W: World>(app: &App<W>, entry: &Entry) -> core::result::Result<(), HostError> {
-    app.audit.trail.append(&app.world, app.settings().audit_days, entry).await
+    let written = app.audit.trail.append(&app.world, app.settings().audit_days, entry);
+    let late = || Err(HostError::Unavailable("it took too long".to_owned()));
+    within(&app.world, TIMEOUT, written).await.unwrap_or_else(late)
 }
 
-/// Writes an entry down that nobody waits for; it is tried several times.
+/// Writes an entry down that cannot be made good any more; it is tried several times as long as there is time.
 async fn write_surely<W: World>(app: &App<W>, entry: &Entry) -> core::result::Result<(), HostError> {
+    let began = app.world.now();
     let mut last = write(app, entry).await;
     for _ in 1..TRIES {
-        if last.is_ok() {
+        if last.is_ok() || app.world.now().since(began) >= TIMEOUT {
             break;
         }
         app.world.sleep(PAUSE).await;
@@ -117,11 +120,8 @@ async fn write_surely<W: World>(app: &App<W>, entry: &Entry) -> core::result::Re
 /// Writes down that Teleport is about to be asked. Where that fails, it must not be asked.
 pub(crate) async fn begin<W: World>(app: &App<W>, entry: Entry) -> core::result::Result<Begun, HostError> {
     let entry = Entry { id: new_id(app)?, ..entry };
-    match within(&app.world, BEGIN_TIMEOUT, write(app, &entry)).await {
-        Some(Ok(())) => Ok(Begun { entry }),
-        Some(Err(error)) => Err(error),
-        None => Err(HostError::Unavailable("it took too long".to_owned())),
-    }
+    write(app, &entry).await?;
+    Ok(Begun { entry })
 }
 
 /// Writes down what came of an attempt.
