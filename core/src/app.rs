@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::audit::Refusals;
+use crate::audit::{self, Audit};
 use crate::cluster::{Cluster, Lane};
 use crate::config::{self, Problem, Settings};
 use crate::decision::Locks;
@@ -63,8 +63,8 @@ pub struct App<W: World> {
     pub(crate) roles_seen: RolesSeen,
     /// Decisions that others are making.
     pub(crate) locks: Locks,
-    /// Refused attempts to decide.
-    pub(crate) refusals: Refusals,
+    /// The audit trail.
+    pub(crate) audit: Audit,
     /// What is counted for Prometheus.
     pub(crate) counters: Counters,
     /// Counts the changes of settings and leadership; work of an earlier epoch stops before its next effect.
@@ -95,7 +95,7 @@ impl<W: World> App<W> {
             recipients: Recipients::default(),
             roles_seen: RolesSeen::default(),
             locks: Locks::default(),
-            refusals: Refusals::default(),
+            audit: Audit::default(),
             counters: Counters::default(),
             epoch: Cell::new(0),
         })
@@ -131,6 +131,7 @@ impl<W: World> App<W> {
     /// Ends the sessions with Teleport and begins new ones.
     fn restart(self: &Rc<Self>) {
         self.epoch.set(self.epoch.get() + 1);
+        self.world.spawn(Box::pin(audit::keep(Rc::clone(self), self.epoch.get())));
         let settings = self.settings();
         let wanted = if self.configured.get() { settings.clusters.as_slice() } else { &[] };
         let mut clusters = std::mem::take(&mut *self.clusters.borrow_mut());

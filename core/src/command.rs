@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::app::App;
-use crate::audit;
+use crate::audit::{self, chain::Head};
 use crate::authority;
 use crate::config::Address;
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
@@ -16,6 +16,7 @@ use crate::world::World;
 const HELP: &str = "#### /teleport
 - `/teleport status`: whether everything works, and what to do where it does not (system admins)
 - `/teleport audit [number]`: who tried to decide what, and what came of it, newest first (system admins)
+- `/teleport audit verify [heads]`: whether anything is missing from the audit trail or was changed, against heads that you have noted too (system admins)
 - `/teleport setup`: what to run on the Teleport side, for your server's version (system admins)
 - `/teleport notifications on|off`: whether you get direct messages about your own access requests
 - `/teleport help`: this text
@@ -35,7 +36,10 @@ pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> Strin
             answer => not_an_admin(answer, "see the status"),
         },
         Some("audit") => match is_system_admin(app, user_id).await {
-            Ok(true) => audit_trail(app, words.next()).await,
+            Ok(true) => match words.next() {
+                Some("verify") => verify_audit(app, words).await,
+                number => audit_trail(app, number).await,
+            },
             answer => not_an_admin(answer, "see the audit trail"),
         },
         Some("setup") => match is_system_admin(app, user_id).await {
@@ -107,10 +111,28 @@ async fn audit_trail<W: World>(app: &App<W>, number: Option<&str>) -> String {
         Ok(entries) => {
             let (site, id) = (app.host.borrow().site_url.clone(), app.host.borrow().plugin_id.clone());
             let path = format!("{}/plugins/{id}", site.trim_end_matches('/'));
-            let table = audit::in_markdown(&entries);
-            format!("{table}\nAll of it: [CSV]({path}/audit.csv), [JSON lines]({path}/audit.jsonl)")
+            let table = audit::export::in_markdown(&entries);
+            format!(
+                "{table}\nAll of it: [CSV]({path}/audit.csv), [JSON lines]({path}/audit.jsonl). For a period, add `?from=2026-01-01&to=2026-01-31`."
+            )
         }
         Err(error) => format!("The audit trail cannot be read: {error}. Try again."),
+    }
+}
+
+/// Whether anything is missing from the audit trail, against heads as they were posted.
+async fn verify_audit<W: World>(app: &App<W>, words: impl Iterator<Item = &str>) -> String {
+    let heads: Result<Vec<Head>, String> = words.map(str::parse).collect();
+    let heads = match heads {
+        Ok(heads) => heads,
+        Err(error) => return error,
+    };
+    match audit::export::verify(app, heads).await {
+        Ok(report) => {
+            let heads: String = report.heads.iter().map(|head| format!("{head}\n")).collect();
+            format!("{report}\nNote these heads elsewhere, to compare later:\n```\n{heads}```")
+        }
+        Err(error) => format!("The audit trail cannot be verified: {error}."),
     }
 }
 

@@ -102,6 +102,12 @@ impl Counters {
             audit::Result::Refused => ResultLabel::refused,
             audit::Result::Failed => ResultLabel::failed,
             audit::Result::Begun | audit::Result::Uncertain => ResultLabel::uncertain,
+            // No attempts, or such as were counted before.
+            audit::Result::Reconciled
+            | audit::Result::Settled
+            | audit::Result::Noted
+            | audit::Result::Started
+            | audit::Result::Checkpoint => return,
         };
         self.attempts.get_or_create(&Attempt { result }).inc();
     }

@@ -7,21 +7,22 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{FutureExt, LocalBoxFuture};
+use futures::{SinkExt, StreamExt};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Host};
 use crate::audit;
+use crate::audit::export::{self, Format};
 use crate::authority;
 use crate::bridge::WallBridge;
 use crate::command;
 use crate::config::{self, Problem};
 use crate::confirmations::{self, NotConfirmed};
 use crate::decision::{self, Click, Submission};
-use crate::mattermost::WallMattermost;
+use crate::mattermost::{HostError, WallMattermost};
 use crate::metrics::{self, HostFigures};
 use crate::proto::panel::panel_server::{Panel, PanelServer};
 use crate::proto::panel::{
@@ -290,6 +291,7 @@ impl Panel for Desk {
         let settings = request.into_inner().settings_json;
         self.ask(|core| async move {
             only_admins(&core, &user_id, "test the settings").await?;
+            audit::noted(&core, &user_id, "self-test run", "").await.map_err(not_noted)?;
             let (checks, stream) = mpsc::unbounded();
             wall::spawn(async move {
                 // Where nobody listens any more it goes on to its end, which is near.
@@ -363,28 +365,45 @@ impl Panel for Desk {
         .await
     }
 
-    type ExportAuditStream = mpsc::UnboundedReceiver<Result<ExportAuditResponse, Status>>;
+    type ExportAuditStream = mpsc::Receiver<Result<ExportAuditResponse, Status>>;
 
     async fn export_audit(
         &self,
         request: Request<ExportAuditRequest>,
     ) -> Result<Response<Self::ExportAuditStream>, Status> {
         let user_id = caller(&request)?;
-        let format = request.into_inner().format();
+        let request = request.into_inner();
+        let format = match request.format() {
+            AuditFormat::JsonLines => Format::JsonLines,
+            AuditFormat::Csv => Format::Csv,
+            AuditFormat::Unspecified => return Err(Status::invalid_argument("say which format")),
+        };
+        let (from, to) = (request.from, request.to);
+        if from < 0 || to < 0 || (to != 0 && to <= from) {
+            return Err(Status::invalid_argument("the period must end after it begins"));
+        }
         self.ask(move |core| async move {
             only_admins(&core, &user_id, "see the audit trail").await?;
-            let entries = audit::newest(&core, MOST_EXPORTED)
-                .await
-                .map_err(|error| Status::unavailable(format!("the audit trail cannot be read: {error}")))?;
-            let (content, content_type, file_name) = match format {
-                AuditFormat::JsonLines => (audit::in_json_lines(&entries), "application/jsonl", "teleport-audit.jsonl"),
-                AuditFormat::Csv => (audit::in_csv(&entries), "text/csv; charset=utf-8", "teleport-audit.csv"),
-                AuditFormat::Unspecified => return Err(Status::invalid_argument("say which format")),
-            };
-            let (content_type, file_name) = (content_type.to_owned(), file_name.to_owned());
-            let (pieces, stream) = mpsc::unbounded();
-            let whole = ExportAuditResponse { content: content.into_bytes(), content_type, file_name };
-            drop(pieces.unbounded_send(Ok(whole)));
+            let file_name = export::file_name(format, from, to);
+            audit::noted(&core, &user_id, "audit trail exported", &file_name).await.map_err(not_noted)?;
+            // One piece waits at most: what is not fetched is not read.
+            let (mut pieces, stream) = mpsc::channel(0);
+            let (content_type, _) = format.names();
+            let names = ExportAuditResponse { content: Vec::new(), content_type: content_type.to_owned(), file_name };
+            wall::spawn(async move {
+                if pieces.send(Ok(names)).await.is_err() {
+                    return;
+                }
+                let mut to_client = pieces.clone();
+                let take = async |content| {
+                    let piece = ExportAuditResponse { content, ..Default::default() };
+                    to_client.send(Ok(piece)).await.is_ok()
+                };
+                if let Err(error) = export::export(&core, format, from, to, take).await {
+                    let status = Status::unavailable(format!("the audit trail cannot be read: {error}"));
+                    let _ = pieces.send(Err(status)).await;
+                }
+            });
             Ok(stream)
         })
         .await
@@ -411,8 +430,10 @@ fn figures(host: &MetricsRequest) -> HostFigures {
     }
 }
 
-/// Most entries of an exported audit trail.
-const MOST_EXPORTED: usize = 10_000;
+/// Nothing is done that the audit trail does not tell of.
+fn not_noted(error: HostError) -> Status {
+    Status::unavailable(format!("the audit trail cannot be written, so nothing was done: {error}"))
+}
 
 /// Whose session a call of the browser's came with.
 fn caller<T>(request: &Request<T>) -> Result<String, Status> {

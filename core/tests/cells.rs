@@ -18,7 +18,7 @@ use std::rc::Rc;
 use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 use teleport_access_core::app::{App, Host};
-use teleport_access_core::audit::Entry;
+use teleport_access_core::audit::{self, Entry};
 use teleport_access_core::decision::{self, Click};
 use teleport_access_core::mattermost::User;
 use teleport_access_core::messages::REQUEST_PROP;
@@ -339,9 +339,10 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
         .borrow()
         .kv
         .iter()
-        .filter(|(key, _)| key.starts_with("audit:"))
-        .filter_map(|(_, (value, _))| serde_json::from_slice(value).ok())
+        .flat_map(|(key, (value, _))| audit::stored(key, value))
+        .filter(|entry| entry.result.is_attempt())
         .collect();
+    let entries = audit::merged(entries);
     assert_eq!(entries.len(), usize::from(clicker != Anonymous), "{authority:?} {clicker:?} {mapping:?} {situation:?}");
     if decided {
         let by = sim.teleport.borrow().applied[0].by.clone();

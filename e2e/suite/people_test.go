@@ -32,6 +32,7 @@ func (s *scene) newcomer(name string) *mattermost.User {
 
 // attempt is an entry of the plugin's audit trail.
 type attempt struct {
+	ID           string `json:"id"`
 	UserID       string `json:"user_id"`
 	Username     string `json:"username"`
 	TeleportUser string `json:"teleport_user"`
@@ -53,13 +54,25 @@ func (s *scene) trail() []attempt {
 		s.Fatalf("the audit trail answers %d: %s", status, content)
 	}
 	var all []attempt
+	places := map[string]int{}
 	for line := range strings.Lines(content) {
 		var one attempt
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			s.Fatalf("cannot read %q: %v", line, err)
 		}
+		if one.Result == "started" || one.Result == "checkpoint" {
+			continue
+		}
+		// What came of an attempt follows its beginning.
+		if place, begun := places[one.ID]; begun && one.ID != "" {
+			all[place] = one
+			continue
+		}
+		places[one.ID] = len(all)
 		all = append(all, one)
 	}
+	// The export begins with the oldest.
+	slices.Reverse(all)
 	return all
 }
 

@@ -23,7 +23,7 @@ func (p *Plugin) registerCommand() {
 	data := model.NewAutocompleteData(trigger, "[command]", "Teleport access requests: status, audit, setup, notifications, help")
 	for _, forAdmins := range [][3]string{
 		{"status", "", "Whether everything works, and what to do where it does not"},
-		{"audit", "[number]", "Who tried to decide what, and what came of it"},
+		{"audit", "[number, or verify]", "Who tried to decide what, and what came of it"},
 		{"setup", "", "What to run on the Teleport side"},
 	} {
 		command := model.NewAutocompleteData(forAdmins[0], forAdmins[1], forAdmins[2])

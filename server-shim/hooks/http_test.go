@@ -37,7 +37,8 @@ func request(t testing.TB, p *Plugin, method, path, body, user string) *once {
 	}
 	w := &once{ResponseRecorder: httptest.NewRecorder()}
 	p.ServeHTTP(contextOf(user), w, r)
-	if w.writes != 1 {
+	// What is streamed is flushed: of that nothing is lost.
+	if w.writes != 1 && !w.Flushed {
 		t.Errorf("%s %s was answered in %d pieces", method, path, w.writes)
 	}
 	return w
@@ -230,10 +231,13 @@ func TestTheAuditTrailIsAFileForSystemAdminsOnly(t *testing.T) {
 		status int
 		says   string
 	}{
-		"an admin reads CSV":        {admin, "/audit.csv", 200, "refused,approved,"},
+		"an admin reads CSV":        {admin, "/audit.csv", 200, "\"refused\",\"approved\","},
+		"a period that has it":      {admin, "/audit.csv?from=2020-01-01&to=2099-12-31", 200, "\"refused\",\"approved\","},
 		"an admin reads JSON lines": {admin, "/audit.jsonl", 200, `"result":"refused"`},
 		"a member":                  {member, "/audit.csv", 403, "only system admins"},
 		"nobody":                    {"", "/audit.csv", 401, "sign in"},
+		"an admin with a bad date":  {admin, "/audit.csv?from=yesterday", 400, "2026-01-31"},
+		"a member with a bad date":  {member, "/audit.jsonl?to=2026-02-30", 400, "2026-01-31"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := request(t, p, "GET", test.path, "", test.user)
@@ -245,5 +249,48 @@ func TestTheAuditTrailIsAFileForSystemAdminsOnly(t *testing.T) {
 				t.Errorf("as a file: %v, with status %d", attached, response.Code)
 			}
 		})
+	}
+}
+
+func TestTheExportOfAPeriodHasNothingElse(t *testing.T) {
+	p := activate(t, newServer(t))
+	request(t, p, "POST", "/click", `{"post_id":"p","context":{"request":"r","cluster":"c","verdict":"approve"}}`, member)
+	response := request(t, p, "GET", "/audit.jsonl?from=2020-01-01&to=2020-12-31", "", admin)
+	if response.Code != 200 || response.Body.Len() != 0 {
+		t.Errorf("the answer is %d %q", response.Code, response.Body)
+	}
+	if name := response.Header().Get("Content-Disposition"); !strings.Contains(name, "from-2020-01-01-to-2020-12-31.jsonl") {
+		t.Errorf("the file is %q", name)
+	}
+	// The export itself is an entry.
+	response = request(t, p, "GET", "/audit.jsonl", "", admin)
+	if !strings.Contains(response.Body.String(), `"what":"audit trail exported"`) {
+		t.Errorf("the trail is %q", response.Body)
+	}
+}
+
+func TestAPeriodIsReadStrictly(t *testing.T) {
+	const day = 86_400_000
+	for query, want := range map[string][2]int64{
+		"":                              {0, 0},
+		"from=1970-01-01":               {1, 0},
+		"from=1970-01-02&to=1970-01-02": {day, 2 * day},
+		"from=5&to=7":                   {5, 7},
+		"to=1970-01-03":                 {0, 3 * day},
+	} {
+		if from, to, err := period(query); err != nil || from != want[0] || to != want[1] {
+			t.Errorf("%q is from %d to %d, %v", query, from, to, err)
+		}
+	}
+	for _, query := range []string{
+		"from=", "from=0", "from=-1", "from=%2B5", "from=5.0", "from=1e3", "from=5&from=6", "from=2026-1-31", "from=2026-02-30",
+		"from=2026-01-31T00:00:00Z", "from=31.01.2026", "from= 5", "to=5&from=5", "from=9&to=5", "form=2026-01-31", "from=99999999999999999999",
+		"from=%zz", "from=1969-12-31", "to=2026-01-30&from=2026-01-31",
+	} {
+		if from, to, err := period(query); err == nil {
+			t.Errorf("%q is taken: from %d to %d", query, from, to)
+		} else if !strings.Contains(err.Error(), "2026-01-31") && query != "from=%zz" {
+			t.Errorf("%q: %v", query, err)
+		}
 	}
 }

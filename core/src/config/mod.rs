@@ -73,6 +73,10 @@ pub mod key {
     pub const REMINDERS: &str = "Reminders";
     /// Days that entries of the audit trail are kept.
     pub const AUDIT_DAYS: &str = "AuditRetentionDays";
+    /// Where the ends of the audit trail are posted daily.
+    pub const AUDIT_CHANNEL: &str = "AuditChannel";
+    /// A file with the key that the ends of the audit trail are signed with. The host's own: the core never reads it.
+    pub const AUDIT_SIGNING_KEY: &str = "AuditSigningKey";
     /// Days that records of finished requests are kept.
     pub const REQUEST_DAYS: &str = "RequestRetentionDays";
     /// How much is logged.
@@ -81,7 +85,7 @@ pub mod key {
     pub const SEALING_KEY: &str = "SealingKey";
 
     /// All of them, in the order of the settings page.
-    pub const ALL: [&str; 26] = [
+    pub const ALL: [&str; 28] = [
         TELEPORT_ADDRESS,
         IDENTITY,
         CLIENT_CERTIFICATE,
@@ -105,6 +109,8 @@ pub mod key {
         NOTIFY_REQUESTERS,
         REMINDERS,
         AUDIT_DAYS,
+        AUDIT_CHANNEL,
+        AUDIT_SIGNING_KEY,
         REQUEST_DAYS,
         LOG_LEVEL,
         SEALING_KEY,
@@ -258,6 +264,8 @@ pub struct Settings {
     pub reminders: Vec<Duration>,
     /// Days that entries of the audit trail are kept.
     pub audit_days: u32,
+    /// Where the ends of the audit trail are posted daily; none: nowhere.
+    pub audit_channel: Option<Recipient>,
     /// Days that records of finished requests are kept.
     pub request_days: u32,
     /// What is less than this is not logged.
@@ -285,6 +293,7 @@ impl Default for Settings {
             notify_requesters: true,
             reminders: vec![Duration::from_secs(900)],
             audit_days: 365,
+            audit_channel: None,
             request_days: 30,
             log_level: LogLevel::Info,
         }
@@ -365,6 +374,14 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     };
     let defaults = Settings::default();
     let audit_days = values.days(key::AUDIT_DAYS, defaults.audit_days);
+    let audit_channel = audit_channel(&values.text(key::AUDIT_CHANNEL), &mut problems);
+    let signing_key = values.text(key::AUDIT_SIGNING_KEY);
+    if !signing_key.is_empty() && !signing_key.starts_with('/') {
+        problems.push(Problem::new(
+            key::AUDIT_SIGNING_KEY,
+            "Give the absolute path of a file on the Mattermost server that holds the key, such as /etc/mattermost/audit.key.",
+        ));
+    }
     let request_days = values.days(key::REQUEST_DAYS, defaults.request_days);
     let log_level = match values.choice(key::LOG_LEVEL, &["debug", "info", "warn", "error"], "info").as_deref() {
         Some("debug") => LogLevel::Debug,
@@ -395,10 +412,24 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         notify_requesters,
         reminders,
         audit_days,
+        audit_channel,
         request_days,
         log_level,
     };
     (settings, problems)
+}
+
+/// The one channel where the ends of the audit trail are posted.
+fn audit_channel(text: &str, problems: &mut Vec<Problem>) -> Option<Recipient> {
+    let mut found = recipients::parse_recipients(text, key::AUDIT_CHANNEL, problems);
+    if found.len() > 1 || found.iter().any(|one| !matches!(one, Recipient::Channel { .. } | Recipient::ChannelId(_))) {
+        problems.push(Problem::new(
+            key::AUDIT_CHANNEL,
+            "Give one channel: team/channel as in the channel's address, such as ops/audit, or a channel's id.",
+        ));
+        return None;
+    }
+    found.pop()
 }
 
 /// A cluster's own settings.

@@ -93,7 +93,7 @@ const CLUSTER: [(&str, &str); 5] = [
 const MORE_CLUSTERS: &str = "more_clusters";
 
 /// The sections of our own files.
-const SECTIONS: [Section; 7] = [
+const SECTIONS: [Section; 8] = [
     Section { name: "teleport", about: "Where Teleport is, and how the plugin signs in there.", keys: &CLUSTER },
     Section {
         name: "posts",
@@ -130,6 +130,11 @@ const SECTIONS: [Section; 7] = [
         name: "retention",
         about: "How many days things are kept.",
         keys: &[("audit_retention_days", key::AUDIT_DAYS), ("request_retention_days", key::REQUEST_DAYS)],
+    },
+    Section {
+        name: "audit",
+        about: "Where the ends of the audit trail are noted, and with which key they are signed.",
+        keys: &[("audit_channel", key::AUDIT_CHANNEL), ("audit_signing_key", key::AUDIT_SIGNING_KEY)],
     },
     Section { name: "log", about: "What goes to the server's log.", keys: &[("log_level", key::LOG_LEVEL)] },
 ];

@@ -158,16 +158,48 @@ pub trait Mattermost: 'static {
 /// Keys a page of the store's listing.
 const PAGE: i32 = 1_000;
 
-/// All keys of the key-value store that begin with `prefix`, without it.
+/// The first letter of the last key of a whole page; none where it is the last page, or the key begins with no letter.
+fn last_letter(keys: &[String]) -> Option<u8> {
+    let whole = keys.len() >= PAGE as usize;
+    let letter = keys.last().filter(|_| whole)?.bytes().next()?.to_ascii_lowercase();
+    letter.is_ascii_lowercase().then_some(letter)
+}
+
+/// Whether no key that begins like `prefix` can stand on a later page. Mattermost orders keys by the database's rules for
+/// texts, which differ, but not in what the first letters are worth.
+pub(crate) fn is_past(keys: &[String], prefix: &str) -> bool {
+    last_letter(keys).zip(prefix.bytes().next()).is_some_and(|(last, first)| last > first)
+}
+
+/// All keys of the key-value store that begin with `prefix`, without it. Most keys are the audit trail's: they are skipped.
 pub(crate) async fn keys_after<M: Mattermost>(mattermost: &M, prefix: &str) -> Result<Vec<String>, HostError> {
-    let mut found = Vec::new();
-    for page in 0.. {
-        let keys = mattermost.kv_list(page, PAGE).await?;
-        let last = keys.len() < PAGE as usize;
-        found.extend(keys.iter().filter_map(|key| key.strip_prefix(prefix)).map(str::to_owned));
-        if last {
-            break;
+    let is_before =
+        |keys: &[String]| last_letter(keys).zip(prefix.bytes().next()).is_some_and(|(last, first)| last < first);
+    let mut keys = mattermost.kv_list(0, PAGE).await?;
+    let mut next = 0;
+    if is_before(&keys) {
+        // The first page that is not before them all, found in few steps: between one that is and one that is not.
+        let (mut before, mut step) = (0, 1);
+        let mut beyond = loop {
+            if !is_before(&mattermost.kv_list(before + step, PAGE).await?) {
+                break before + step;
+            }
+            (before, step) = (before + step, step * 2);
+        };
+        while before + 1 < beyond {
+            let middle = before + (beyond - before) / 2;
+            if is_before(&mattermost.kv_list(middle, PAGE).await?) { before = middle } else { beyond = middle }
         }
+        next = beyond;
+        keys = mattermost.kv_list(next, PAGE).await?;
     }
-    Ok(found)
+    let mut found = Vec::new();
+    loop {
+        found.extend(keys.iter().filter_map(|key| key.strip_prefix(prefix)).map(str::to_owned));
+        if keys.len() < PAGE as usize || is_past(&keys, prefix) {
+            return Ok(found);
+        }
+        next += 1;
+        keys = mattermost.kv_list(next, PAGE).await?;
+    }
 }

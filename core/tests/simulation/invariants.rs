@@ -99,8 +99,7 @@ pub fn at_rest(script: &Script) {
             }
         }
     }
-    let entries = mattermost.kv.iter().filter(|(key, _)| key.starts_with("audit:"));
-    let entries: Vec<Entry> = entries.filter_map(|(_, (value, _))| serde_json::from_slice(value).ok()).collect();
+    let entries: Vec<Entry> = mattermost.kv.iter().flat_map(|(key, (value, _))| audit::stored(key, value)).collect();
     for applied in &sim.teleport.borrow().applied {
         let tells = |entry: &&Entry| {
             entry.request_id == applied.request_id
@@ -124,10 +123,9 @@ pub fn at_rest(script: &Script) {
         }
     }
     for (key, (value, expires)) in &mattermost.kv {
-        if ["claim:", "dialog:", "audit:", "votes:", "attention:", "notice:"]
-            .iter()
-            .any(|prefix| key.starts_with(prefix))
-        {
+        const PASSING: [&str; 8] =
+            ["claim:", "dialog:", "votes:", "attention:", "notice:", "trail:", "trail-day:", "outcome:"];
+        if PASSING.iter().any(|prefix| key.starts_with(prefix)) {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
             }
@@ -135,6 +133,8 @@ pub fn at_rest(script: &Script) {
             if *expires != 0 {
                 sim.violation(format!("{key} goes away, and with it what speaks against somebody"));
             }
+        } else if ["trail-checkpoint", "trail-old-done", "trail-settings"].contains(&key.as_str()) {
+            // One of each, for ever.
         } else if let Ok(record) = serde_json::from_slice::<Record>(value) {
             if record.is_finished() && *expires == 0 {
                 sim.violation(format!("{key} is finished but never goes away"));
