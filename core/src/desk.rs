@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::stream;
 
 use crate::app::App;
+use crate::audit;
 use crate::cluster::Lane;
 use crate::config::Recipient;
 use crate::decision::{Ballot, load_ballot};
@@ -590,6 +591,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     };
     let mut changed =
         record.request != request || record.outcome != outcome || record.ballot != ballot || record.digest != shown;
+    let resolved = record.outcome != outcome && outcome != Outcome::Pending;
     if changed {
         (record.ballot, record.digest) = (ballot, shown);
         if outcome != record.outcome {
@@ -649,6 +651,10 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         }
     }
     check(lane, epoch)?;
+    if resolved {
+        audit::outcome(lane, &cluster, &stored.record).await.map_err(LedgerError::from)?;
+        check(lane, epoch)?;
+    }
     if changed {
         ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
     }

@@ -87,7 +87,8 @@ async fn prepare<W: World>(
     };
     // Teleport counts by itself.
     if authorized.authority == Authority::Teleport {
-        let begun = begin(app, attempt, authorized, &current, &chosen, &details.reason).await?;
+        let noted = Noted { granted: &chosen, reason: &details.reason, starts: details.starts, ..Default::default() };
+        let begun = begin(app, attempt, authorized, &current, noted).await?;
         let decision = decision(attempt, authorized, &begun, &[], details.reason, Vec::new(), details.starts);
         lock::is_held(app, held).await?;
         return Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: None, granted: chosen })));
@@ -114,7 +115,8 @@ async fn prepare<W: World>(
         if again {
             return Err(Refused::AlreadyVoted { count: counted.count, needed });
         }
-        let begun = begin(app, attempt, authorized, &current, &chosen, &details.reason).await?;
+        let noted = Noted { granted: &chosen, reason: &details.reason, starts: details.starts, ..Default::default() };
+        let begun = begin(app, attempt, authorized, &current, noted).await?;
         let saved = ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored).await;
         let (result, cause) = match &saved {
             Ok(()) => (audit::Result::Voted, format!("{} of {needed}", counted.count)),
@@ -132,7 +134,8 @@ async fn prepare<W: World>(
         return Err(Refused::NothingAgreed);
     }
     let reason = reasons(&counted.votes);
-    let begun = begin(app, attempt, authorized, &current, &granted, &reason).await?;
+    let noted = Noted { granted: &granted, reason: &reason, starts, voters: voters(&counted.votes) };
+    let begun = begin(app, attempt, authorized, &current, noted).await?;
     let roles = if authorized.way.server.takes_roles() { granted.clone() } else { Vec::new() };
     let decision = decision(attempt, authorized, &begun, &counted.votes, reason.clone(), roles, starts);
     stored.ballot.decision = Some(OwnDecision {
@@ -264,28 +267,45 @@ fn reasons(votes: &[Vote]) -> String {
 /// Most bytes of a reason that Teleport takes.
 const MOST_REASON: usize = 4_000;
 
+/// What is written into the audit trail besides who decides what.
+#[derive(Default)]
+struct Noted<'a> {
+    /// The roles that are granted, or voted for.
+    granted: &'a [String],
+    reason: &'a str,
+    starts: Option<Time>,
+    voters: Vec<Voter>,
+}
+
 /// Writes into the audit trail that somebody is about to decide, or to vote.
 async fn begin<W: World>(
     app: &App<W>,
     attempt: &Attempt,
     authorized: &Authorized<W>,
     current: &Current,
-    roles: &[String],
-    reason: &str,
+    noted: Noted<'_>,
 ) -> Result<Begun, Refused> {
     let user = &authorized.user;
-    let roles = if roles.is_empty() { &current.request.roles } else { roles };
+    let asked = &current.request.roles;
+    let approve = attempt.state == State::Approved;
     let entry = Entry {
         username: user.username.clone(),
         email: user.email.clone(),
+        session: authorized.session.name().to_owned(),
+        address: attempt.origin.ip_address.clone(),
         teleport_user: authorized.identity.user().unwrap_or_default().to_owned(),
         authority: authorized.authority.name().to_owned(),
         cluster: attempt.cluster.clone(),
         request_id: attempt.request_id.clone(),
         requester: current.request.user.clone(),
-        roles: roles.to_vec(),
+        roles: asked.clone(),
+        granted_roles: noted.granted.to_vec(),
+        refused_roles: asked.iter().filter(|role| approve && !noted.granted.contains(role)).cloned().collect(),
+        starts: noted.starts,
+        digest: attempt.digest.clone(),
+        voters: noted.voters,
         verdict: Some(attempt.state),
-        reason: reason.to_owned(),
+        reason: noted.reason.to_owned(),
         ..Entry::new(app.world.now(), &user.id, audit::Result::Begun)
     };
     audit::begin(app, entry).await.map_err(Refused::NotRecorded)

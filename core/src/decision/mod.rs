@@ -102,6 +102,7 @@ pub async fn click<W: World>(app: &Rc<App<W>>, click: Click) -> String {
                 cluster: claimed(context::CLUSTER),
                 request_id: claimed(context::REQUEST),
                 verdict: verdict(&claimed(context::VERDICT)),
+                address: click.ip_address.clone(),
                 ..Entry::new(app.world.now(), &click.user_id, audit::Result::Refused)
             };
             refusal::note_refused(app, entry, &refused).await;
@@ -115,7 +116,10 @@ pub async fn click<W: World>(app: &Rc<App<W>>, click: Click) -> String {
 /// Handles a submitted dialog.
 pub async fn submit_dialog<W: World>(app: &Rc<App<W>>, submission: Submission) -> Answer {
     let began = app.world.now();
-    let mut about = Entry::new(began, &submission.user_id, audit::Result::Refused);
+    let mut about = Entry {
+        address: submission.ip_address.clone(),
+        ..Entry::new(began, &submission.user_id, audit::Result::Refused)
+    };
     let answer = match dialog::take(app, &submission, &mut about).await {
         Ok(answer) => answer,
         Err(refused) => {
