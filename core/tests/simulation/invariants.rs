@@ -19,17 +19,44 @@ pub fn always(script: &Script) {
     let server = script.sim.teleport.borrow();
     let before = script.looked_at.replace(server.applied.len());
     for (index, applied) in server.applied.iter().enumerate().skip(before) {
+        // What somebody slipped in between the look and the call is taken back by the plugin itself.
+        if applied.by == "mattermost" && script.betrayed.borrow().contains(&applied.request_id) {
+            continue;
+        }
         let click = (applied.request_id.clone(), applied.state, applied.by.clone());
         if !script.allowed.contains(&click) {
             script.sim.violation(format!("decided without an allowed click: {applied:?}"));
         }
+        agreed(script, applied);
         // Several people may review one request, each once; outright it is decided once.
         let twice = |earlier: &Applied| {
-            earlier.request_id == applied.request_id && (script.authority != "teleport" || earlier.by == applied.by)
+            earlier.request_id == applied.request_id
+                && earlier.digest == applied.digest
+                && (script.authority != "teleport" || earlier.by == applied.by)
         };
         if server.applied.iter().take(index).any(twice) {
             script.sim.violation(format!("decided twice through the plugin: {}", applied.request_id));
         }
+    }
+}
+
+/// Nothing is approved by fewer different people than the rule and Teleport's thresholds say, and nothing that they did not
+/// see.
+fn agreed(script: &Script, applied: &Applied) {
+    let wanted = script.wanted.get(&(applied.request_id.clone(), applied.state)).cloned().unwrap_or_default();
+    let mut people: Vec<String> =
+        wanted.into_iter().filter(|(_, digest)| *digest == applied.digest).map(|(user, _)| user).collect();
+    people.sort();
+    people.dedup();
+    let needed = match (script.authority, applied.state) {
+        ("approvers", State::Approved) => script.needed.max(applied.threshold),
+        ("reviewer", State::Approved) => script.needed,
+        _ => 1,
+    };
+    if people.is_empty() && applied.state == State::Approved {
+        script.betrayed.borrow_mut().insert(applied.request_id.clone());
+    } else if people.len() < needed as usize && applied.state == State::Approved {
+        script.sim.violation(format!("approved by {people:?}, where it takes {needed}: {applied:?}"));
     }
 }
 
@@ -57,6 +84,12 @@ pub fn at_rest(script: &Script) {
     let mut posts: HashMap<&str, Vec<&Post>> = HashMap::new();
     for post in mattermost.posts.values() {
         posts.entry(post.props.get(REQUEST_PROP).map_or("", String::as_str)).or_default().push(post);
+    }
+    for id in script.betrayed.borrow().iter() {
+        let granted = sim.teleport.borrow().requests.get(id).is_some_and(|request| request.state == State::Approved);
+        if granted {
+            sim.violation(format!("{id} took the place of another request and stays granted"));
+        }
     }
     for (id, (there, request)) in requests(sim) {
         let of_request = posts.get(id.as_str()).cloned().unwrap_or_default();

@@ -14,6 +14,7 @@ use teleport_access_core::mattermost::{
     Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, User,
     UserBy,
 };
+use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{
     AccessRequest, Decision, Event, Failure, Review, Rights, ServerInfo, State, Teleport, TeleportError, Threshold,
     Verdict,
@@ -188,8 +189,9 @@ impl Mattermost for SimMattermost {
     }
 
     async fn open_dialog(&self, trigger_id: &str, _: String, dialog: Dialog) -> Result<(), HostError> {
-        let (user, request) = trigger_id.split_once('|').unwrap_or_default();
-        let opened = Opened { user: user.to_owned(), request: request.to_owned(), dialog };
+        let mut words = trigger_id.split('|').map(str::to_owned);
+        let mut word = || words.next().unwrap_or_default();
+        let opened = Opened { user: word(), request: word(), digest: word(), dialog };
         self.call("open_dialog", move |sim| {
             sim.note(|| format!("{} sees the dialog {}", opened.user, opened.dialog.title));
             sim.mattermost.borrow_mut().dialogs.push(opened);
@@ -416,6 +418,8 @@ impl Teleport for SimTeleport {
                     return Err(TeleportError::AlreadyDecided("already denied".to_owned()));
                 }
                 let was_pending = request.state == State::Pending;
+                let digest = digest::of_request("tp", request);
+                let threshold = request.thresholds.iter().map(|threshold| threshold.approve).max().unwrap_or(1);
                 if decision.roles.iter().any(|role| !request.roles.contains(role)) {
                     return Err(TeleportError::Invalid("roles outside the request".to_owned()));
                 }
@@ -432,6 +436,8 @@ impl Teleport for SimTeleport {
                     state: decision.state,
                     by: decision.delegator,
                     was_pending,
+                    digest,
+                    threshold,
                 });
                 changed
             };
@@ -499,6 +505,7 @@ impl SimTeleport {
             if request.reviews.iter().any(|review| review.author == verdict.author) {
                 return Err(TeleportError::AlreadyReviewed("has already reviewed".to_owned()));
             }
+            let digest = digest::of_request("tp", request);
             request.reviews.push(Review {
                 author: verdict.author.clone(),
                 state: decision.state,
@@ -523,6 +530,8 @@ impl SimTeleport {
                 state: decision.state,
                 by: verdict.author,
                 was_pending: true,
+                digest,
+                threshold: 1,
             });
             changed
         };

@@ -59,6 +59,10 @@ pub struct Script {
     pub answers: Rc<RefCell<Vec<String>>>,
     /// Clicks that may decide: request id, verdict, and who Teleport is told.
     pub allowed: HashSet<(String, State, String)>,
+    /// Who wanted which verdict on what: user and digest, by request and verdict.
+    pub wanted: HashMap<(String, State), Vec<(String, String)>>,
+    /// Requests that took the place of others while these were being approved.
+    pub betrayed: RefCell<HashSet<String>>,
     /// Clicks that wait for an answer, and the node that has them.
     waiting: Rc<RefCell<BTreeMap<u64, usize>>>,
     clicks: u64,
@@ -102,12 +106,21 @@ impl Script {
         let recipients = if sim.random(|rng| rng.bool()) { vec!["ops/one"] } else { vec!["ops/one", "@bob"] };
         let ask_reason = sim.random(|rng| ["never", "deny", "both"][rng.usize(0..3)]);
         let authority = sim.random(|rng| ["approvers", "approvers", "teleport", "reviewer"][rng.usize(0..4)]);
-        let chosen = Setting { recipients, ask_reason, authority, needed: 1 };
+        let needed = sim.random(|rng| [1, 1, 2][rng.usize(0..3)]);
+        let chosen = Setting { recipients, ask_reason, authority, needed };
         let nodes = if fixed.is_some() { 1 } else { nodes };
         let Setting { recipients, ask_reason, authority, needed } = fixed.unwrap_or(chosen);
         {
             let mut server = sim.teleport.borrow_mut();
-            server.version = if authority == "teleport" { "18.11.2".to_owned() } else { "18.10.0".to_owned() };
+            // Servers before 14 keep the ids that clients choose.
+            let version = if authority == "teleport" {
+                "18.11.2"
+            } else if authority == "approvers" && sim.random(|rng| rng.bool()) {
+                "13.3.8"
+            } else {
+                "18.10.0"
+            };
+            server.version = version.to_owned();
             server.plugin_user = "access-plugin";
             // Bob is mapped by the table, the others by their trait.
             for name in ["alice", "requester"] {
@@ -126,6 +139,8 @@ impl Script {
             leader: Rc::default(),
             recipients,
             allowed: HashSet::new(),
+            wanted: HashMap::new(),
+            betrayed: RefCell::default(),
             waiting: Rc::default(),
             clicks: 0,
             deleted_by_hand: HashSet::new(),
@@ -171,7 +186,7 @@ impl Script {
             "identity": concat!("-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
                 "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
             "recipients": self.recipients.join(","),
-            "approvers": "channel-members, requester",
+            "approvers": format!("* = {} of channel-members, requester", self.needed),
             "askreason": self.ask_reason,
             "authority": self.authority,
             "usermapping": "bob = bob-tp",
@@ -254,13 +269,13 @@ impl Script {
             user_id: user.to_owned(),
             session_id: format!("session-{user}"),
             ip_address: "192.0.2.1".to_owned(),
-            trigger_id: format!("{user}|{request}"),
+            trigger_id: format!("{user}|{request}|{digest}"),
             post_id: post.id.clone(),
             context: BTreeMap::from([
                 ("request".to_owned(), request.clone()),
                 ("cluster".to_owned(), cluster),
                 ("verdict".to_owned(), verdict.to_owned()),
-                ("digest".to_owned(), digest),
+                ("digest".to_owned(), digest.clone()),
             ]),
         };
         // Both nodes may be clicked at the same moment.
@@ -272,6 +287,7 @@ impl Script {
             if matches!(user, "alice" | "bob") && !forged && !self.asks(approve) {
                 let state = if approve { State::Approved } else { State::Denied };
                 self.allowed.insert((request.clone(), state, self.signature(user)));
+                self.wanted.entry((request.clone(), state)).or_default().push((user.to_owned(), digest.clone()));
             }
             self.clicks += 1;
             let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
@@ -300,13 +316,15 @@ impl Script {
         };
         let context: BTreeMap<String, String> = action.context.clone().into_iter().collect();
         let request = context.get("request").cloned().unwrap_or_default();
+        let digest = context.get("digest").cloned().unwrap_or_default();
         for state in [State::Approved, State::Denied] {
             self.allowed.insert((request.clone(), state, self.signature(user)));
+            self.wanted.entry((request.clone(), state)).or_default().push((user.to_owned(), digest.clone()));
         }
         let click = Click {
             user_id: user.to_owned(),
             session_id: format!("session-{user}"),
-            trigger_id: format!("{user}|{request}"),
+            trigger_id: format!("{user}|{request}|{digest}"),
             post_id: post.id.clone(),
             context,
             ..Default::default()
@@ -354,13 +372,14 @@ impl Script {
             let count = server.dialogs.len();
             (count > 0).then(|| server.dialogs[sim.random(|rng| rng.usize(0..count))].clone())
         };
-        let Some(Opened { user: opener, request, dialog }) = dialog else { return };
+        let Some(Opened { user: opener, request, digest, dialog }) = dialog else { return };
         let (by, cancelled, made_up) = sim.random(|rng| (rng.u8(0..4), rng.u8(0..8) == 0, rng.u8(0..10) == 0));
         let user = if by == 0 { "mallory".to_owned() } else { opener.clone() };
         let state = if made_up { "0123456789abcdef0123456789abcdef".to_owned() } else { dialog.state };
         if user == opener && !cancelled && !made_up {
             let verdict = if dialog.title.starts_with("Approve") { State::Approved } else { State::Denied };
-            self.allowed.insert((request, verdict, self.signature(&user)));
+            self.allowed.insert((request.clone(), verdict, self.signature(&user)));
+            self.wanted.entry((request, verdict)).or_default().push((user.clone(), digest));
         }
         let submission = Submission {
             user_id: user.clone(),
@@ -426,9 +445,14 @@ impl Script {
                     teleport::decide(&sim, &id, state);
                 }
             }
-            58..61 => {
+            58..60 => {
                 if let Some(id) = any_request(&sim) {
                     teleport::remove(&sim, &id);
+                }
+            }
+            60 => {
+                if let Some(id) = any_request(&sim) {
+                    teleport::replace(&sim, &id);
                 }
             }
             61..70 => self.crash(node),

@@ -13,6 +13,8 @@ pub struct Opened {
     pub user: String,
     /// The request whose button they clicked.
     pub request: String,
+    /// Its digest, as the post showed it.
+    pub digest: String,
     pub dialog: Dialog,
 }
 
@@ -103,6 +105,10 @@ pub struct Applied {
     pub by: String,
     /// Whether the request was pending before.
     pub was_pending: bool,
+    /// Digest of the request that it was carried out on.
+    pub digest: String,
+    /// How many approvals Teleport's own thresholds asked for.
+    pub threshold: u32,
 }
 
 /// Teleport.

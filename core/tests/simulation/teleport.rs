@@ -67,6 +67,22 @@ pub fn file_as(sim: &Rc<Sim>, request: AccessRequest, lives: i64) {
     });
 }
 
+/// Files another request under the id of a pending one, as somebody may once that is gone, on servers that keep clients' ids.
+pub fn replace(sim: &Rc<Sim>, id: &str) {
+    let other = {
+        let server = sim.teleport.borrow();
+        let Some(request) = server.requests.get(id) else { return };
+        if request.state != State::Pending || !server.version.starts_with("13.") {
+            return;
+        }
+        let roles = if sim.random(|rng| rng.bool()) { vec!["prod".into()] } else { request.roles.clone() };
+        AccessRequest { roles, created: Some(Time(sim.now())), reviews: Vec::new(), ..request.clone() }
+    };
+    sim.note(|| format!("{id} is another request now, for {:?}", other.roles));
+    sim.teleport.borrow_mut().requests.insert(id.to_owned(), other.clone());
+    tell(sim, Event::Put(Box::new(other)));
+}
+
 /// Decides a request the way `tctl` does.
 pub fn decide(sim: &Sim, id: &str, state: State) {
     let changed = {
