@@ -37,14 +37,14 @@ func (s *scene) postAs(client *model.Client4, post *model.Post) *model.Post {
 	return made
 }
 
-// undecided fails the test where the request is not pending, or was ever decided, whatever became of its post.
+// undecided ends the test where the request is not pending, or was ever decided, whatever became of its post.
 func (s *scene) undecided(what, id string) {
 	s.Helper()
 	if state := s.state(id); !state.IsPending() {
-		s.Errorf("%s: the request is %s, want PENDING", what, state)
+		s.Fatalf("%s: the request is %s, want PENDING", what, state)
 	}
 	if decisions := s.decisions(id); len(decisions) != 0 {
-		s.Errorf("%s: Teleport's audit log has decisions: %+v", what, decisions)
+		s.Fatalf("%s: Teleport's audit log has decisions: %+v", what, decisions)
 	}
 }
 
