@@ -62,7 +62,12 @@ func (s *scene) rewrites(settings map[string]any) {
 			s.Errorf("the rewriter is not removed: %v", err)
 		}
 	})
-	s.must(set.Mattermost.ConfigurePlugin(s.ctx, rewriterID, settings))
+	// Along with the settings of all other plugins, which would be gone else.
+	config, _, err := admin.GetConfig(s.ctx)
+	s.must(err)
+	config.PluginSettings.Plugins[rewriterID] = settings
+	_, _, err = admin.PatchConfig(s.ctx, &model.Config{PluginSettings: model.PluginSettings{Plugins: config.PluginSettings.Plugins}})
+	s.must(err)
 	_, err = admin.EnablePlugin(s.ctx, rewriterID)
 	s.must(err)
 	s.must(set.Mattermost.WaitForPlugin(s.ctx, rewriterID))
