@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
@@ -78,9 +80,19 @@ func (h *held) Read(into []byte) (int, error) {
 	return h.end.Read(into)
 }
 
+// frameHead is how long the head of a frame is: a flag, four bytes of length, and the first field's tag with its length.
+const frameHead = 5
+
+// frame is the head of a gRPC-web message of so many bytes, which are the text of its first field.
+func frame(size int) string {
+	field := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.BytesType), uint64(max(0, size-4)))
+	length := binary.BigEndian.AppendUint32([]byte{0}, uint32(max(0, size-4)+len(field)))
+	return string(append(length, field...))
+}
+
 // wave sends requests with bodies of these sizes, many at once, and counts the answers by their status and route.
 func wave(ctx context.Context, sizes []int, send sender) map[string]int {
-	paths := []string{"/click", "/dialog", "/panel.Panel/Status", "/panel.Panel/SelfTest", "/click", "/dialog"}
+	paths := []string{"/click", "/dialog", "/panel.Panel/CheckCredentials", "/panel.Panel/SelfTest", "/panel.Panel/CheckCredentials"}
 	filling := strings.Repeat("x", 1<<20)
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -91,14 +103,15 @@ func wave(ctx context.Context, sizes []int, send sender) map[string]int {
 		room <- struct{}{}
 		all.Go(func() {
 			defer func() { <-room }()
-			// JSON that the plugin could read to its end.
-			head, tail := `{"context":{"request":"`, `","cluster":"c","verdict":"approve"},"state":"x","submission":{}}`
-			size := max(0, sizes[number%len(sizes)]-len(head)-len(tail))
-			body := io.MultiReader(strings.NewReader(head), strings.NewReader(filling[:size]), &held{ctx: ctx, gate: together, end: strings.NewReader(tail)})
+			size := sizes[number%len(sizes)]
 			path, contentType := paths[number%len(paths)], "application/json"
+			// What the plugin could read to its end.
+			head, tail := `{"context":{"request":"`, `","cluster":"c","verdict":"approve"},"state":"x","submission":{}}`
 			if strings.HasPrefix(path, "/panel") {
 				contentType = "application/grpc-web+proto"
+				head, tail = frame(size-frameHead), "x"
 			}
+			body := io.MultiReader(strings.NewReader(head), strings.NewReader(filling[:max(0, size-len(head)-len(tail))]), &held{ctx: ctx, gate: together, end: strings.NewReader(tail)})
 			status, err := send(ctx, "/plugins/"+set.PluginID+path, contentType, body)
 			answer := fmt.Sprint(status, " ", path)
 			if err != nil {
