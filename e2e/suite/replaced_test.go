@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/mattermost/mattermost/server/public/model"
@@ -99,6 +100,22 @@ func TestAClickOnThePostOfARequestThatWasReplacedDecidesNothing(t *testing.T) {
 			release()
 			s.noted(set.Approver, "a click on the request before")
 			s.honestly(id)
+		}
+	})
+}
+
+func TestNothingIsApprovedInTheLastSecondsOfARequestWhoseIDCanBeUsedAgain(t *testing.T) {
+	onOld(t, func(s *scene) {
+		s.connect(s.settings().With("AskReason", "never"))
+		id, err := s.requester.File(s.ctx, teleport.Wish{Roles: []string{teleport.RequestedRole}, Lasts: 8 * time.Second})
+		s.must(err)
+		post := s.post(id)
+		reaction, err := set.Approver.Click(s.ctx, post, stage.Approve)
+		s.must(err)
+		s.Logf("the click: %s", reaction.Text)
+		// It may have expired by now, but nobody has decided it.
+		if decisions := s.decisions(id); len(decisions) != 0 {
+			s.Errorf("Teleport's audit log has decisions: %+v", decisions)
 		}
 	})
 }

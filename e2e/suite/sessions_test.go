@@ -27,6 +27,13 @@ func personalToken(s *scene) *mattermost.User {
 // app is an OAuth app that the approver has allowed to act for them.
 func app(s *scene) *mattermost.User {
 	s.Helper()
+	s.Helper()
+	// Since 11 nobody may make apps unless a role says so.
+	role, _, err := set.Mattermost.Admin.Client.GetRoleByName(s.ctx, model.SystemAdminRoleId)
+	s.must(err)
+	permissions := append(role.Permissions, model.PermissionManageOAuth.Id)
+	_, _, err = set.Mattermost.Admin.Client.PatchRole(s.ctx, role.Id, &model.RolePatch{Permissions: &permissions})
+	s.must(err)
 	callback := "https://app.example.com/callback"
 	made, _, err := set.Mattermost.Admin.Client.CreateOAuthApp(s.ctx, &model.OAuthApp{
 		Name: "Helper of " + s.channel.Name, Description: "for the test", Homepage: "https://app.example.com", CallbackUrls: []string{callback},
