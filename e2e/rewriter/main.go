@@ -59,28 +59,38 @@ func (r *rewriter) rewrite(post *model.Post, is func(settings) bool) *model.Post
 	if wanted.Old == "" || !is(wanted) {
 		return post
 	}
-	for _, attachment := range post.Attachments() {
-		attachment.Text = strings.ReplaceAll(attachment.Text, wanted.Old, wanted.New)
-		for _, field := range attachment.Fields {
-			if text, isText := field.Value.(string); isText {
-				field.Value = strings.ReplaceAll(text, wanted.Old, wanted.New)
-			}
-		}
-	}
-	// As JSON, which is how props reach a plugin and leave it.
-	content, err := json.Marshal(post.Attachments())
-	var attachments any
+	// As JSON, which every version of the server understands.
+	content, err := json.Marshal(post.GetProp("attachments"))
+	var found []map[string]any
 	if err == nil {
-		err = json.Unmarshal(content, &attachments)
+		err = json.Unmarshal(content, &found)
 	}
 	if err != nil {
 		r.API.LogError("The post stays as it was.", "error", err.Error())
 		return post
 	}
-	if attachments != nil {
-		post.AddProp("attachments", attachments)
+	changed := make([]any, 0, len(found))
+	for _, attachment := range found {
+		fields, _ := attachment["fields"].([]any)
+		for _, field := range fields {
+			if field, isField := field.(map[string]any); isField {
+				replace(field, "value", wanted)
+			}
+		}
+		replace(attachment, "text", wanted)
+		changed = append(changed, attachment)
+	}
+	if len(changed) > 0 {
+		post.AddProp("attachments", changed)
 	}
 	return post
+}
+
+// replace replaces a text in an object.
+func replace(object map[string]any, key string, wanted settings) {
+	if text, isText := object[key].(string); isText {
+		object[key] = strings.ReplaceAll(text, wanted.Old, wanted.New)
+	}
 }
 
 func main() { plugin.ClientMain(&rewriter{}) }
