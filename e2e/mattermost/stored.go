@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/mattermost/mattermost/server/public/model"
@@ -44,6 +45,21 @@ func (s *Server) StoredContext(ctx context.Context, postID, button string) (map[
 		}
 	}
 	return nil, nil
+}
+
+// StoredValue is what a plugin keeps in the key-value store; empty where it keeps nothing there.
+func (s *Server) StoredValue(ctx context.Context, pluginID, key string) ([]byte, error) {
+	database, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer database.Close()
+	var value []byte
+	err = database.QueryRowContext(ctx, "SELECT pvalue FROM pluginkeyvaluestore WHERE pluginid = $1 AND pkey = $2", pluginID, key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return value, err
 }
 
 // HoldPost keeps everybody from changing a post until the answer is called; it can be read all the while.

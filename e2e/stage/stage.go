@@ -4,6 +4,7 @@ package stage
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -276,14 +277,39 @@ func (s *Stage) PostsOf(ctx context.Context, channelID, requestID string) ([]*mo
 	return posts, nil
 }
 
-// WaitForPost waits until the request's post is as wanted; nil wants nothing but the post.
+// isWritten tells whether the plugin has read back what it wrote, which is when a post's buttons begin to work. Nobody but a test
+// would be faster. Posts without buttons are.
+func (s *Stage) isWritten(ctx context.Context, post *model.Post) bool {
+	if len(Buttons(post)) == 0 {
+		return true
+	}
+	key := fmt.Sprintf("request:%v:%v", post.GetProp("teleport_cluster"), post.GetProp(RequestProp))
+	value, err := s.Mattermost.StoredValue(ctx, s.PluginID, key)
+	var record struct {
+		Postings []struct {
+			PostID string `json:"post_id"`
+			Hash   string `json:"hash"`
+		} `json:"postings"`
+	}
+	if err != nil || json.Unmarshal(value, &record) != nil {
+		return false
+	}
+	for _, posting := range record.Postings {
+		if posting.PostID == post.Id {
+			return posting.Hash != ""
+		}
+	}
+	return false
+}
+
+// WaitForPost waits until the request's post is as wanted, and its buttons work; nil wants nothing but the post.
 func (s *Stage) WaitForPost(ctx context.Context, channelID, requestID string, wanted func(*model.Post) bool) (*model.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var posts []*model.Post
 	for {
 		found, err := s.PostsOf(ctx, channelID, requestID)
-		if err == nil && len(found) == 1 && (wanted == nil || wanted(found[0])) {
+		if err == nil && len(found) == 1 && (wanted == nil || wanted(found[0])) && s.isWritten(ctx, found[0]) {
 			return found[0], nil
 		}
 		if err == nil {

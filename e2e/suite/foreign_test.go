@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -66,7 +67,8 @@ func (s *scene) withoutAPost(settings stage.Settings) {
 // robot is a bot that an admin has made for somebody, with a token.
 func (s *scene) robot(name string) *mattermost.User {
 	s.Helper()
-	bot, _, err := set.Mattermost.Admin.Client.CreateBot(s.ctx, &model.Bot{Username: name + "-" + s.channel.Name})
+	newcomers++
+	bot, _, err := set.Mattermost.Admin.Client.CreateBot(s.ctx, &model.Bot{Username: fmt.Sprintf("%s-%d", name, newcomers)})
 	s.must(err)
 	token, _, err := set.Mattermost.Admin.Client.CreateUserAccessToken(s.ctx, bot.UserId, "for the test", 0)
 	s.must(err)

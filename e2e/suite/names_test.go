@@ -39,7 +39,7 @@ func TestWhoeverTakesAnApproversOldUsernameDoesNotDecide(t *testing.T) {
 	onBoth(t, func(s *scene) {
 		approver := s.newcomer("vera")
 		name := approver.Username
-		s.connect(s.settings().With("Approvers", name+", "+set.Approver.Username))
+		s.connect(s.settings().With("Approvers", "* = "+name+", "+set.Approver.Username))
 		before := s.file("because")
 		s.post(before)
 		s.must(approver.Rename(s.ctx, name+"-married"))
@@ -68,7 +68,7 @@ func TestAUsernameThatNobodyHasYetIsNobodysLater(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		newcomers++
 		name := fmt.Sprintf("future-%d", newcomers)
-		settings := s.settings().With("Approvers", name+", "+set.Approver.Username)
+		settings := s.settings().With("Approvers", "* = "+name+", "+set.Approver.Username)
 		if err := set.Configure(s.ctx, settings); err != nil {
 			// So much the better: nobody can rely on a name that means nobody.
 			s.holds(err.Error(), name)

@@ -63,7 +63,7 @@ func TestARequesterInDisguiseDoesNotDecideTheirOwnRequest(t *testing.T) {
 					account := s.newcomer("rachel")
 					s.asks(disguise.user(account))
 					// Whoever is in the channel may decide, so a new username takes nothing from them.
-					s.connect(s.settings().With("AskReason", "never").With("Approvers", "channel-members"))
+					s.connect(s.settings().With("AskReason", "never").With("Approvers", "* = channel-members"))
 					if when == "before filing" {
 						// The plugin has started with the account as it was.
 						s.must(set.Mattermost.RestartPlugin(s.ctx, set.PluginID))

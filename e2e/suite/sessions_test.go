@@ -97,7 +97,7 @@ func TestATokenDoesNotDecide(t *testing.T) {
 			onDouble(t, func(s *scene) {
 				holder := make(s)
 				// The bot is among the approvers, too, who are whoever is in the channel.
-				s.connect(s.settings().With("AskReason", "never").With("Approvers", "channel-members"))
+				s.connect(s.settings().With("AskReason", "never").With("Approvers", "* = channel-members"))
 				for way, click := range ways {
 					id := s.file("because")
 					click(s, holder, s.post(id), id)
