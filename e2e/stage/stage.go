@@ -235,7 +235,7 @@ func Line(status, name string) string {
 	return found
 }
 
-// WaitForStatus asks for the status until it is as wanted, and answers it.
+// WaitForStatus asks for the status until it is as wanted, and answers it. It asks no more often than the plugin lets people.
 func (s *Stage) WaitForStatus(ctx context.Context, channelID string, wanted func(status string) bool) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -251,7 +251,7 @@ func (s *Stage) WaitForStatus(ctx context.Context, channelID string, wanted func
 		select {
 		case <-ctx.Done():
 			return last, fmt.Errorf("the status does not get as wanted (%v); it is:\n%s", err, last)
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }
