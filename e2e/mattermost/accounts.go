@@ -69,3 +69,34 @@ func (u *User) DirectPosts(ctx context.Context, otherID string) ([]*model.Post, 
 	}
 	return posts, nil
 }
+
+// Rename gives an account another username, as its owner may do at any time.
+func (u *User) Rename(ctx context.Context, username string) error {
+	_, _, err := u.Client.PatchUser(ctx, u.ID, &model.UserPatch{Username: &username, Password: &u.Password})
+	if err == nil {
+		u.Username = username
+	}
+	return err
+}
+
+// ChangeEmail gives an account another e-mail address, which nobody has verified then.
+func (u *User) ChangeEmail(ctx context.Context, address string) error {
+	_, _, err := u.Client.PatchUser(ctx, u.ID, &model.UserPatch{Email: &address, Password: &u.Password})
+	if err == nil {
+		u.Email = address
+	}
+	return err
+}
+
+// DirectChannel is the user's direct channel with somebody else.
+func (u *User) DirectChannel(ctx context.Context, otherID string) (*model.Channel, error) {
+	channel, _, err := u.Client.CreateDirectChannel(ctx, u.ID, otherID)
+	return channel, err
+}
+
+// WithToken is the account as somebody who has a token for it and no login.
+func (u *User) WithToken(token string) *User {
+	client := model.NewAPIv4Client(u.server.URL)
+	client.SetToken(token)
+	return &User{Client: client, ID: u.ID, Username: u.Username, Email: u.Email, server: u.server, ears: u.ears}
+}

@@ -15,7 +15,7 @@ func (s *Server) writeConfig(dsn string) error {
 		"ServiceSettings": {
 			"SiteURL": s.URL, "ListenAddress": s.address, "EnableLocalMode": false, "EnableSecurityFixAlert": false,
 			"EnableLinkPreviews": false, "EnablePermalinkPreviews": false, "EnableOnboardingFlow": false, "EnableTutorial": false,
-			"EnableUserAccessTokens": true,
+			"EnableUserAccessTokens": true, "EnableBotAccountCreation": true, "EnableOAuthServiceProvider": true,
 		},
 		"TeamSettings": {"EnableOpenServer": true, "MaxUsersPerTeam": 1000, "SiteName": "Mattermost"},
 		"SqlSettings":  {"DriverName": "postgres", "DataSource": dsn, "MaxIdleConns": 5, "MaxOpenConns": 40},

@@ -24,6 +24,8 @@ import (
 const (
 	// template is the name of the database that has Mattermost's tables and nothing in them.
 	template = "mattermost_template"
+	// adminName is the first user's username.
+	adminName = "sysadmin"
 	// stopPatience is how long a stop may take before the server's group is killed.
 	stopPatience = 20 * time.Second
 )
@@ -47,6 +49,33 @@ type Server struct {
 
 // Start makes a server with an empty database and its first user.
 func Start(ctx context.Context, database *postgres.Cluster) (*Server, error) {
+	server, err := start(ctx, database, nil)
+	if err != nil {
+		return nil, err
+	}
+	if server.Admin, err = server.CreateUser(ctx, adminName); err != nil {
+		server.Close()
+		return nil, err
+	}
+	return server, nil
+}
+
+// StartOver makes a server with what another one has left behind, which fill puts into its database. The first user of that
+// one signs in.
+func StartOver(ctx context.Context, database *postgres.Cluster, fill func(ctx context.Context, dsn string) error) (*Server, error) {
+	server, err := start(ctx, database, fill)
+	if err != nil {
+		return nil, err
+	}
+	if server.Admin, err = server.login(ctx, adminName, Password); err != nil {
+		server.Close()
+		return nil, err
+	}
+	return server, nil
+}
+
+// start makes a server with Mattermost's tables, and lets them be filled.
+func start(ctx context.Context, database *postgres.Cluster, fill func(ctx context.Context, dsn string) error) (*Server, error) {
 	err := database.Template(ctx, template, func(name string) error {
 		server, err := prepare(database, name)
 		if err != nil {
@@ -67,11 +96,13 @@ func Start(ctx context.Context, database *postgres.Cluster) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := server.launch(ctx); err != nil {
-		server.Close()
-		return nil, err
+	if fill != nil {
+		err = fill(ctx, server.DSN())
 	}
-	if server.Admin, err = server.CreateUser(ctx, "sysadmin"); err != nil {
+	if err == nil {
+		err = server.launch(ctx)
+	}
+	if err != nil {
 		server.Close()
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package stage
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ const (
 	Approve = "Approve"
 	// Deny is the label of the button that denies.
 	Deny = "Deny"
+	// team is the name of the team that all people are in.
+	team = "ops"
 )
 
 // Stage is a Mattermost server with the plugin, and some people on it.
@@ -65,8 +68,8 @@ func Set(ctx context.Context, say func(format string, values ...any)) (*Stage, e
 
 // SetOn is Set with a database server that is there already, and that stays when the stage is closed.
 func SetOn(ctx context.Context, database *postgres.Cluster, say func(format string, values ...any)) (stage *Stage, err error) {
-	bundle, err := repository.Bundle()
-	if err != nil {
+	// Whoever has not built it yet had better know before anything starts.
+	if _, err := repository.Bundle(); err != nil {
 		return nil, err
 	}
 	manifest, err := repository.ReadManifest()
@@ -89,21 +92,65 @@ func SetOn(ctx context.Context, database *postgres.Cluster, say func(format stri
 		return stage, err
 	}
 	say("Uploading and enabling the plugin")
-	installed, err := stage.Mattermost.InstallPlugin(ctx, bundle)
+	return stage, stage.Install(ctx)
+}
+
+// SetOver makes a stage of what another one has left behind, which fill puts into the database. The plugin is not installed yet.
+func SetOver(ctx context.Context, fill func(ctx context.Context, dsn string) error) (stage *Stage, err error) {
+	manifest, err := repository.ReadManifest()
 	if err != nil {
+		return nil, err
+	}
+	stage = &Stage{PluginID: manifest.ID, manifest: manifest}
+	defer func() {
+		if err != nil {
+			stage.Close()
+			stage = nil
+		}
+	}()
+	if stage.database, err = postgres.Start(ctx); err != nil {
 		return stage, err
 	}
-	if installed.Id != manifest.ID || installed.Version != manifest.Version {
-		return stage, fmt.Errorf("%s holds %s %s, but plugin.json says %s %s: build it again", bundle, installed.Id, installed.Version, manifest.ID, manifest.Version)
+	if stage.Mattermost, err = mattermost.StartOver(ctx, stage.database, fill); err != nil {
+		return stage, err
+	}
+	if stage.Team, _, err = stage.Mattermost.Admin.Client.GetTeamByName(ctx, team, ""); err != nil {
+		return stage, err
+	}
+	for name, place := range stage.places() {
+		if *place, err = stage.Mattermost.Login(ctx, name); err != nil {
+			return stage, err
+		}
 	}
 	return stage, nil
 }
 
-func (s *Stage) people(ctx context.Context) (err error) {
-	if s.Team, err = s.Mattermost.CreateTeam(ctx, "ops"); err != nil {
+// Install uploads and enables the bundle.
+func (s *Stage) Install(ctx context.Context) error {
+	bundle, err := repository.Bundle()
+	if err != nil {
 		return err
 	}
-	for name, place := range map[string]**mattermost.User{"bob": &s.Approver, "carol": &s.Bystander, "alice": &s.Requester} {
+	installed, err := s.Mattermost.InstallPlugin(ctx, bundle)
+	if err != nil {
+		return err
+	}
+	if installed.Id != s.manifest.ID || installed.Version != s.manifest.Version {
+		return fmt.Errorf("%s holds %s %s, but plugin.json says %s %s: build it again", bundle, installed.Id, installed.Version, s.manifest.ID, s.manifest.Version)
+	}
+	return nil
+}
+
+// places are who plays, by username.
+func (s *Stage) places() map[string]**mattermost.User {
+	return map[string]**mattermost.User{"bob": &s.Approver, "carol": &s.Bystander, "alice": &s.Requester}
+}
+
+func (s *Stage) people(ctx context.Context) (err error) {
+	if s.Team, err = s.Mattermost.CreateTeam(ctx, team); err != nil {
+		return err
+	}
+	for name, place := range s.places() {
 		if *place, err = s.Mattermost.CreateUser(ctx, name); err != nil {
 			return err
 		}
@@ -188,7 +235,7 @@ func Line(status, name string) string {
 	return found
 }
 
-// WaitForStatus asks for the status until it is as wanted, and answers it.
+// WaitForStatus asks for the status until it is as wanted, and answers it. It asks no more often than the plugin lets people.
 func (s *Stage) WaitForStatus(ctx context.Context, channelID string, wanted func(status string) bool) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -204,7 +251,7 @@ func (s *Stage) WaitForStatus(ctx context.Context, channelID string, wanted func
 		select {
 		case <-ctx.Done():
 			return last, fmt.Errorf("the status does not get as wanted (%v); it is:\n%s", err, last)
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }
@@ -230,14 +277,39 @@ func (s *Stage) PostsOf(ctx context.Context, channelID, requestID string) ([]*mo
 	return posts, nil
 }
 
-// WaitForPost waits until the request's post is as wanted; nil wants nothing but the post.
+// isWritten tells whether the plugin has read back what it wrote, which is when a post's buttons begin to work. Nobody but a test
+// would be faster. Posts without buttons are.
+func (s *Stage) isWritten(ctx context.Context, post *model.Post) bool {
+	if len(Buttons(post)) == 0 {
+		return true
+	}
+	key := fmt.Sprintf("request:%v:%v", post.GetProp("teleport_cluster"), post.GetProp(RequestProp))
+	value, err := s.Mattermost.StoredValue(ctx, s.PluginID, key)
+	var record struct {
+		Postings []struct {
+			PostID string `json:"post_id"`
+			Hash   string `json:"hash"`
+		} `json:"postings"`
+	}
+	if err != nil || json.Unmarshal(value, &record) != nil {
+		return false
+	}
+	for _, posting := range record.Postings {
+		if posting.PostID == post.Id {
+			return posting.Hash != ""
+		}
+	}
+	return false
+}
+
+// WaitForPost waits until the request's post is as wanted, and its buttons work; nil wants nothing but the post.
 func (s *Stage) WaitForPost(ctx context.Context, channelID, requestID string, wanted func(*model.Post) bool) (*model.Post, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var posts []*model.Post
 	for {
 		found, err := s.PostsOf(ctx, channelID, requestID)
-		if err == nil && len(found) == 1 && (wanted == nil || wanted(found[0])) {
+		if err == nil && len(found) == 1 && (wanted == nil || wanted(found[0])) && s.isWritten(ctx, found[0]) {
 			return found[0], nil
 		}
 		if err == nil {

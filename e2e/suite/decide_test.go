@@ -131,7 +131,7 @@ func TestTheOldButtonOfADecidedRequestChangesNothing(t *testing.T) {
 		s.connect(s.settings())
 		id := s.file("because")
 		post := s.post(id)
-		deny := post.Attachments()[0].Actions[1]
+		deny, late := post.Attachments()[0].Actions[1], clickBody(s, post, id, "deny")
 		_, err := set.Approver.Decide(s.ctx, post, stage.Approve, "")
 		s.must(err)
 		s.settled(id, "bob")
@@ -140,7 +140,7 @@ func TestTheOldButtonOfADecidedRequestChangesNothing(t *testing.T) {
 			s.holds(reaction.Text, "already")
 		}
 		// Teleport would take the denial of an approved request: here it must not get that far.
-		status, answer := s.forge(set.Approver, clickBody(s, post, id, "deny"))
+		status, answer := s.forge(set.Approver, late)
 		if status != 200 {
 			s.Errorf("got status %d: %s", status, answer)
 		}

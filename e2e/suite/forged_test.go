@@ -12,12 +12,29 @@ import (
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
 )
 
+// clickContext is what the post's button for the verdict sends along, which an attacker may have seen in the database; where
+// there is no button any more, what is known of it without.
+func clickContext(s *scene, post *model.Post, requestID, verdict string) map[string]any {
+	s.Helper()
+	button := stage.Deny
+	if verdict == "approve" {
+		button = stage.Approve
+	}
+	context, err := set.Mattermost.StoredContext(s.ctx, post.Id, button)
+	s.must(err)
+	if context == nil {
+		context = map[string]any{}
+	}
+	context["request"], context["cluster"], context["verdict"] = requestID, s.cluster.Name(), verdict
+	return context
+}
+
 // clickBody is what Mattermost would send for a click on the request's button, as if by the approver.
 func clickBody(s *scene, post *model.Post, requestID, verdict string) []byte {
 	s.Helper()
 	body, err := json.Marshal(model.PostActionIntegrationRequest{
 		UserId: set.Approver.ID, UserName: set.Approver.Username, ChannelId: post.ChannelId, PostId: post.Id, TeamId: set.Team.Id,
-		TriggerId: "forged", Type: "button", Context: map[string]any{"request": requestID, "cluster": s.cluster.Name(), "verdict": verdict},
+		TriggerId: "forged", Type: "button", Context: clickContext(s, post, requestID, verdict),
 	})
 	s.must(err)
 	return body

@@ -53,6 +53,8 @@ func (c *Client) Users() usersv1.UsersServiceClient {
 
 // Wish is an access request to file.
 type Wish struct {
+	// ID of the request; empty: any. Servers since 14 take no notice of it.
+	ID string `json:"id"`
 	// User who asks; empty: the client's own.
 	User string `json:"user"`
 	// Roles that are asked for.
@@ -68,7 +70,10 @@ func (c *Client) File(ctx context.Context, wish Wish) (string, error) {
 	if wish.User == "" {
 		wish.User = c.user
 	}
-	made, err := types.NewAccessRequest(uuid.NewString(), wish.User, wish.Roles...)
+	if wish.ID == "" {
+		wish.ID = uuid.NewString()
+	}
+	made, err := types.NewAccessRequest(wish.ID, wish.User, wish.Roles...)
 	if err != nil {
 		return "", err
 	}

@@ -334,6 +334,27 @@ func TestALongTermRequestSaysSoToThoseWhoCanReadIt(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsLetLastExpiresWhenItWasTold(t *testing.T) {
+	for _, version := range []string{"13.3.8", "18.0.0"} {
+		d := start(t, double.Options{Version: version})
+		id, until := file(t, d), time.Now().AddDate(9, 0, 0).UTC().Truncate(time.Second)
+		if err := d.LetLast(id, until); err != nil {
+			t.Fatal(err)
+		}
+		request, err := as(t, d, teleport.PluginUser).Get(within(t), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expires := request.Expiry()
+		if version == "13.3.8" {
+			expires = request.GetMetadata().Expires.UTC()
+		}
+		if !expires.Equal(until) || !request.GetAccessExpiry().Equal(until) {
+			t.Errorf("%s: it expires at %s, the access at %s, want %s", version, expires, request.GetAccessExpiry(), until)
+		}
+	}
+}
+
 func TestUnderAdminMFAOnlyMachineIDDecides(t *testing.T) {
 	d := start(t, double.Options{Enterprise: true, AdminMFA: true})
 	err := d.CreateResources(within(t), reviewers+`---
