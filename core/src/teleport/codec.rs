@@ -127,8 +127,6 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::proto as auth;
-    use crate::proto::types;
 
     /// Whether it is the number of fields and no other.
     fn has(message: &[u8], fields: usize) -> bool {
@@ -172,26 +170,28 @@ mod tests {
         assert!(!within(&hostile, MAX_FIELDS));
     }
 
+    /// A field that holds a text or a message.
+    fn holding(number: u32, content: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut bytes);
+        prost::encoding::encode_varint(content.len() as u64, &mut bytes);
+        bytes.extend_from_slice(content);
+        bytes
+    }
+
     #[test]
     fn a_page_of_large_requests_is_not() {
-        let spec = types::AccessRequestSpecV3 {
-            user: "alice@example.com".to_owned(),
-            roles: (0..50).map(|n| format!("role-{n}")).collect(),
-            request_reason: "The quick brown fox jumps over the lazy dog. ".repeat(90),
-            resource_ids: (0..100)
-                .map(|n| types::ResourceId {
-                    cluster_name: "leaf.example.com".to_owned(),
-                    kind: "node".to_owned(),
-                    name: format!("0192f2c0-5a5e-7f3e-8000-{n:012}"),
-                    ..Default::default()
-                })
-                .collect(),
-            ..Default::default()
+        let roles: Vec<u8> = (0..50).flat_map(|n| holding(2, format!("role-{n}").as_bytes())).collect();
+        let reason = holding(8, "The quick brown fox jumps over the lazy dog. ".repeat(90).as_bytes());
+        let resource = |n: u32| {
+            let name = format!("0192f2c0-5a5e-7f3e-8000-{n:012}");
+            let fields = [holding(1, b"leaf.example.com"), holding(2, b"node"), holding(3, name.as_bytes())];
+            holding(14, &fields.concat())
         };
-        let request = types::AccessRequestV3 { spec: Some(spec), ..Default::default() };
-        let page = auth::ListAccessRequestsResponse { access_requests: vec![request; 100], ..Default::default() };
-        let bytes = page.encode_to_vec();
-        assert!(bytes.len() > 1 << 20);
-        assert!(within(&bytes, MAX_FIELDS));
+        let resources: Vec<u8> = (0..100).flat_map(resource).collect();
+        let request = holding(1, &holding(5, &[roles, reason, resources].concat()));
+        let page = request.repeat(100);
+        assert!(page.len() > 1 << 20);
+        assert!(within(&page, MAX_FIELDS));
     }
 }
