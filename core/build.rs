@@ -6,16 +6,26 @@ use std::path::PathBuf;
 fn main() -> Result<(), Box<dyn Error>> {
     let proto = PathBuf::from("../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
-    // Services that the core calls.
-    generate(&proto, &["teleport", "mattermost", "bridge"], true, false)?;
+    // Services that the core calls. What a Teleport answers is looked at before it is read: it may be hostile.
+    generate(&proto, &["teleport"], "crate::teleport::BoundedCodec", true, false)?;
+    generate(&proto, &["mattermost", "bridge"], PROST, true, false)?;
     // Services that the core answers, and the wall, which has none.
-    generate(&proto, &["plugin", "wall"], false, true)?;
+    generate(&proto, &["plugin", "wall"], PROST, false, true)?;
     // The core answers, and its other half in the browser calls.
-    generate(&proto, &["panel"], true, true)
+    generate(&proto, &["panel"], PROST, true, true)
 }
 
+/// The codec that tonic comes with.
+const PROST: &str = "tonic_prost::ProstCodec";
+
 /// Generates all files of the given folders.
-fn generate(proto: &std::path::Path, rooms: &[&str], client: bool, server: bool) -> Result<(), Box<dyn Error>> {
+fn generate(
+    proto: &std::path::Path,
+    rooms: &[&str],
+    codec: &str,
+    client: bool,
+    server: bool,
+) -> Result<(), Box<dyn Error>> {
     let includes: Vec<_> = rooms.iter().map(|room| proto.join(room)).collect();
     let mut files = Vec::new();
     for folder in &includes {
@@ -36,6 +46,7 @@ fn generate(proto: &std::path::Path, rooms: &[&str], client: bool, server: bool)
         .build_client(client)
         .build_server(server)
         .build_transport(false)
+        .codec_path(codec)
         .compile_fds(descriptors)?;
     Ok(())
 }

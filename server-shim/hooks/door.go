@@ -43,7 +43,7 @@ type visitor struct {
 }
 
 // visitorOf says who sent a request. It refuses what no session of a user stands behind, and what another plugin sent:
-// before 11.0 those may name any user, so the user's id counts only where Mattermost names the session, too, which it
+// Mattermost 9.9 lets those name any user, so the user's id counts only where Mattermost names the session, too, which it
 // never does for plugins.
 func (p *Plugin) visitorOf(c *plugin.Context, w http.ResponseWriter, request *http.Request) (visitor, bool) {
 	if len(request.Header.Values(pluginHeader)) > 0 {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/mattermost/mattermost/server/public/plugin"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
 // route is one of the plugin's addresses.
@@ -113,8 +115,8 @@ func (p *Plugin) routeOf(path string) (route, bool) {
 	if format, ok := auditPaths[path]; ok {
 		return route{
 			name: "audit", method: http.MethodGet, pace: pace{burst: 20, each: 1}, adminsOnly: true,
-			handle: func(w http.ResponseWriter, request *http.Request, _ visitor, _ []byte) {
-				p.audit(w, request, format)
+			handle: func(w http.ResponseWriter, request *http.Request, who visitor, _ []byte) {
+				p.audit(w, request.WithContext(wasm.InLane(request.Context(), who.userID)), format)
 			},
 		}, true
 	}

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use prost::Message;
 use tonic::{Code, IntoRequest, Request, Response, Status};
 use tonic_web::GrpcWebClientService;
 
@@ -21,12 +22,16 @@ use crate::wall::WallChannel;
 
 /// How long Teleport may take to answer a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests a page of a listing.
-const PAGE: i32 = 500;
+/// Requests or users a page of a listing. A page of large ones must be within the bounds of a message.
+const PAGE: i32 = 100;
 /// Most users of a cluster that are listed.
 const MOST_USERS: usize = 100_000;
-/// Largest message that is taken: a whole unpaged listing arrives as one on the oldest servers.
-const MAX_MESSAGE: usize = 64 << 20;
+/// Largest message that is taken: a whole unpaged listing arrives as one on the oldest servers. All clusters share the
+/// memory of the module, and a message takes several times its length there.
+const MAX_MESSAGE: usize = 8 << 20;
+/// Most requests of a listing, and most bytes of them: without a bound, one cluster could fill the memory of all.
+const MAX_LISTED: usize = 20_000;
+const MAX_LISTED_BYTES: usize = 16 << 20;
 
 /// The methods that list requests, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,37 @@ impl Listing {
             Self::Streamed => Some(Self::Whole),
             Self::Whole => None,
         }
+    }
+}
+
+/// The requests of a listing, within bounds.
+#[derive(Default)]
+struct Listed {
+    all: Vec<types::AccessRequestV3>,
+    bytes: usize,
+    pages: usize,
+}
+
+impl Listed {
+    /// Fails where there is always a further page: empty ones are within the other bounds for ever.
+    fn next_page(&mut self) -> Result<(), Status> {
+        self.pages += 1;
+        if self.pages >= MAX_LISTED {
+            return Err(Status::resource_exhausted("the list of the cluster's access requests does not end"));
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, request: types::AccessRequestV3) -> Result<(), Status> {
+        self.bytes = self.bytes.saturating_add(request.encoded_len());
+        if self.all.len() >= MAX_LISTED || self.bytes > MAX_LISTED_BYTES {
+            return Err(Status::resource_exhausted(format!(
+                "the cluster has more than {MAX_LISTED} access requests, or more than {} MiB of them",
+                MAX_LISTED_BYTES >> 20
+            )));
+        }
+        self.all.push(request);
+        Ok(())
     }
 }
 
@@ -90,7 +126,7 @@ impl WallTeleport {
     }
 
     async fn list_paged(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
-        let mut requests = Vec::new();
+        let mut requests = Listed::default();
         let mut start_key = String::new();
         loop {
             let page = auth::ListAccessRequestsRequest {
@@ -100,21 +136,24 @@ impl WallTeleport {
                 ..Default::default()
             };
             let page = self.client.clone().list_access_requests(timed(page)).await?.into_inner();
-            requests.extend(page.access_requests);
-            if page.next_key.is_empty() {
-                return Ok(requests);
+            for request in page.access_requests {
+                requests.push(request)?;
             }
+            if page.next_key.is_empty() {
+                return Ok(requests.all);
+            }
+            requests.next_page()?;
             start_key = page.next_key;
         }
     }
 
     async fn list_streamed(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {
         let mut stream = self.client.clone().get_access_requests_v2(timed(filter)).await?.into_inner();
-        let mut requests = Vec::new();
+        let mut requests = Listed::default();
         while let Some(request) = stream.message().await? {
-            requests.push(request);
+            requests.push(request)?;
         }
-        Ok(requests)
+        Ok(requests.all)
     }
 
     async fn list_whole(&self, filter: types::AccessRequestFilter) -> Result<Vec<types::AccessRequestV3>, Status> {

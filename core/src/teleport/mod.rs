@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "wasi")]
 mod client;
+mod codec;
 mod error;
 mod request;
 
@@ -14,6 +15,7 @@ use crate::time::Time;
 
 #[cfg(target_os = "wasi")]
 pub(crate) use client::WallTeleport;
+pub use codec::BoundedCodec;
 pub use error::{Failure, TeleportError};
 pub use request::{AccessRequest, Resource, Review, State, Threshold};
 
