@@ -99,7 +99,7 @@ impl Stage {
         let into = Rc::clone(&answer);
         self.pool.spawner().spawn_local(async move { *into.borrow_mut() = Some(work.await) }).unwrap();
         self.pass(20_000);
-        answer.take().expect("an answer within 20 seconds")
+        answer.take().unwrap()
     }
 
     fn file(&mut self, id: &str) {
@@ -362,7 +362,7 @@ fn after_an_upgrade_a_mapping_binds_once_an_admin_has_switched_that_on() {
     stage.pass(1_000);
     stage.file("one");
     assert!(stage.click("bob-id", "one").contains("You approved"), "as before the upgrade");
-    let red = stage.red("Users").expect("it is red");
+    let red = stage.red("Users").unwrap();
     assert!(red.contains("1 of the 1 approvers that are known now: @bob"), "{red}");
     let waiting = stage.waiting("mapping:");
     assert_eq!(waiting.len(), 1);
