@@ -295,9 +295,8 @@ pub async fn of<M: Mattermost, T: Teleport>(
 fn judge(settings: &Settings, cluster: &str, traited: &Traited, user: &User, kept: &Kept) -> Identity {
     let (username, email) = (user.username.to_lowercase(), user.email.to_lowercase());
     let verified = !email.is_empty() && (user.email_verified || kept.address_accepted);
-    let mut identity = Identity::default();
     // Whoever has the name of a Teleport user, or their address, or once had it, had better not decide that user's requests.
-    identity.keys = kept.book.keys(cluster);
+    let mut identity = Identity { keys: kept.book.keys(cluster), ..Identity::default() };
     identity.keys.extend([&username, &email].into_iter().map(|name| links::key(name)).filter(|key| !key.is_empty()));
     identity.suspected.extend([&username, &email].into_iter().filter(|name| !name.is_empty()).cloned());
     let rows = || settings.people.iter().filter(|person| person.is_of(cluster));

@@ -251,13 +251,15 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
         Some(address) => explain(address, error),
         None => Trouble::new(Place::Watch, "No Teleport address is set."),
     };
-    if let Some(address) = address {
-        check_rights(&way.teleport, &way.server, &lane.settings(), address).await?;
-    }
     // What holds because of earlier versions, before anything new is written.
     let settled = mapping::settle(lane).await;
     settled.map_err(|error| Trouble::new(Place::Watch, format!("Mattermost could not be asked: {error}.")))?;
-    authority::settle(lane, way).await;
+    // A role that has what was needed until now goes on watching while an admin is asked about what would be needed.
+    let authority = authority::settle(lane, way).await;
+    if let Some(address) = address {
+        let settings = Settings { authority, ..Settings::clone(&lane.settings()) };
+        check_rights(&way.teleport, &way.server, &settings, address).await?;
+    }
     let mut events = way.teleport.watch().await.map_err(explain_here)?;
     let silent =
         || Trouble::new(Place::Watch, "Teleport opened the watch but does not send anything. It is tried again.");

@@ -130,19 +130,22 @@ pub async fn settled<M: Mattermost>(
 }
 
 /// Writes down by which authority a new connection decides, and tells the system admins once where they have to confirm it.
-pub(crate) async fn settle<W: World>(lane: &Lane<W>, way: &Way<W>) {
-    let mattermost = lane.world.mattermost();
-    let unsettled = match settled(mattermost, lane.settings().authority, &way.cluster, &way.server).await {
-        Ok(_) | Err(Unsettled::TooOld(_)) => return,
+/// Answers what the settings choose; where a change waits, what was in force before.
+pub(crate) async fn settle<W: World>(lane: &Lane<W>, way: &Way<W>) -> Authority {
+    let (mattermost, chosen) = (lane.world.mattermost(), lane.settings().authority);
+    let unsettled = match settled(mattermost, chosen, &way.cluster, &way.server).await {
+        Ok(_) | Err(Unsettled::TooOld(_)) => return chosen,
         Err(unsettled) => unsettled,
     };
     if let Unsettled::Changed { before, now, .. } = &unsettled {
         let text = format!("⚠️ Access requests cannot be decided in Mattermost for now. {unsettled}.");
-        notices::tell_admins(lane, &format!("authority:{}:{}:{}", way.cluster, before.name(), now.name()), &text).await;
-    } else {
-        let error = unsettled.to_string();
-        lane.log(LogLevel::Warn, "Who checks decisions could not be settled.", &[("error", &error)]);
+        let key = format!("authority:{}:{}:{}", way.cluster, before.name(), now.name());
+        notices::tell_admins(lane, &key, &text).await;
+        return *before;
     }
+    let error = unsettled.to_string();
+    lane.log(LogLevel::Warn, "Who checks decisions could not be settled.", &[("error", &error)]);
+    chosen
 }
 
 /// A change that waits: from which authority, to which.

@@ -475,9 +475,10 @@ impl Teleport for SimTeleport {
     }
 
     async fn rights(&self) -> Result<Rights, TeleportError> {
-        self.call("rights", |_| {
+        self.call("rights", |sim| {
             let all = vec!["*".to_owned()];
-            Ok(Rights { requests: all.clone(), users: all.clone(), review_for: all, reviews: true })
+            let review_for = if sim.teleport.borrow().submits_for_nobody { Vec::new() } else { all.clone() };
+            Ok(Rights { requests: all.clone(), users: all, review_for, reviews: true })
         })
         .await
     }

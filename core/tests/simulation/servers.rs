@@ -117,6 +117,8 @@ pub struct TeleportServer {
     pub requests: BTreeMap<String, AccessRequest>,
     pub watchers: Vec<Watcher>,
     pub down: bool,
+    /// The role of the plugin's user does not let it review on behalf of others.
+    pub submits_for_nobody: bool,
     /// Its version; empty: an old one.
     pub version: String,
     /// Traits of its users.
