@@ -537,7 +537,7 @@ fn another_node_follows_what_an_admin_accepted() {
     leader.wait(120);
     teleport::file(&sim, "one".into(), 3_600_000);
     leader.wait(120);
-    assert_eq!((leader.told("b0b").len(), leader.told("mall0ry").len() > 0), (0, true));
+    assert_eq!((leader.told("b0b").len(), !leader.told("mall0ry").is_empty()), (0, true));
 }
 
 #[test]

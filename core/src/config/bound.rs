@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(told(&[About("", "prod-*"), About("a.b", "prod-*")]), 0);
         assert_eq!(told(&[About("", "a?"), About("", "?b")]), 1);
         assert_eq!(told(&[About("", "a?"), About("", "?bc")]), 0);
-        let many: Vec<About> = (0..9).map(|_| [About("", "a*"), About("", "*b")]).flatten().collect();
+        let many: Vec<About> = (0..9).flat_map(|_| [About("", "a*"), About("", "*b")]).collect();
         assert_eq!(told(&many), MOST_OVERLAPS);
         let long = "*a".repeat(200);
         assert!(!can_meet(&format!("{long}b"), &format!("{long}c")));

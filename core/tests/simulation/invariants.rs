@@ -12,7 +12,7 @@ use crate::script::{Script, requests};
 use crate::servers::Applied;
 
 /// Documents that are kept for ever.
-const FOR_GOOD: [&str; 4] = ["accepted_emails", "authority:", "links", "mapping_required"];
+const FOR_GOOD: [&str; 5] = ["accepted_emails", "authority:", "links", "mapping_required", "pins"];
 
 /// After every step.
 pub fn always(script: &Script) {

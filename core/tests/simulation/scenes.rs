@@ -91,7 +91,8 @@ fn silent_expiry() -> Vec<String> {
     }
     script.run_until(DAWN + 120_000);
     let server = sim.mattermost.borrow();
-    if !server.posts.values().all(|post| post.message.contains("expired")) {
+    let mut of_request = server.posts.values().filter(|post| post.props.contains_key(REQUEST_PROP));
+    if !of_request.all(|post| post.message.contains("expired")) {
         sim.violation("the posts do not say that the request has expired".into());
     }
     drop(server);
@@ -119,6 +120,12 @@ fn expiring_credentials() -> Vec<String> {
             .map(|post| post.message.clone())
             .collect()
     };
+    // They also get the list of names that nobody was seen saving: once, whatever restarts.
+    let (lists, told): (Vec<String>, Vec<String>) =
+        told.into_iter().partition(|text| text.contains("has not seen being saved"));
+    if lists.len() != 1 {
+        sim.violation(format!("the admin got these lists of names: {lists:#?}"));
+    }
     let stages = ["expire in 8 days", "expire in 6 days", "expire in 23 hours", "expired on"];
     if told.len() != stages.len() || !told.iter().zip(stages).all(|(text, stage)| text.contains(stage)) {
         sim.violation(format!("the admin was told {told:#?}"));
@@ -133,7 +140,8 @@ fn ten_thousand() -> Vec<String> {
         teleport::file(&sim, format!("request-{number:05}"), 10 * HOUR);
     }
     script.run_until(DAWN + 300_000);
-    let made = sim.mattermost.borrow().posts.len();
+    let of_request = |post: &&Post| post.props.contains_key(REQUEST_PROP);
+    let made = sim.mattermost.borrow().posts.values().filter(of_request).count();
     if made != MANY * script.channels().len() {
         sim.violation(format!("{made} posts for {MANY} requests"));
     }
@@ -319,8 +327,8 @@ fn thread_parts() -> Vec<String> {
     expect(&sim, &format!("it offers {:?}", buttons(&large)), buttons(&large) == ["Approve", "Deny"]);
     let part = |sim: &Sim| {
         let server = sim.mattermost.borrow();
-        let is_part =
-            |post: &&Post| post.root_id == large.id && post.delete_at == 0 && post.message.contains("`role-59`");
+        let names_it = |post: &Post| post.attachments.iter().any(|quote| quote.text.contains("`role-59`"));
+        let is_part = |post: &&Post| post.root_id == large.id && post.delete_at == 0 && names_it(post);
         server.posts.values().find(is_part).map(|post| post.id.clone())
     };
     let Some(first) = part(&sim) else { return vec!["the thread does not name every role".to_owned()] };
