@@ -66,6 +66,8 @@ func (p *Plugin) audit(w http.ResponseWriter, request *http.Request, format pb.A
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	flusher := http.NewResponseController(w)
+	// The client sees at once that it begins. A server that cannot flush sends it all at the end.
+	_ = flusher.Flush()
 	for {
 		if content := answer.Msg().GetContent(); len(content) > 0 {
 			patience.Stop()
@@ -73,7 +75,6 @@ func (p *Plugin) audit(w http.ResponseWriter, request *http.Request, format pb.A
 				// The client went away, and needs no answer.
 				return
 			}
-			// A server that cannot sends it all at the end.
 			_ = flusher.Flush()
 		}
 		patience.Reset(callTimeout)

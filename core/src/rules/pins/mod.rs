@@ -134,7 +134,8 @@ pub fn entries(settings: &Settings) -> Vec<Entry> {
     let people = settings.people.iter().map(Entry::of_person);
     let of_clusters = settings.clusters.iter().flat_map(|cluster| &cluster.recipients);
     let of_roles = settings.role_recipients.iter().flat_map(|rule| &rule.recipients);
-    let recipients = settings.recipients.iter().chain(of_clusters).chain(of_roles).filter_map(Entry::of_recipient);
+    let recipients = settings.recipients.iter().chain(of_clusters).chain(of_roles).chain(&settings.audit_channel);
+    let recipients = recipients.filter_map(Entry::of_recipient);
     let all: BTreeSet<Entry> = recipients.chain(who).chain(people).take(MOST_ENTRIES).collect();
     all.into_iter().collect()
 }

@@ -149,6 +149,8 @@ pub(super) fn setting_of(entry: &Entry, settings: &Settings) -> &'static str {
         key::RECIPIENTS
     } else if settings.role_recipients.iter().flat_map(|rule| &rule.recipients).any(is) {
         key::ROLE_RECIPIENTS
+    } else if settings.audit_channel.iter().any(is) {
+        key::AUDIT_CHANNEL
     } else {
         key::MORE_CLUSTERS
     }
