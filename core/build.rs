@@ -36,6 +36,8 @@ fn generate(proto: &std::path::Path, rooms: &[&str], client: bool, server: bool)
         .build_client(client)
         .build_server(server)
         .build_transport(false)
+        // Written by hand: it keeps the bytes of the spec, as fields that are not known would be lost otherwise.
+        .extern_path(".types.AccessRequestV3", "crate::teleport::AccessRequestV3")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -133,7 +133,7 @@ func TestPastedCredentialsAreSealedRightAfterTheSave(t *testing.T) {
 	}
 	isSealed := func() bool {
 		text, _ := s.stored("identity").(string)
-		return strings.HasPrefix(text, "sealed:v1:")
+		return strings.HasPrefix(text, "sealed:v2:")
 	}
 	eventually(t, "the key is sealed", isSealed)
 	for name, value := range settings {

@@ -3,6 +3,8 @@
 #[cfg(target_os = "wasi")]
 mod client;
 mod error;
+pub mod fields;
+mod raw;
 mod request;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,8 @@ use crate::time::Time;
 #[cfg(target_os = "wasi")]
 pub(crate) use client::WallTeleport;
 pub use error::{Failure, TeleportError};
-pub use request::{AccessRequest, Resource, Review, State, Threshold};
+pub use raw::AccessRequestV3;
+pub use request::{AccessRequest, Kind, Malformed, Resource, Review, State, Threshold};
 
 /// Who a Teleport server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
