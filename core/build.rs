@@ -47,6 +47,8 @@ fn generate(
         .build_server(server)
         .build_transport(false)
         .codec_path(codec)
+        // Written by hand: it keeps the bytes of the spec, as fields that are not known would be lost otherwise.
+        .extern_path(".types.AccessRequestV3", "crate::teleport::AccessRequestV3")
         .compile_fds(descriptors)?;
     Ok(())
 }

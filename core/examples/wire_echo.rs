@@ -1,5 +1,6 @@
 //! Decodes messages of Teleport's contract and encodes them again, so that a test outside can compare with Teleport's own
-//! types. Reads lines `<full message name> <bytes in hex>` and answers each with a line: the bytes in hex, or
+//! types. The bytes of a request under the name `request` are read as the core reads them, and answered as the JSON of what it
+//! makes of them. Reads lines `<full message name> <bytes in hex>` and answers each with a line: the bytes in hex, or
 //! `error: <why>`.
 
 use std::io::{BufRead, Write};
@@ -7,6 +8,7 @@ use std::io::{BufRead, Write};
 use prost::Message;
 use teleport_access_core::proto::teleport::users::v1 as users;
 use teleport_access_core::proto::{proto, types, wrappers};
+use teleport_access_core::teleport::AccessRequest;
 
 /// Decodes and encodes one message.
 fn echo<M: Message + Default>(bytes: &[u8]) -> Result<Vec<u8>, String> {
@@ -25,7 +27,7 @@ macro_rules! messages {
     };
 }
 
-// prost writes ResourceID as ResourceId.
+// prost writes ResourceID as ResourceId, and so on.
 messages! {
     "proto" is proto {
         PingRequest, PingResponse, Features, Watch, Event, AccessRequests, ListAccessRequestsRequest,
@@ -33,7 +35,8 @@ messages! {
     }
     "types" is types {
         Metadata, ResourceHeader, AccessRequestV3, AccessRequestSpecV3, AccessReview, AccessReviewSubmission,
-        AccessReviewThreshold, ThresholdIndexSets, ThresholdIndexSet, ResourceId, PromotedAccessList, AccessRequestFilter,
+        AccessReviewThreshold, ThresholdIndexSets, ThresholdIndexSet, ResourceId, ResourceAccessId, ResourceConstraints,
+        AwsConsoleResourceConstraints, SshResourceConstraints, WindowsDesktopResourceConstraints, PromotedAccessList, AccessRequestFilter,
         WatchKind, WatchStatusV1, WatchStatusSpecV1, UserV2, UserSpecV2, UserFilter, RoleV6, RoleSpecV6, RoleConditions, Rule,
         AccessReviewConditions,
     }
@@ -43,9 +46,23 @@ messages! {
 
 fn echo_line(line: &str) -> Result<String, String> {
     let (name, digits) = line.split_once(' ').ok_or("want a name and hex digits")?;
-    let name = if name == "types.ResourceID" { "types.ResourceId" } else { name };
-    let bytes = echo_named(name, &from_hex(digits)?)?;
+    let name = match name {
+        "types.ResourceID" => "types.ResourceId",
+        "types.ResourceAccessID" => "types.ResourceAccessId",
+        "types.AWSConsoleResourceConstraints" => "types.AwsConsoleResourceConstraints",
+        "types.SSHResourceConstraints" => "types.SshResourceConstraints",
+        name => name,
+    };
+    let bytes = from_hex(digits)?;
+    let bytes = if name == "request" { read(&bytes)? } else { echo_named(name, &bytes)? };
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What the core makes of a request.
+fn read(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let wire = types::AccessRequestV3::decode(bytes).map_err(|error| error.to_string())?;
+    let request = AccessRequest::try_from(wire).map_err(|error| error.to_string())?;
+    serde_json::to_vec(&request).map_err(|error| error.to_string())
 }
 
 fn from_hex(digits: &str) -> Result<Vec<u8>, String> {

@@ -103,7 +103,8 @@ impl<W: World> App<W> {
 
     /// Takes new settings (a JSON object) and starts again with them. Answers what is wrong with them.
     pub fn configure(self: &Rc<Self>, host: Host, settings_json: &[u8]) -> Vec<Problem> {
-        let (settings, problems) = config::parse(settings_json);
+        let (settings, mut problems) = config::parse(settings_json);
+        problems.extend(save::in_the_clear(&save::read(settings_json)));
         let unchanged = self.configured.get() && **self.settings.borrow() == settings && *self.host.borrow() == host;
         *self.host.borrow_mut() = host;
         *self.settings.borrow_mut() = Rc::new(settings);

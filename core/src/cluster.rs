@@ -32,6 +32,8 @@ pub(crate) struct Cluster<W: World> {
     pub(crate) desk: Desk,
     /// Who its users are in Mattermost.
     pub(crate) directory: Directory,
+    /// The unknown fields of its requests that admins have accepted, as of the last look.
+    pub(crate) accepted_fields: RefCell<Vec<String>>,
     /// How often the connection was made.
     pub(crate) connects: Cell<u64>,
     /// Ends what keeps the connection.
@@ -49,6 +51,7 @@ impl<W: World> Cluster<W> {
             way: RefCell::new(None),
             desk: Desk::default(),
             directory: Directory::default(),
+            accepted_fields: RefCell::default(),
             connects: Cell::new(0),
             session: RefCell::new(None),
         })
@@ -65,6 +68,7 @@ impl<W: World> Cluster<W> {
         *self.way.borrow_mut() = None;
         self.desk.clear();
         self.directory.forget();
+        self.accepted_fields.borrow_mut().clear();
     }
 
     /// What the settings say of it.

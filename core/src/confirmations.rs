@@ -13,6 +13,7 @@ use crate::authority;
 use crate::mattermost::HostError;
 pub use crate::proto::panel::Confirmation;
 use crate::rules::{addresses, links, mapping, pins};
+use crate::teleport::fields;
 use crate::world::World;
 
 /// Why nothing was confirmed.
@@ -36,6 +37,8 @@ pub(crate) mod kind {
     pub(crate) const LINK: &str = "link";
     /// Whether accounts that are nobody in Teleport decide nothing.
     pub(crate) const MAPPING: &str = "mapping";
+    /// A field of access requests that this version does not know.
+    pub(crate) const WIRE: &str = "wire";
     /// A name in the settings, and the account, group or channel that it means.
     pub(crate) const PIN: &str = "pin";
 }
@@ -58,6 +61,7 @@ pub async fn list<W: World>(app: &Rc<App<W>>) -> Result<Vec<Confirmation>, HostE
     waiting.extend(pins::waiting(app).await?);
     waiting.extend(addresses::waiting(app).await?);
     waiting.extend(links::waiting(app).await?);
+    waiting.extend(fields::waiting(app.world.mattermost()).await?);
     waiting.sort_by_key(|confirmation: &Confirmation| !confirmation.urgent);
     Ok(waiting)
 }
@@ -76,6 +80,9 @@ pub async fn confirm<W: World>(app: &Rc<App<W>>, admin_id: &str, id: &str) -> Re
         kind::LINK => links::confirm(app, &waiting.id).await,
         kind::MAPPING => mapping::confirm(app, &waiting.id).await,
         kind::PIN => pins::confirm(app, admin_id, &waiting.id).await,
+        kind::WIRE => fields::accept(app.world.mattermost(), admin_id, &waiting.id, app.world.now())
+            .await?
+            .ok_or(NotConfirmed::Changed),
         _ => Err(NotConfirmed::Changed),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bridge::{Bridge, CredentialFacts, CredentialProblem, Credentials};
-use crate::config::{CredentialSource, Problem, Source, key};
+use crate::config::{self, CredentialSource, Problem, Source, key};
 use crate::mattermost::HostError;
 use crate::time::{Time, in_words};
 
@@ -31,25 +31,49 @@ pub struct Usable {
 pub async fn load<B: Bridge>(bridge: &B, source: &CredentialSource, now: Time) -> Result<Usable, Problem> {
     let (setting, credentials) = match source {
         CredentialSource::Identity(source) => {
-            (key::IDENTITY, split_identity(&read(bridge, key::IDENTITY, source).await?)?)
+            // Its own certificate authority says which cluster it is good for.
+            (key::IDENTITY, split_identity(&read(bridge, key::IDENTITY, source, "").await?)?)
         }
-        CredentialSource::Files { certificate, key, authorities } => (
-            key::CLIENT_CERTIFICATE,
-            Credentials {
-                certificate: whole(
-                    key::CLIENT_CERTIFICATE,
-                    &read(bridge, key::CLIENT_CERTIFICATE, certificate).await?,
-                )?,
-                private_key: whole(key::CLIENT_KEY, &read(bridge, key::CLIENT_KEY, key).await?)?,
-                certificate_authorities: whole(key::CLUSTER_CA, &read(bridge, key::CLUSTER_CA, authorities).await?)?,
-            },
-        ),
+        CredentialSource::Files { certificate, key, authorities } => {
+            let certificate =
+                whole(key::CLIENT_CERTIFICATE, &read(bridge, key::CLIENT_CERTIFICATE, certificate, "").await?)?;
+            let authorities = whole(key::CLUSTER_CA, &read(bridge, key::CLUSTER_CA, authorities, "").await?)?;
+            let cluster = match key {
+                Source::Sealed(_) => named_by(bridge, &authorities).await,
+                Source::Text(_) | Source::Path(_) => String::new(),
+            };
+            let private_key = whole(key::CLIENT_KEY, &read(bridge, key::CLIENT_KEY, key, &cluster).await?)?;
+            let credentials = Credentials { certificate, private_key, certificate_authorities: authorities };
+            (key::CLIENT_CERTIFICATE, credentials)
+        }
     };
     let facts = bridge
         .inspect(credentials.clone())
         .await
         .map_err(|error| Problem::new(setting, format!("The credentials cannot be checked: {error}")))?;
     judge(setting, credentials, facts, now)
+}
+
+/// What a text in a setting is sealed for: it opens for the same setting of the same cluster only.
+#[must_use]
+pub(crate) fn usage(setting: &str, cluster: &str) -> String {
+    if cluster.is_empty() { setting.to_owned() } else { format!("{setting} of {cluster}") }
+}
+
+/// The cluster whose certificate authority is in the setting `ClusterCA`; empty where that cannot be said (yet).
+pub(crate) async fn cluster_of<B: Bridge>(bridge: &B, authorities: &Source) -> String {
+    match read(bridge, key::CLUSTER_CA, authorities, "").await {
+        Ok(text) => named_by(bridge, &text).await,
+        Err(_) => String::new(),
+    }
+}
+
+/// The cluster that these authorities name; empty where they name none.
+async fn named_by<B: Bridge>(bridge: &B, authorities: &str) -> String {
+    let only = Credentials { certificate_authorities: authorities.to_owned(), ..Default::default() };
+    // That there is no certificate is no matter here.
+    let facts = bridge.inspect(only).await.unwrap_or_default();
+    facts.clusters.into_iter().find(|cluster| !cluster.is_empty()).unwrap_or_default()
 }
 
 /// What the certificates' facts mean.
@@ -146,38 +170,53 @@ impl Usable {
     }
 }
 
-async fn read<B: Bridge>(bridge: &B, setting: &'static str, source: &Source) -> Result<String, Problem> {
+/// Opens what was sealed for a setting of a cluster.
+async fn open<B: Bridge>(bridge: &B, setting: &'static str, sealed: &str, cluster: &str) -> Result<String, Problem> {
+    let mut opened = bridge.unseal(sealed, &usage(setting, cluster)).await;
+    // Sealed before the cluster was known, such as with the path of an authority that was not there yet.
+    if !cluster.is_empty() && matches!(opened, Err(HostError::Invalid(_))) {
+        opened = bridge.unseal(sealed, &usage(setting, "")).await;
+    }
+    opened.map(|text| unfold(&text)).map_err(|error| match error {
+        HostError::Invalid(_) => Problem::new(
+            setting,
+            "What is saved here cannot be opened: it was sealed with another sealing key, or for another setting or cluster. Paste it again.",
+        ),
+        error => Problem::new(setting, format!("What is saved here cannot be opened now: {error}")),
+    })
+}
+
+async fn read<B: Bridge>(bridge: &B, setting: &'static str, source: &Source, cluster: &str) -> Result<String, Problem> {
     let path = match source {
         Source::Text(text) => return Ok(unfold(text)),
         Source::Path(path) => path,
-        Source::Sealed(sealed) => {
-            return bridge.unseal(sealed, "").await.map(|text| unfold(&text)).map_err(|error| match error {
-                HostError::Invalid(_) => Problem::new(
-                    setting,
-                    "What is saved here cannot be opened any more: the sealing key is another one now. Paste it again.",
-                ),
-                error => Problem::new(setting, format!("What is saved here cannot be opened now: {error}")),
-            });
-        }
+        Source::Sealed(sealed) => return open(bridge, setting, sealed, cluster).await,
     };
+    let shown = config::shown_path(path);
     match bridge.read_file(path).await {
         Ok(bytes) => String::from_utf8(bytes).map(|text| unfold(&text)).map_err(|_| {
             Problem::new(
                 setting,
-                format!("{path} is not a text file. Give the path of a file that `tctl auth sign` wrote."),
+                format!("{shown} is not a text file. Give the path of a file that `tctl auth sign` wrote."),
             )
         }),
         Err(HostError::NotFound(_)) => Err(Problem::new(
             setting,
-            format!("There is no file {path} on the Mattermost server. Check the path, or paste the file's content."),
+            format!("There is no file {shown} on the Mattermost server. Check the path, or paste the file's content."),
         )),
         Err(HostError::Denied(_)) => Err(Problem::new(
             setting,
             format!(
-                "The Mattermost server may not read {path}. Make it readable for the user that Mattermost runs as, or paste the file's content."
+                "The Mattermost server may not read {shown}. Make it readable for the user that Mattermost runs as, or paste the file's content."
             ),
         )),
-        Err(error) => Err(Problem::new(setting, format!("{path} cannot be read: {error}"))),
+        // What the host says names the path, too.
+        Err(_) => Err(Problem::new(
+            setting,
+            format!(
+                "{shown} cannot be read. Give the absolute path of a file of at most 1 MiB, or paste the file's content."
+            ),
+        )),
     }
 }
 
@@ -252,7 +291,8 @@ fn cut(setting: &'static str, label: &str) -> Problem {
     Problem::new(
         setting,
         format!(
-            "The file ends in the middle of its {label}: it was cut off. Paste it again, from the first line to the last."
+            "The file ends in the middle of its {}: it was cut off. Paste it again, from the first line to the last.",
+            config::cut(label)
         ),
     )
 }

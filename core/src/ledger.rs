@@ -23,6 +23,8 @@ pub enum Outcome {
     Denied,
     /// Turned into an access list membership.
     Promoted,
+    /// In a state that this version does not know.
+    Other,
     /// Nobody decided in time.
     Expired,
     /// Withdrawn before a decision.
@@ -36,6 +38,7 @@ impl From<State> for Outcome {
             State::Approved => Self::Approved,
             State::Denied => Self::Denied,
             State::Promoted => Self::Promoted,
+            State::Other => Self::Other,
         }
     }
 }

@@ -115,7 +115,7 @@ pub fn news(record: &Record) -> Vec<News> {
             State::Approved => "approved",
             State::Denied => "denied",
             State::Promoted => "promoted",
-            State::Pending => "commented",
+            State::Pending | State::Other => "commented",
         };
         News {
             key: format!("review:{}", review.author),
@@ -270,6 +270,7 @@ fn status(outcome: Outcome) -> &'static str {
         Outcome::Approved => "✅ Approved",
         Outcome::Denied => "❌ Denied",
         Outcome::Promoted => "⤴️ Promoted to an access list",
+        Outcome::Other => "❔ In a state that this version of the plugin does not know",
         Outcome::Expired => "⌛ Expired",
         Outcome::Deleted => "🗑️ Deleted",
     }
@@ -281,7 +282,7 @@ fn sign(verdict: State) -> &'static str {
         State::Approved => "✅",
         State::Denied => "❌",
         State::Promoted => "⤴️",
-        State::Pending => "💬",
+        State::Pending | State::Other => "💬",
     }
 }
 
@@ -291,7 +292,7 @@ fn color(outcome: Outcome) -> &'static str {
         Outcome::Approved => "#3db887",
         Outcome::Denied => "#d24b4e",
         Outcome::Promoted => "#7a5fd3",
-        Outcome::Expired | Outcome::Deleted => "#8d94a3",
+        Outcome::Other | Outcome::Expired | Outcome::Deleted => "#8d94a3",
     }
 }
 
@@ -306,6 +307,9 @@ fn headline(record: &Record) -> String {
         Outcome::Denied => format!("{user} was denied {wish}{}", by(request, own(record))),
         Outcome::Promoted => {
             format!("{user}'s request for {wish} became an access list membership{}", by(request, None))
+        }
+        Outcome::Other => {
+            format!("{user}'s request for {wish} is in a state that this version does not know: look in Teleport")
         }
         Outcome::Expired => format!("{user}'s request for {wish} expired: nobody decided in time"),
         Outcome::Deleted => format!("{user}'s request for {wish} was withdrawn"),
@@ -383,7 +387,7 @@ fn fields(site: &Site, record: &Record) -> Vec<AttachmentField> {
         Outcome::Expired => {
             add("Request expired", request.expires.map(|time| time.to_string()).unwrap_or_default(), true)
         }
-        Outcome::Approved | Outcome::Denied | Outcome::Promoted | Outcome::Deleted => {
+        Outcome::Approved | Outcome::Denied | Outcome::Promoted | Outcome::Other | Outcome::Deleted => {
             add("When", record.settled_at.map(|time| time.to_string()).unwrap_or_default(), true);
         }
     }
@@ -434,7 +438,7 @@ fn status_line(site: &Site, record: &Record) -> String {
         outcome @ (Outcome::Approved | Outcome::Denied | Outcome::Promoted) => {
             format!("{}{}{}", status(outcome), by(request, own(record)), less(record))
         }
-        outcome @ (Outcome::Expired | Outcome::Deleted) => status(outcome).to_owned(),
+        outcome @ (Outcome::Other | Outcome::Expired | Outcome::Deleted) => status(outcome).to_owned(),
     }
 }
 
@@ -456,9 +460,7 @@ fn resources(request: &AccessRequest) -> String {
         .resources
         .iter()
         .map(|resource| {
-            let inside =
-                if resource.sub_resource.is_empty() { String::new() } else { format!("/{}", resource.sub_resource) };
-            let name = code(&format!("{}{inside}", resource.name));
+            let name = code(&parts::whole_name(resource));
             format!("{} {name}", words(&resource.kind, MAX_KIND)).trim_start().to_owned()
         })
         .collect();
@@ -495,6 +497,8 @@ fn listed(names: &[String]) -> String {
 }
 
 /// Why a request for lasting access has no buttons.
+pub(crate) const UNKNOWN: &str = "This request says something that this version of the plugin does not know, and that may be part of what would be granted: it can be approved in Teleport, or here once a system admin has accepted it on the plugin's settings page.";
+/// What is said of requests for lasting access.
 pub(crate) const LONG_TERM: &str = "This asks for lasting access, which Teleport grants by adding the user to an access list: only its web UI can do that.";
 
 fn buttons(site: &Site, record: &Record) -> Vec<Action> {
@@ -752,7 +756,7 @@ mod tests {
     #[test]
     fn approvals_are_counted_where_more_than_one_is_needed() {
         let mut record = record();
-        record.request.thresholds = vec![Threshold { name: String::new(), approve: 2, deny: 1 }];
+        record.request.thresholds = vec![Threshold { name: String::new(), filter: String::new(), approve: 2, deny: 1 }];
         assert_eq!(field(&shown(&record).1, "Status").as_deref(), Some("⏳ Pending (0 of 2 approvals)"));
         record.request.reviews = vec![Review {
             author: "bob".into(),
@@ -772,6 +776,7 @@ mod tests {
             kind: "node".into(),
             name: "n1".into(),
             sub_resource: String::new(),
+            constraints: Vec::new(),
         }];
         let (post, attachment) = shown(&record);
         assert_eq!(post.message, "`ann@example.com` requests `dba` on 1 resource");

@@ -10,6 +10,7 @@ pub mod proto {
 /// Teleport's package `types`: access requests and what belongs to them.
 pub mod types {
     tonic::include_proto!("types");
+    pub use crate::teleport::AccessRequestV3;
 }
 
 /// Teleport's package `wrappers`: lists of texts.

@@ -1,5 +1,7 @@
 //! Settings that somebody is about to save: refused where they cannot be used, and with pasted secrets sealed.
 
+mod sealing;
+
 use serde_json::{Map, Value};
 
 use crate::bridge::Bridge;
@@ -8,6 +10,9 @@ use crate::credentials;
 use crate::mattermost::Mattermost;
 use crate::rules::pins;
 use crate::time::Time;
+
+pub use sealing::{in_the_clear, sealed_at_rest};
+use sealing::{sealed, weak_sealing_key};
 
 /// Settings by their keys, as Mattermost keeps them.
 pub type Values = Map<String, Value>;
@@ -47,6 +52,7 @@ pub async fn check<B: Bridge>(bridge: &B, new: Values, saved: &Values, now: Time
     let (settings, mut problems) = config::parse(&bytes);
     let (before, known) = config::parse(&serde_json::to_vec(saved).unwrap_or_default());
     problems.retain(|problem| is_refused(problem, &known));
+    problems.extend(weak_sealing_key(&whole, saved));
     for (place, cluster) in settings.clusters.iter().enumerate() {
         let Some(source) = &cluster.credentials else { continue };
         let unchanged = before.clusters.get(place).is_some_and(|before| before.credentials == cluster.credentials);
@@ -63,7 +69,7 @@ pub async fn check<B: Bridge>(bridge: &B, new: Values, saved: &Values, now: Time
     if !problems.is_empty() {
         return Err(problems);
     }
-    sealed(bridge, new).await.map_err(|problem| vec![problem])
+    sealed(bridge, new, &whole).await.map_err(|problem| vec![problem])
 }
 
 /// Settings whose lines are read one by one: what was saved in them before keeps nobody from saving the rest.
@@ -98,47 +104,6 @@ pub async fn check_names<M: Mattermost>(
     // Where that fails the names are pinned when they are seen, and the admins get the list.
     let _ = pins::let_through(mattermost, now, brought).await;
     Ok(())
-}
-
-/// The settings with pasted secrets sealed.
-async fn sealed<B: Bridge>(bridge: &B, mut values: Values) -> Result<Values, Problem> {
-    for (name, value) in &mut values {
-        if SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
-            seal(bridge, value).await?;
-        } else if name.eq_ignore_ascii_case(key::MORE_CLUSTERS) {
-            let text = value.as_str().unwrap_or_default();
-            let Ok(mut clusters) = serde_json::from_str::<Vec<Values>>(text) else { continue };
-            let mut changed = false;
-            for cluster in &mut clusters {
-                for (name, value) in cluster.iter_mut() {
-                    if SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
-                        changed |= seal(bridge, value).await?;
-                    }
-                }
-            }
-            if changed {
-                *value = Value::String(serde_json::to_string(&clusters).unwrap_or_default());
-            }
-        }
-    }
-    Ok(values)
-}
-
-/// Seals a value if it is a pasted text; says whether it was.
-async fn seal<B: Bridge>(bridge: &B, value: &mut Value) -> Result<bool, Problem> {
-    let Value::String(text) = &*value else { return Ok(false) };
-    if is_mask(text) {
-        return Ok(false);
-    }
-    let Some(Source::Text(text)) = config::source(text.trim().to_owned()) else { return Ok(false) };
-    let sealed = bridge.seal(&text, "").await.map_err(|error| {
-        Problem::new(
-            key::SEALING_KEY,
-            format!("The credentials could not be sealed, so nothing was saved: {error}. Save again."),
-        )
-    })?;
-    *value = Value::String(sealed);
-    Ok(true)
 }
 
 /// Credentials as they were pasted: what they are, and the settings that hold them with secrets sealed.
@@ -178,7 +143,7 @@ pub async fn check_credentials<B: Bridge>(
     if let Some(problem) = usable.expired(now) {
         return Err(problem);
     }
-    let values = sealed(bridge, new).await?;
+    let values = sealed(bridge, new, &whole).await?;
     let values = values.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
     Ok(CheckedCredentials { values, usable })
 }
@@ -195,6 +160,8 @@ pub fn without_secrets(saved: &Values) -> Values {
                 Some(_) => Value::String("(set)".to_owned()),
             },
             _ if secret && !value.is_null() => Value::String("(set)".to_owned()),
+            // It has no business there, and is not shown all the same.
+            _ if config::value_holds_key(value) => Value::String("(set)".to_owned()),
             _ => value.clone(),
         }
     };
@@ -306,7 +273,7 @@ mod tests {
         let new = object(json!({"moreclusters": clusters}));
         let saved = block_on(check(&bridge, new, &Values::new(), Time(0))).unwrap_or_default();
         let text = serde_json::to_string(&saved).unwrap_or_default();
-        assert!(!text.contains("c2VjcmV0") && text.contains("sealed:v1:"), "{text}");
+        assert!(!text.contains("c2VjcmV0") && text.contains(config::SEALED_PREFIX), "{text}");
     }
 
     #[test]

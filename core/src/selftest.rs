@@ -166,6 +166,7 @@ fn plugin<W: World, R: Report>(app: &Rc<App<W>>, steps: &Steps<'_, R>) {
 const CREDENTIALS: &str = "Credentials";
 const ADDRESS: &str = "Address";
 const TLS: &str = "Secure connection";
+const PLAIN: &str = "Plain connection";
 const SERVER: &str = "Server";
 const PERMISSIONS: &str = "Permissions";
 const DECISIONS: &str = "Decisions";
@@ -180,7 +181,8 @@ async fn try_cluster<W: World, R: Report>(
     missing: bool,
     steps: &Steps<'_, R>,
 ) {
-    let after_credentials = [ADDRESS, TLS, SERVER, PERMISSIONS, DECISIONS, WATCH];
+    let tls = cluster.address.as_ref().map_or(TLS, |address| secured(address, "").0);
+    let after_credentials = [ADDRESS, tls, SERVER, PERMISSIONS, DECISIONS, WATCH];
     let (Some(address), gateway) = (&cluster.address, matches!(cluster.address, Some(Address::Gateway(_)))) else {
         steps.waits(&[CREDENTIALS]);
         steps.waits(&after_credentials);
@@ -234,6 +236,22 @@ async fn try_cluster<W: World, R: Report>(
     let _ = app.world.bridge().forget_endpoint(&destination).await;
 }
 
+/// What is known of the way to the server once it has answered: the step's name, whether all is well, and what to say. It
+/// is called secure with TLS only.
+fn secured(address: &Address, cluster: &str) -> (&'static str, Outcome, String) {
+    match address {
+        Address::Teleport(_) => (TLS, Outcome::Ok, format!("the server proved to be of cluster {}", code(cluster))),
+        Address::Gateway(_) if address.is_encrypted() => {
+            (TLS, Outcome::Ok, "the gateway showed a valid certificate; what is behind it, it only says".to_owned())
+        }
+        Address::Gateway(_) => (
+            PLAIN,
+            Outcome::Warning,
+            "not encrypted: the gateway is on this machine, and the way to it is plain HTTP".to_owned(),
+        ),
+    }
+}
+
 /// Whether the server was reached at all, although it failed.
 fn was_reached(error: &TeleportError) -> bool {
     match error {
@@ -258,7 +276,7 @@ async fn try_way<W: World, R: Report>(
     let pointed = session::point(app, destination, &cluster, address, usable.as_ref()).await;
     if let Err(trouble) = pointed {
         steps.failed(CREDENTIALS, &trouble, &user);
-        steps.waits(&[ADDRESS, TLS, SERVER, PERMISSIONS, DECISIONS, WATCH]);
+        steps.waits(&[ADDRESS, secured(address, &cluster).0, SERVER, PERMISSIONS, DECISIONS, WATCH]);
         return;
     }
     let teleport = app.world.teleport(destination);
@@ -270,17 +288,23 @@ async fn try_way<W: World, R: Report>(
             let trouble = session::explain(address, error);
             if reached {
                 steps.ok(ADDRESS, format!("{address} answers"));
-                steps.failed(TLS, &trouble, &user);
+                steps.failed(secured(address, &cluster).0, &trouble, &user);
                 steps.waits(&[SERVER, PERMISSIONS, DECISIONS, WATCH]);
             } else {
                 steps.failed(ADDRESS, &trouble, &user);
-                steps.waits(&[TLS, SERVER, PERMISSIONS, DECISIONS, WATCH]);
+                steps.waits(&[secured(address, &cluster).0, SERVER, PERMISSIONS, DECISIONS, WATCH]);
             }
             return;
         }
     };
     steps.ok(ADDRESS, format!("{address} answers"));
-    steps.ok(TLS, format!("the server proved to be of cluster {}", code(&cluster)));
+    let (name, outcome, text) = secured(address, &cluster);
+    steps.end(status::check(name, outcome, text));
+    if let Some(Err(trouble)) = usable.as_ref().map(|usable| session::check_cluster(&usable.cluster, &server)) {
+        steps.failed(SERVER, &trouble, "");
+        steps.waits(&[PERMISSIONS, DECISIONS, WATCH]);
+        return;
+    }
     let edition = if server.reviews { "with reviews (Enterprise)" } else { "without reviews (open source)" };
     steps.ok(SERVER, format!("cluster {}, version {}, {edition}", code(&server.cluster), server.version));
     let way: Way<W> = Way { cluster, teleport, credentials: usable, server };
@@ -339,5 +363,21 @@ async fn users<W: World, R: Report>(settings: &Settings, way: &Way<W>, address: 
         }
         Ok(users) => steps.ok(USERS, format!("{} Teleport users have the trait {trait_name}", users.len())),
         Err(error) => steps.failed(USERS, &session::explain(address, error), ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_encrypted_is_called_secure() {
+        let step = |address: Address| {
+            let (name, outcome, text) = secured(&address, "tp");
+            (name, outcome, text.contains("proved"))
+        };
+        assert_eq!(step(Address::Teleport("tp:443".into())), (TLS, Outcome::Ok, true));
+        assert_eq!(step(Address::Gateway("https://gateway".into())), (TLS, Outcome::Ok, false));
+        assert_eq!(step(Address::Gateway("http://localhost".into())), (PLAIN, Outcome::Warning, false));
     }
 }

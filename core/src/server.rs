@@ -22,7 +22,7 @@ use crate::command;
 use crate::config::{self, Problem};
 use crate::confirmations::{self, NotConfirmed};
 use crate::decision::{self, Click, Submission};
-use crate::mattermost::{HostError, WallMattermost};
+use crate::mattermost::{HostError, LogLevel, WallMattermost};
 use crate::metrics::{self, HostFigures};
 use crate::proto::panel::panel_server::{Panel, PanelServer};
 use crate::proto::panel::{
@@ -151,7 +151,15 @@ impl Plugin for Desk {
             };
             let problems = core.configure(host, &request.settings_json);
             let problems = problems.into_iter().map(on_wire).collect();
-            Ok(ConfigureResponse { problems })
+            let sealed = save::sealed_at_rest(core.world.bridge(), &save::read(&request.settings_json)).await;
+            let settings_json = match sealed {
+                Ok(sealed) => sealed.and_then(|sealed| serde_json::to_vec(&sealed).ok()).unwrap_or_default(),
+                Err(problem) => {
+                    core.log(LogLevel::Error, &problem.message, &[("setting", &problem.setting)]);
+                    Vec::new()
+                }
+            };
+            Ok(ConfigureResponse { problems, settings_json })
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! The connection to Teleport: made, watched, lost and made again.
 
+mod checks;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,6 +23,9 @@ use crate::rules::mapping;
 use crate::teleport::{Decision, Event, ServerInfo, State, Teleport, TeleportError};
 use crate::time::Time;
 use crate::world::{World, within};
+
+pub(crate) use checks::check_cluster;
+use checks::note_fields;
 
 /// How long the first event of a watch may take.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -166,6 +171,9 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
     let teleport = lane.world.teleport(&cluster);
     lane.log(LogLevel::Debug, "Checking Teleport's version.", &[("cluster", &cluster)]);
     let server = teleport.ping().await.map_err(|error| explain(address, error))?;
+    if let Some(usable) = &credentials {
+        check_cluster(&usable.cluster, &server)?;
+    }
     lane.log(LogLevel::Debug, "Teleport answers.", &[("cluster", &cluster), ("version", &server.version)]);
     Ok(Way { cluster, teleport, credentials, server })
 }
@@ -274,6 +282,7 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
     // From here on nothing is missed; what was there before comes with the listing.
     desk::open(lane, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
     let requests = way.teleport.list().await.map_err(explain_here)?;
+    note_fields(lane, way, &requests).await;
     let pending = requests.iter().filter(|request| request.state == State::Pending).count();
     lane.log(
         LogLevel::Info,
@@ -294,7 +303,12 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
             Either::Right(((), _)) => None,
         };
         match next {
-            Some(Some(Ok(event))) => desk::hear(lane, event),
+            Some(Some(Ok(event))) => {
+                if let Event::Put(request) = &event {
+                    note_fields(lane, way, [&**request]).await;
+                }
+                desk::hear(lane, event);
+            }
             Some(Some(Err(error))) => return Err(explain_here(error)),
             Some(None) => return Err(Trouble::new(Place::Watch, "Teleport ended the watch. It is opened again.")),
             None => {}
@@ -317,7 +331,9 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
         }
         if now.since(relisted) >= RELIST || now < relisted {
             relisted = now;
-            desk::reconcile(lane, way.teleport.list().await.map_err(explain_here)?);
+            let requests = way.teleport.list().await.map_err(explain_here)?;
+            note_fields(lane, way, &requests).await;
+            desk::reconcile(lane, requests);
             desk::rescan(lane).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
         }
     }

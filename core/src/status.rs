@@ -123,12 +123,15 @@ fn links<W: World>(lane: &Lane<W>) -> Vec<Check> {
             ),
         },
     });
+    let encrypted = settings.address.as_ref().is_none_or(Address::is_encrypted);
     let connection = way.as_ref().map(|way| {
-        check(
-            "Teleport",
-            Outcome::Ok,
-            format!("cluster `{}`, version {}, at {address}", way.server.cluster, way.server.version),
-        )
+        let (outcome, plain) = if encrypted {
+            (Outcome::Ok, "")
+        } else {
+            (Outcome::Warning, ", not encrypted (plain HTTP on this machine)")
+        };
+        let text = format!("cluster `{}`, version {}, at {address}{plain}", way.server.cluster, way.server.version);
+        check("Teleport", outcome, text)
     });
     let (permissions, watch) = match &link {
         Link::Up(Some(since)) => (

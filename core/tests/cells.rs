@@ -22,7 +22,7 @@ use teleport_access_core::audit::{self, Entry};
 use teleport_access_core::decision::{self, Click};
 use teleport_access_core::mattermost::User;
 use teleport_access_core::messages::REQUEST_PROP;
-use teleport_access_core::teleport::{AccessRequest, Review, State};
+use teleport_access_core::teleport::{AccessRequest, Kind, Review, State};
 use teleport_access_core::time::Time;
 
 use crate::ports::{NodeWorld, SimBridge, SimMattermost};
@@ -269,7 +269,7 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
         roles: vec!["dba".into()],
         created: Some(Time(sim.now())),
         expires: Some(Time(sim.now() + 3_600_000)),
-        long_term: situation == LongTerm,
+        kind: if situation == LongTerm { Kind::LongTerm } else { Kind::ShortTerm },
         ..Default::default()
     };
     teleport::file_as(&sim, request, 3_600_000);

@@ -31,7 +31,7 @@ func (s *scene) sealed() string {
 	for {
 		content, err := set.Mattermost.Config()
 		s.must(err)
-		if strings.Contains(content, `"sealed:v1:`) {
+		if strings.Contains(content, `"sealed:v2:`) {
 			return content
 		}
 		select {

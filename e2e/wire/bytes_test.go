@@ -160,7 +160,8 @@ func TestTheCoreKeepsFieldsThatTeleportsOwnTypesDoNotKnowYet(t *testing.T) {
 	onBehalf := protowire.AppendString(protowire.AppendTag(nil, 11, protowire.BytesType), "access-plugin")
 	onBehalf = protowire.AppendVarint(protowire.AppendTag(onBehalf, 12, protowire.VarintType), 1)
 	everybody := protowire.AppendString(protowire.AppendTag(nil, 5, protowire.BytesType), "*")
-	longTerm := protowire.AppendVarint(protowire.AppendTag(nil, 23, protowire.VarintType), 2)
+	kindAndRestricted := varintField(24, 2)
+	kindAndRestricted = append(kindAndRestricted, restricted("n1", messageField(11, stringField(1, "root")))...)
 	noSystem := protowire.AppendVarint(protowire.AppendTag(nil, 2, protowire.VarintType), 1)
 	for _, one := range []struct {
 		name  string
@@ -169,7 +170,7 @@ func TestTheCoreKeepsFieldsThatTeleportsOwnTypesDoNotKnowYet(t *testing.T) {
 	}{
 		{"types.AccessReview", &types.AccessReview{Author: "rita", XXX_unrecognized: onBehalf}, onBehalf},
 		{"types.AccessReviewConditions", &types.AccessReviewConditions{Roles: []string{"dba"}, XXX_unrecognized: everybody}, everybody},
-		{"types.AccessRequestSpecV3", &types.AccessRequestSpecV3{User: "alice", XXX_unrecognized: longTerm}, longTerm},
+		{"types.AccessRequestSpecV3", &types.AccessRequestSpecV3{User: "alice", XXX_unrecognized: kindAndRestricted}, kindAndRestricted},
 		{"types.UserFilter", &types.UserFilter{SearchKeywords: []string{"rita"}, XXX_unrecognized: noSystem}, noSystem},
 	} {
 		sent, err := marshal(one.value)

@@ -1,5 +1,5 @@
 // Package bridge is the way to Teleport, and to what lies on the Mattermost server for it: it serves
-// proto/bridge/bridge.proto, seals credentials for the settings, and carries the core's gRPC-web to an
+// proto/bridge/bridge.proto, seals credentials for the settings, signs with the plugin's own key, and carries the core's gRPC-web to an
 // endpoint that speaks gRPC over HTTP/2 with mutual TLS, or gRPC-web itself. It does not look into messages.
 package bridge
 
@@ -18,7 +18,6 @@ import (
 
 // Bridge knows the endpoints of clusters.
 type Bridge struct {
-	bridgeconnect.UnimplementedBridgeHandler
 	api  API
 	keys keys
 

@@ -17,9 +17,12 @@ import (
 
 const (
 	// sealedPrefix is what sealed texts begin with: which way they were sealed.
-	sealedPrefix = "sealed:v1:"
-	// sealLabel binds keys and sealed texts to this use of them.
-	sealLabel = "teleport-access sealed credentials v1"
+	sealedPrefix = "sealed:v2:"
+	// sealedPrefixV1 is what those begin with that earlier versions sealed. They are bound to no use.
+	sealedPrefixV1 = "sealed:v1:"
+	// sealLabel and sealLabelV1 bind keys and sealed texts to sealing.
+	sealLabel   = "teleport-access sealed credentials v2"
+	sealLabelV1 = "teleport-access sealed credentials v1"
 	// largestText is the most that is sealed, in bytes.
 	largestText = 1 << 20
 )
@@ -28,7 +31,10 @@ const (
 func (b *Bridge) Seal(
 	ctx context.Context, request *connect.Request[pb.SealRequest],
 ) (*connect.Response[pb.SealResponse], error) {
-	text := request.Msg.GetText()
+	text, usage := request.Msg.GetText(), request.Msg.GetUse()
+	if usage == "" {
+		return nil, refused(connect.CodeInvalidArgument, "use is missing: say what the text is sealed for")
+	}
 	if len(text) > largestText {
 		return nil, refused(connect.CodeInvalidArgument, "the text is larger than 1 MiB")
 	}
@@ -36,14 +42,14 @@ func (b *Bridge) Seal(
 	if err != nil {
 		return nil, err
 	}
-	aead, err := cipherOf(secret)
+	aead, err := cipherOf(secret, sealLabel)
 	if err != nil {
 		return nil, refused(connect.CodeInternal, "nothing can be sealed here: %w", err)
 	}
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
 	// Never fails: without randomness the process ends.
 	_, _ = rand.Read(nonce)
-	sealed := aead.Seal(nonce, nonce, []byte(text), []byte(sealLabel))
+	sealed := aead.Seal(nonce, nonce, []byte(text), boundTo(usage))
 	return connect.NewResponse(&pb.SealResponse{
 		Sealed: sealedPrefix + base64.StdEncoding.EncodeToString(sealed),
 	}), nil
@@ -53,7 +59,13 @@ func (b *Bridge) Seal(
 func (b *Bridge) Unseal(
 	_ context.Context, request *connect.Request[pb.UnsealRequest],
 ) (*connect.Response[pb.UnsealResponse], error) {
-	encoded, is := strings.CutPrefix(strings.TrimSpace(request.Msg.GetSealed()), sealedPrefix)
+	trimmed := strings.TrimSpace(request.Msg.GetSealed())
+	label, bound := sealLabel, boundTo(request.Msg.GetUse())
+	encoded, is := strings.CutPrefix(trimmed, sealedPrefix)
+	if !is {
+		label, bound = sealLabelV1, []byte(sealLabelV1)
+		encoded, is = strings.CutPrefix(trimmed, sealedPrefixV1)
+	}
 	if !is {
 		return nil, refused(connect.CodeInvalidArgument, "a sealed text begins with %s, this one does not", sealedPrefix)
 	}
@@ -66,7 +78,7 @@ func (b *Bridge) Unseal(
 	}
 	secrets, err := b.keys.forUnsealing()
 	for _, secret := range secrets {
-		if text, ok := open(secret, sealed); ok {
+		if text, ok := open(secret, sealed, label, bound); ok {
 			return connect.NewResponse(&pb.UnsealResponse{Text: text}), nil
 		}
 	}
@@ -78,22 +90,27 @@ func (b *Bridge) Unseal(
 		return nil, refused(connect.CodeInvalidArgument, "there is no sealing key any more: paste the credentials again")
 	}
 	return nil, refused(connect.CodeInvalidArgument,
-		"the sealed text was changed, or sealed with another key: paste the credentials again")
+		"the sealed text was changed, or sealed with another key or for another setting or cluster: paste the credentials again")
 }
 
-// open decrypts with one key; it is false where that is not the one, or the text was changed.
-func open(secret string, sealed []byte) (string, bool) {
-	aead, err := cipherOf(secret)
+// boundTo is what a text is sealed with, so that it opens for the same use only.
+func boundTo(usage string) []byte {
+	return []byte(sealLabel + "\x00" + usage)
+}
+
+// open decrypts with one key; it is false where that is not the one, or the text was changed or sealed for another use.
+func open(secret string, sealed []byte, label string, bound []byte) (string, bool) {
+	aead, err := cipherOf(secret, label)
 	if err != nil || len(sealed) < aead.NonceSize() {
 		return "", false
 	}
-	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], []byte(sealLabel))
+	text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], bound)
 	return string(text), err == nil
 }
 
 // cipherOf makes the cipher of a secret.
-func cipherOf(secret string) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, []byte(secret), nil, sealLabel, 32)
+func cipherOf(secret, label string) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, label, 32)
 	if err != nil {
 		return nil, err
 	}

@@ -77,15 +77,22 @@ func (s *store) LogError(string, ...any) {}
 
 func seal(t testing.TB, b *Bridge, text string) string {
 	t.Helper()
-	answer, err := b.Seal(context.Background(), connect.NewRequest(&pb.SealRequest{Text: text}))
+	return sealFor(t, b, text, "Identity")
+}
+
+func sealFor(t testing.TB, b *Bridge, text, usage string) string {
+	t.Helper()
+	answer, err := b.Seal(context.Background(), connect.NewRequest(&pb.SealRequest{Text: text, Use: usage}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return answer.Msg.GetSealed()
 }
 
-func unseal(b *Bridge, sealed string) (string, error) {
-	answer, err := b.Unseal(context.Background(), connect.NewRequest(&pb.UnsealRequest{Sealed: sealed}))
+func unseal(b *Bridge, sealed string) (string, error) { return unsealFor(b, sealed, "Identity") }
+
+func unsealFor(b *Bridge, sealed, usage string) (string, error) {
+	answer, err := b.Unseal(context.Background(), connect.NewRequest(&pb.UnsealRequest{Sealed: sealed, Use: usage}))
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +116,7 @@ func TestWhatIsSealedIsHiddenAndComesBackAsItWas(t *testing.T) {
 			b := New(s)
 			for _, text := range []string{pasted, "", "ü\x00", strings.Repeat("x", largestText)} {
 				sealed := seal(t, b, text)
-				encoded, is := strings.CutPrefix(sealed, "sealed:v1:")
+				encoded, is := strings.CutPrefix(sealed, "sealed:v2:")
 				bytes, err := base64.StdEncoding.DecodeString(encoded)
 				if !is || err != nil || (text != "" && strings.Contains(string(bytes), text)) {
 					t.Fatalf("it is sealed as %.80q", sealed)
@@ -133,18 +140,19 @@ func TestWhatIsNoSealedTextIsRefusedWithAReason(t *testing.T) {
 	b := New(newStore())
 	good := seal(t, b, pasted)
 	other := seal(t, New(newStore()), pasted)
-	body := strings.TrimPrefix(good, "sealed:v1:")
+	body := strings.TrimPrefix(good, "sealed:v2:")
 	for name, test := range map[string]struct{ sealed, says string }{
-		"nothing":               {"", "begins with sealed:v1:"},
-		"what was pasted":       {pasted, "begins with sealed:v1:"},
-		"of another version":    {"sealed:v2:" + body, "begins with sealed:v1:"},
-		"only the beginning":    {"sealed:v1:", "changed"},
-		"no base64":             {"sealed:v1:ü" + body, "damaged"},
+		"nothing":               {"", "begins with sealed:v2:"},
+		"what was pasted":       {pasted, "begins with sealed:v2:"},
+		"of another version":    {"sealed:v3:" + body, "begins with sealed:v2:"},
+		"as an earlier version": {"sealed:v1:" + body, "changed"},
+		"only the beginning":    {"sealed:v2:", "changed"},
+		"no base64":             {"sealed:v2:ü" + body, "damaged"},
 		"one cut off":           {good[:len(good)-1], "damaged"},
 		"half of one":           {good[:len(good)/8*4+2], "changed"},
-		"one too large":         {"sealed:v1:" + strings.Repeat("A", 2*largestText), "too large"},
+		"one too large":         {"sealed:v2:" + strings.Repeat("A", 2*largestText), "too large"},
 		"with another key":      {other, "another key"},
-		"bits that say nothing": {"sealed:v1:QUJ=", "damaged"},
+		"bits that say nothing": {"sealed:v2:QUJ=", "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := unseal(b, test.sealed)
@@ -160,14 +168,14 @@ func TestWhatIsNoSealedTextIsRefusedWithAReason(t *testing.T) {
 
 func TestAnyChangedByteIsNoticed(t *testing.T) {
 	b := New(newStore())
-	sealed, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(seal(t, b, pasted), "sealed:v1:"))
+	sealed, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(seal(t, b, pasted), "sealed:v2:"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for place := range sealed {
 		changed := slices.Clone(sealed)
 		changed[place] ^= 1
-		_, err := unseal(b, "sealed:v1:"+base64.StdEncoding.EncodeToString(changed))
+		_, err := unseal(b, "sealed:v2:"+base64.StdEncoding.EncodeToString(changed))
 		if connect.CodeOf(err) != connect.CodeInvalidArgument {
 			t.Fatalf("a change of byte %d: %v", place, err)
 		}
@@ -241,7 +249,7 @@ func TestWhereTheKeyCannotBeHadThatIsNoVerdictOnTheText(t *testing.T) {
 		if _, err := unseal(b, sealed); connect.CodeOf(err) != connect.CodeUnavailable {
 			t.Errorf("unsealing while %s: %v", what, err)
 		}
-		_, err := b.Seal(context.Background(), connect.NewRequest(&pb.SealRequest{Text: pasted}))
+		_, err := b.Seal(context.Background(), connect.NewRequest(&pb.SealRequest{Text: pasted, Use: "Identity"}))
 		if connect.CodeOf(err) != connect.CodeUnavailable {
 			t.Errorf("sealing while %s: %v", what, err)
 		}
@@ -267,7 +275,7 @@ func TestAKeyThatIsNeverToldIsGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, ctx := range []context.Context{ctx, context.Background()} {
-		_, err := b.Seal(ctx, connect.NewRequest(&pb.SealRequest{Text: pasted}))
+		_, err := b.Seal(ctx, connect.NewRequest(&pb.SealRequest{Text: pasted, Use: "Identity"}))
 		if connect.CodeOf(err) != connect.CodeUnavailable {
 			t.Errorf("the error is %v", err)
 		}
@@ -281,8 +289,43 @@ func (blind) KVGet(string) ([]byte, *model.AppError) { return nil, nil }
 
 func TestMoreThanAMebibyteIsNotSealed(t *testing.T) {
 	_, err := New(newStore()).Seal(context.Background(),
-		connect.NewRequest(&pb.SealRequest{Text: strings.Repeat("x", largestText+1)}))
+		connect.NewRequest(&pb.SealRequest{Text: strings.Repeat("x", largestText+1), Use: "Identity"}))
 	if connect.CodeOf(err) != connect.CodeInvalidArgument || !strings.Contains(err.Error(), "1 MiB") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestASealedTextOpensOnlyForTheUseThatItWasSealedFor(t *testing.T) {
+	b := New(newStore())
+	sealed := sealFor(t, b, pasted, "ClientKey of one")
+	if text, err := unsealFor(b, sealed, "ClientKey of one"); err != nil || text != pasted {
+		t.Errorf("for its own use it is %q, %v", text, err)
+	}
+	for _, usage := range []string{"", "Identity", "ClientKey", "ClientKey of two", "ClientKey of one ", "\x00ClientKey of one"} {
+		text, err := unsealFor(b, sealed, usage)
+		if connect.CodeOf(err) != connect.CodeInvalidArgument || text != "" {
+			t.Errorf("for %q it is %q, %v", usage, text, err)
+		}
+	}
+	_, err := b.Seal(context.Background(), connect.NewRequest(&pb.SealRequest{Text: pasted}))
+	if connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("sealing for no use: %v", err)
+	}
+}
+
+func TestWhatAnEarlierVersionSealedStillOpensForAnyUse(t *testing.T) {
+	s := newStore()
+	s.settings["sealingkey"] = "abcdefghijklmnopqrstuvwxyz012345"
+	b := New(s)
+	// Written by version 0.1.0 with this key.
+	const before = "sealed:v1:Byfw2YhpQ1QOJFTTm/B4BZJTw32lZlhtimfHyHYAk/Iw1jCPoPIRvIGQIIa/5GWFhXEZIRo8nV2C/g3Tl3a0z4Ovm3ZFnyqLhdp5tPDUXsrVVosOSiEv/CA+jA64UQZLtA=="
+	for _, usage := range []string{"", "Identity", "ClientKey of one"} {
+		if text, err := unsealFor(b, before, usage); err != nil || text != pasted {
+			t.Errorf("for %q it is %q, %v", usage, text, err)
+		}
+	}
+	// And cannot be passed off as a newer one, which is bound.
+	if _, err := unseal(b, "sealed:v2:"+strings.TrimPrefix(before, "sealed:v1:")); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("as a newer one: %v", err)
 	}
 }

@@ -89,9 +89,12 @@ func (c *core) tellSettings() {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)
 	defer cancel()
 	// What is wrong with the settings is the core's to say, in the log and in the status.
-	if _, err := client(c.newest).Configure(ctx, connect.NewRequest(request)); err != nil {
+	answer, err := client(c.newest).Configure(ctx, connect.NewRequest(request))
+	if err != nil {
 		c.misunderstood("the settings", err)
+		return
 	}
+	p.sealStored(settings, answer.Msg.GetSettingsJson())
 }
 
 func (c *core) tellLead() {

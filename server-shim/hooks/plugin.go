@@ -99,6 +99,8 @@ func (p *Plugin) OnActivate() error {
 	role := lease.New(p.API, leaderKey, p.node, p.core.lead)
 	p.tasks.Go(func() { role.Run(ctx) })
 	p.ready.Store(true)
+	// The core may have heard the settings before.
+	p.sealSoon()
 	return nil
 }
 

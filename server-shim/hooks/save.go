@@ -308,10 +308,26 @@ func (p *Plugin) noteSealed(after map[string]any, settingsJSON []byte) {
 	for key, value := range inLowerCase(wanted) {
 		pasted, was := after[key].(string)
 		text, is := value.(string)
-		if was && is && pasted != text && !isMask(pasted) {
+		isKnown := slices.ContainsFunc(p.saves.due, func(one sealed) bool { return one.key == key && one.pasted == pasted })
+		if was && is && pasted != text && !isMask(pasted) && !isKnown {
 			p.saves.due = append(p.saves.due, sealed{key: key, pasted: pasted, text: text})
 		}
 	}
+}
+
+// sealStored saves stored settings in the form that the core wants: what was stored as it was pasted while no core could
+// be asked is sealed. wanted is empty where all is as it should be.
+func (p *Plugin) sealStored(stored json.RawMessage, wanted []byte) {
+	if len(wanted) == 0 {
+		return
+	}
+	var settings map[string]any
+	if err := json.Unmarshal(stored, &settings); err != nil {
+		p.API.LogWarn("The settings cannot be sealed: they are no object.", "error", err.Error())
+		return
+	}
+	p.noteSealed(inLowerCase(settings), wanted)
+	p.sealSoon()
 }
 
 // sealSoon saves what is due in the form that the core wants, once the save that is going on is over.

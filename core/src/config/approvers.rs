@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::bound::{self, Bound, about};
-use super::{Problem, key, listed};
+use super::{Problem, cut, key, listed, shown};
 use crate::decision::Needed;
 
 /// Most people that a rule may ask for.
@@ -99,7 +99,7 @@ pub(super) fn parse_approvers(text: &str, problems: &mut Vec<Problem>) -> Vec<Ru
             None => {
                 problems.push(Problem::outdated(
                     key::APPROVERS,
-                    format!("{line:?} does not say for which roles. Write `* = {line}` for all roles."),
+                    format!("{} does not say for which roles. Write `* = {}` for all roles.", shown(line), cut(line)),
                 ));
                 ("*", line)
             }
@@ -109,7 +109,7 @@ pub(super) fn parse_approvers(text: &str, problems: &mut Vec<Problem>) -> Vec<Ru
             problems.push(Problem::new(
                 key::APPROVERS,
                 format!(
-                    "{line:?} names no role. Write `role = alice, bob`, `* = alice, bob` for all roles, or `prod.example.com/role = alice` for one cluster."
+                    "{} names no role. Write `role = alice, bob`, `* = alice, bob` for all roles, or `prod.example.com/role = alice` for one cluster.", shown(line)
                 ),
             ));
             continue;
@@ -119,7 +119,10 @@ pub(super) fn parse_approvers(text: &str, problems: &mut Vec<Problem>) -> Vec<Ru
             problems.push(Problem::new(
                 key::APPROVERS,
                 format!(
-                    "{line:?} names nobody, so nobody may decide requests for {roles}. Write `{left} = alice, bob`."
+                    "{} names nobody, so nobody may decide requests for {}. Write `{} = alice, bob`.",
+                    shown(line),
+                    cut(roles),
+                    cut(left)
                 ),
             ));
         }
@@ -181,7 +184,8 @@ fn parse_right(text: &str, line: &str, problems: &mut Vec<Problem>) -> Right {
                 problems.push(Problem::new(
                     key::APPROVERS,
                     format!(
-                        "{line:?} has its number in the middle. Write it first, as in `role = 2 of alice, bob, carol`."
+                        "{} has its number in the middle. Write it first, as in `role = 2 of alice, bob, carol`.",
+                        shown(line)
                     ),
                 ));
                 right.who.push(Approver::Nobody(part.to_lowercase()));
@@ -217,7 +221,7 @@ fn take_number(text: &str, line: &str, problems: &mut Vec<Problem>) -> u32 {
             problems.push(Problem::new(
                 key::APPROVERS,
                 format!(
-                    "{line:?} asks for {text} people. Write a number from 1 to {MAX_NEEDED}, as in `role = 2 of alice, bob, carol; deny 1`."
+                    "{} asks for {} people. Write a number from 1 to {MAX_NEEDED}, as in `role = 2 of alice, bob, carol; deny 1`.", shown(line), cut(text)
                 ),
             ));
             0
@@ -257,14 +261,18 @@ fn parse_approver(part: &str, problems: &mut Vec<Problem>) -> Approver {
     if words.len() > 1 && words.iter().all(plain) {
         problems.push(Problem::outdated(
             key::APPROVERS,
-            format!("{part:?} is not one username. Separate usernames with commas: `{}`.", words.join(", ")),
+            format!(
+                "{} is not one username. Separate usernames with commas: `{}`.",
+                shown(part),
+                cut(&words.join(", "))
+            ),
         ));
         return Approver::Words(words.into_iter().map(str::to_owned).collect());
     }
     problems.push(Problem::new(
         key::APPROVERS,
         format!(
-            "{part:?} is nobody. Write a username, group:name, custom-group:name, channel-members, channel-admins, team-admins or system-admins, and separate them with commas."
+            "{} is nobody. Write a username, group:name, custom-group:name, channel-members, channel-admins, team-admins or system-admins, and separate them with commas.", shown(part)
         ),
     ));
     Approver::Nobody(lower)

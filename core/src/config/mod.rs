@@ -4,8 +4,10 @@
 mod address;
 mod approvers;
 mod bound;
+mod host_keys;
 mod people;
 mod recipients;
+mod shown;
 mod sources;
 
 use std::borrow::Cow;
@@ -17,10 +19,12 @@ use serde_json::Value;
 pub use address::Address;
 pub use approvers::{Approver, MAX_NEEDED, Rule};
 pub(crate) use bound::{about, is_named, rules_for};
+pub(crate) use host_keys::{MIN_SEALING_KEY, is_weak_sealing_key};
 pub use people::Person;
 pub use recipients::{Recipient, RoleRecipients};
+pub(crate) use shown::{cut, shown, shown_path, value_holds_key};
 pub(crate) use sources::credential_source;
-pub use sources::{CredentialSource, SEALED_PREFIX, Source, source};
+pub use sources::{CredentialSource, SEALED_PREFIX, SEALED_PREFIX_V1, Source, source};
 
 use crate::decision::Needed;
 use crate::mattermost::LogLevel;
@@ -81,7 +85,7 @@ pub mod key {
     pub const REQUEST_DAYS: &str = "RequestRetentionDays";
     /// How much is logged.
     pub const LOG_LEVEL: &str = "LogLevel";
-    /// What pasted credentials are sealed with. The host's own: the core never reads it.
+    /// What pasted credentials are sealed with. The host's own: the core looks at nothing but its length.
     pub const SEALING_KEY: &str = "SealingKey";
 
     /// All of them, in the order of the settings page.
@@ -320,12 +324,14 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         serde_json::from_slice::<BTreeMap<String, Value>>(json).unwrap_or_else(|error| {
             problems.push(Problem::new(
                 key::TELEPORT_ADDRESS,
-                format!("The settings cannot be read ({error}). Save the settings page again."),
+                // Not the parser's words: they quote what they are about.
+                format!("The settings cannot be read (line {}). Save the settings page again.", error.line()),
             ));
             BTreeMap::new()
         })
     };
     let mut values = Values::new(values);
+    values.drop_keys(&[key::IDENTITY, key::CLIENT_KEY, key::MORE_CLUSTERS]);
     let mut clusters = vec![cluster(&mut values, false, &mut problems)];
     clusters.extend(more_clusters(&values, &mut problems));
 
@@ -357,7 +363,10 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     if user_trait.contains(char::is_whitespace) {
         problems.push(Problem::new(
             key::USER_TRAIT,
-            format!("{user_trait:?} is no trait: it has spaces in it. Give one trait's name, such as mattermost."),
+            format!(
+                "{} is no trait: it has spaces in it. Give one trait's name, such as mattermost.",
+                shown(&user_trait)
+            ),
         ));
     }
     let match_email = values.flag(key::MATCH_EMAIL, false);
@@ -376,7 +385,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     let audit_days = values.days(key::AUDIT_DAYS, defaults.audit_days);
     let audit_channel = audit_channel(&values.text(key::AUDIT_CHANNEL), &mut problems);
     let signing_key = values.text(key::AUDIT_SIGNING_KEY);
-    if !signing_key.is_empty() && !signing_key.starts_with('/') {
+    if !signing_key.is_empty() && !matches!(source(signing_key), Some(Source::Path(_))) {
         problems.push(Problem::new(
             key::AUDIT_SIGNING_KEY,
             "Give the absolute path of a file on the Mattermost server that holds the key, such as /etc/mattermost/audit.key.",
@@ -389,6 +398,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         Some("error") => LogLevel::Error,
         _ => LogLevel::Info,
     };
+    host_keys::check(&mut values, &mut problems);
     problems.append(&mut values.problems);
     problems.extend(values.unknown(&key::ALL));
     let place = |problem: &Problem| key::ALL.iter().position(|key| *key == problem.setting).unwrap_or(key::ALL.len());
@@ -473,13 +483,22 @@ fn more_clusters(values: &Values, problems: &mut Vec<Problem>) -> Vec<Cluster> {
     let listed = match values.get(key::MORE_CLUSTERS) {
         None | Some(Value::Null) => return Vec::new(),
         Some(Value::String(text)) if text.trim().is_empty() => return Vec::new(),
+        // On the page something stands for the list that is saved.
+        Some(Value::String(text)) if is_mask(text) || text.starts_with(SEALED_PREFIX_V1) => return Vec::new(),
         Some(Value::String(text)) => serde_json::from_str::<Vec<BTreeMap<String, Value>>>(text),
         Some(value) => serde_json::from_value(value.clone()),
     };
     let listed = match listed {
         Ok(listed) => listed,
         Err(error) => {
-            problems.push(wrong(error.to_string()));
+            // Not the parser's words: they quote what they are about, and it may be a key.
+            let what = if error.is_syntax() || error.is_eof() { "no JSON" } else { "no list of objects" };
+            let place = if error.line() > 0 {
+                format!(", line {}, column {}", error.line(), error.column())
+            } else {
+                String::new()
+            };
+            problems.push(wrong(format!("{what}{place}")));
             return Vec::new();
         }
     };
@@ -492,6 +511,7 @@ fn more_clusters(values: &Values, problems: &mut Vec<Problem>) -> Vec<Cluster> {
     let mut clusters = Vec::new();
     for (index, values) in listed.into_iter().take(MAX_CLUSTERS - 1).enumerate() {
         let mut values = Values::new(values);
+        values.drop_keys(&[key::IDENTITY, key::CLIENT_KEY]);
         let mut found = Vec::new();
         let cluster = cluster(&mut values, true, &mut found);
         found.append(&mut values.problems);
@@ -531,7 +551,8 @@ fn parse_reminders(text: &str, problems: &mut Vec<Problem>) -> Vec<Duration> {
             None => problems.push(Problem::new(
                 key::REMINDERS,
                 format!(
-                    "{part:?} is no span of time. Write minutes or hours before the expiry, such as `15m` or `2h, 30m`."
+                    "{} is no span of time. Write minutes or hours before the expiry, such as `15m` or `2h, 30m`.",
+                    shown(part)
                 ),
             )),
         }
@@ -576,6 +597,21 @@ impl Values {
         Self { values, problems: Vec::new() }
     }
 
+    /// Takes out every value that holds a private key in a setting that is none for it, so that nothing else speaks of it.
+    fn drop_keys(&mut self, rightful: &[&str]) {
+        for (name, (written, value)) in &mut self.values {
+            if value_holds_key(value) && !rightful.iter().any(|rightful| rightful.eq_ignore_ascii_case(name)) {
+                let known = key::ALL.iter().find(|known| known.eq_ignore_ascii_case(name));
+                let setting = known.map_or_else(|| cut(written), |known| (*known).to_owned());
+                self.problems.push(Problem::new(
+                    setting,
+                    "There is a private key in this setting, where everybody who sees the settings can read it. Empty it. Keys belong into Identity or ClientKey only. If it was saved, sign new credentials.",
+                ));
+                *value = Value::Null;
+            }
+        }
+    }
+
     fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(&key.to_lowercase()).map(|(_, value)| value).filter(|value| !value.is_null())
     }
@@ -617,7 +653,8 @@ impl Values {
         if choices.contains(&text.as_str()) {
             return Some(text);
         }
-        self.problems.push(Problem::new(key, format!("{text:?} is no choice. Take one of {}.", choices.join(", "))));
+        self.problems
+            .push(Problem::new(key, format!("{} is no choice. Take one of {}.", shown(&text), choices.join(", "))));
         None
     }
 
@@ -669,7 +706,7 @@ impl Values {
                     || "It has no effect, and can be taken out.".to_owned(),
                     |known| format!("Is {known} meant? As it is, it has no effect."),
                 );
-                Problem::warning(key.clone(), format!("There is no setting of this name. {cure}"))
+                Problem::warning(cut(key), format!("There is no setting of this name. {cure}"))
             })
             .collect()
     }

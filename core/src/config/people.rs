@@ -1,7 +1,7 @@
 //! Which Mattermost account is which Teleport user, as people write it.
 
 use super::bound::{self, about};
-use super::{Problem, key};
+use super::{Problem, cut, key, shown};
 
 /// A Mattermost account and the Teleport user of the same person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) fn parse_people(text: &str, problems: &mut Vec<Problem>) -> Vec<Perso
         if bad(&person.mattermost) || bad(&person.teleport) {
             problems.push(Problem::new(
                 key::USER_MAPPING,
-                format!("{line:?} maps nobody. Write `mattermost-username = teleport-user`, one person a line."),
+                format!("{} maps nobody. Write `mattermost-username = teleport-user`, one person a line.", shown(line)),
             ));
             continue;
         }
@@ -47,9 +47,9 @@ pub(super) fn parse_people(text: &str, problems: &mut Vec<Problem>) -> Vec<Perso
                 key::USER_MAPPING,
                 format!(
                     "{} is mapped to two Teleport users, {} and {}, so this account could decide nothing. Keep one line.",
-                    about(&person.cluster, &person.mattermost),
-                    other.teleport,
-                    person.teleport
+                    cut(&about(&person.cluster, &person.mattermost)),
+                    cut(&other.teleport),
+                    cut(&person.teleport)
                 ),
             ));
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::bound::{self, Bound};
-use super::{Problem, key, listed};
+use super::{Problem, cut, key, listed, shown};
 
 /// Where a request is posted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ pub(super) fn parse_recipients(text: &str, key: &'static str, problems: &mut Vec
         if words.len() < count {
             problems.push(Problem::new(
                 key,
-                format!("{part:?} is no recipient. Write team/channel as in the channel's address, a channel id, @username or an e-mail address, and separate several with commas."),
+                format!("{} is no recipient. Write team/channel as in the channel's address, a channel id, @username or an e-mail address, and separate several with commas.", shown(part)),
             ));
             continue;
         }
@@ -74,7 +74,11 @@ pub(super) fn parse_recipients(text: &str, key: &'static str, problems: &mut Vec
             let separated = part.split_whitespace().collect::<Vec<_>>().join(", ");
             problems.push(Problem::outdated(
                 key,
-                format!("{part:?} is more than one recipient. Separate them with commas: `{separated}`."),
+                format!(
+                    "{} is more than one recipient. Separate them with commas: `{}`.",
+                    shown(part),
+                    cut(&separated)
+                ),
             ));
         }
         for recipient in words {
@@ -126,7 +130,7 @@ pub(super) fn parse_role_recipients(text: &str, problems: &mut Vec<Problem>) -> 
         if roles.is_empty() || recipients.is_empty() {
             problems.push(Problem::new(
                 key::ROLE_RECIPIENTS,
-                format!("{line:?} is no rule. Write `role = team/channel, @username`, one rule a line."),
+                format!("{} is no rule. Write `role = team/channel, @username`, one rule a line.", shown(line)),
             ));
             continue;
         }

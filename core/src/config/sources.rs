@@ -55,7 +55,9 @@ impl CredentialSource {
 }
 
 /// What sealed texts begin with.
-pub const SEALED_PREFIX: &str = "sealed:v1:";
+pub const SEALED_PREFIX: &str = "sealed:v2:";
+/// What those begin with that earlier versions sealed; they open for any use.
+pub const SEALED_PREFIX_V1: &str = "sealed:v1:";
 
 /// What a setting holds.
 pub fn source(text: String) -> Option<Source> {
@@ -63,7 +65,7 @@ pub fn source(text: String) -> Option<Source> {
     let windows = text.get(1..3) == Some(":\\") || text.get(1..3) == Some(":/");
     match text {
         _ if text.is_empty() => None,
-        _ if text.starts_with(SEALED_PREFIX) => Some(Source::Sealed(text)),
+        _ if text.starts_with(SEALED_PREFIX) || text.starts_with(SEALED_PREFIX_V1) => Some(Source::Sealed(text)),
         _ if (text.starts_with('/') || windows) && !text.contains('\n') => Some(Source::Path(text)),
         _ => Some(Source::Text(text)),
     }

@@ -355,7 +355,7 @@ fn the_manifest_has_the_same_settings_in_the_same_order_with_the_same_defaults()
     assert!(problems.iter().all(|problem| problem.severity == Severity::Missing), "{problems:?}");
     let secret = |setting: &&Value| setting.get("secret").and_then(Value::as_bool) == Some(true);
     let secrets: Vec<&str> = listed.iter().filter(secret).filter_map(|setting| setting.get("key")?.as_str()).collect();
-    assert_eq!(secrets, [key::IDENTITY, key::CLIENT_KEY, key::SEALING_KEY]);
+    assert_eq!(secrets, [key::IDENTITY, key::CLIENT_KEY, key::MORE_CLUSTERS, key::SEALING_KEY]);
 }
 
 #[test]
@@ -433,4 +433,124 @@ fn recipients_by_role_are_lines_of_a_role_and_where_to() {
     assert_eq!(problems, []);
     recipients::parse_role_recipients("just-text\n= ops/x\ndba =", &mut problems);
     assert_eq!(problems.len(), 3);
+}
+
+const KEY_LINE: &str = "MIIEpAIBAAKCAQEAx3xGx0c0b/4Zq+8Q2v0q7u1n5o5Jr3Yk0JmZ0C7oQk1w0m3a";
+
+fn key_block() -> String {
+    format!("-----BEGIN RSA PRIVATE KEY-----\n{KEY_LINE}\n-----END RSA PRIVATE KEY-----\n")
+}
+
+fn said(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{}: {}\n", problem.setting, problem.message)).collect()
+}
+
+#[test]
+fn a_private_key_is_refused_in_every_setting_that_is_none_for_it_and_never_shown() {
+    let rightful = [key::IDENTITY, key::CLIENT_KEY, key::MORE_CLUSTERS];
+    for setting in key::ALL.into_iter().filter(|setting| !rightful.contains(setting)).chain(["Unheard"]) {
+        for value in [
+            Value::from(key_block()),
+            Value::from(key_block().replace('\n', " ")),
+            serde_json::json!([key_block()]),
+            serde_json::json!({ "a": key_block() }),
+        ] {
+            let json = serde_json::json!({ setting.to_lowercase(): value }).to_string();
+            let (_, problems) = parse_text(&json);
+            let wrong = problems.iter().any(|problem| {
+                problem.setting.eq_ignore_ascii_case(setting)
+                    && problem.severity == Severity::Wrong
+                    && problem.message.contains("private key")
+            });
+            assert!(wrong, "{setting}: {problems:?}");
+            assert!(!said(&problems).contains("MIIE"), "{setting}: {problems:?}");
+        }
+    }
+    let of_cluster = |key: &str| {
+        let more = serde_json::json!([{ "TeleportAddress": "two:443", key: key_block() }]).to_string();
+        let (_, problems) = parse_text(&serde_json::json!({ "MoreClusters": more }).to_string());
+        assert!(!said(&problems).contains("MIIE"), "{problems:?}");
+        problems.iter().any(|problem| problem.message.contains("There is a private key"))
+    };
+    for key in [key::TELEPORT_ADDRESS, key::CLIENT_CERTIFICATE, key::CLUSTER_CA, key::RECIPIENTS, "Other"] {
+        assert!(of_cluster(key), "{key}");
+    }
+    assert!(!of_cluster(key::IDENTITY) && !of_cluster(key::CLIENT_KEY));
+}
+
+#[test]
+fn no_message_tells_a_value_that_cannot_be_read() {
+    let long = format!("{}!", "who-is-it ".repeat(30));
+    let more = serde_json::json!([key_block()]).to_string();
+    for setting in key::ALL {
+        for text in [KEY_LINE, &long, &more, &format!("[{{\"Identity\": \"{}", key_block()), &format!("= {KEY_LINE}")] {
+            let (_, problems) = parse_text(&serde_json::json!({ setting: text }).to_string());
+            let said = said(&problems);
+            assert!(!said.contains("MIIE"), "{setting}: {said}");
+            assert!(!said.contains(&long.chars().take(42).collect::<String>()), "{setting}: {said}");
+        }
+    }
+    let (_, problems) = parse_text(&format!("{{\"Identity\": \"{}", key_block()));
+    assert!(!said(&problems).contains("MIIE"), "{problems:?}");
+}
+
+#[test]
+fn a_list_of_clusters_that_stays_as_it_is_is_no_problem() {
+    for stands_for_one in ["********************************", "sealed:v1:saved"] {
+        let (settings, problems) = parse_text(
+            &serde_json::json!({ "MoreClusters": stands_for_one, "SealingKey": stands_for_one }).to_string(),
+        );
+        assert_eq!(settings.clusters.len(), 1);
+        assert!(problems.iter().all(|problem| problem.severity == Severity::Missing), "{problems:?}");
+    }
+}
+
+#[test]
+fn plain_http_is_for_a_gateway_on_this_machine_only() {
+    for (address, fits) in [
+        ("grpc-web+http://localhost:8080", true),
+        ("grpc-web+http://LOCALHOST", true),
+        ("grpc-web+http://127.0.0.1:8080/teleport", true),
+        ("grpc-web+http://127.8.9.1", true),
+        ("grpc-web+http://[::1]:8080", true),
+        ("grpc-web+https://gateway.example.com", true),
+        ("grpc-web+http://gateway.example.com", false),
+        ("grpc-web+http://10.0.0.1:8080", false),
+        ("grpc-web+http://127.0.0.1.example.com", false),
+        ("grpc-web+http://localhost.example.com", false),
+        ("grpc-web+http://0.0.0.0:8080", false),
+        ("grpc-web+http://", false),
+        ("grpc-web+https:///x", false),
+        ("grpc-web+ftp://localhost", false),
+    ] {
+        assert_eq!(address::parse_address(address).is_ok(), fits, "{address}");
+    }
+    let encrypted = |text: &str| address::parse_address(text).map(|address| address.is_encrypted()).ok();
+    assert_eq!(encrypted("grpc-web+http://localhost"), Some(false));
+    assert_eq!((encrypted("grpc-web+https://x"), encrypted("tp:443")), (Some(true), Some(true)));
+}
+
+#[test]
+fn user_info_in_an_address_is_wrong_and_not_told() {
+    for address in [
+        "https://user:hunter2@tp.example.com",
+        "user@tp:443",
+        "grpc-web+https://user:hunter2@gateway",
+        "grpc-web+http://user:hunter2@localhost",
+        "http://user:hunter2@tp",
+    ] {
+        let problem = address::parse_address(address).err();
+        let message = problem.map(|problem| problem.message).unwrap_or_default();
+        assert!(message.contains("user name or password") && !message.contains("hunter2"), "{address}: {message}");
+    }
+}
+
+#[test]
+fn the_audit_trails_key_is_a_file() {
+    let wrong = |text: &str| {
+        let (_, problems) = parse_text(&serde_json::json!({ "AuditSigningKey": text }).to_string());
+        problems.iter().any(|problem| problem.setting == key::AUDIT_SIGNING_KEY)
+    };
+    assert!(!wrong("") && !wrong("/etc/mattermost/audit.key") && !wrong("C:\\keys\\audit.key"));
+    assert!(wrong("audit.key") && wrong("sealed:v2:x"));
 }

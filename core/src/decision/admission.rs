@@ -19,7 +19,7 @@ use crate::policy;
 use crate::requests::digest;
 use crate::rules::{links, mapping, pins};
 use crate::session::{self as connection, Way};
-use crate::teleport::{AccessRequest, State, Teleport as _, TeleportError};
+use crate::teleport::{AccessRequest, Kind, State, Teleport as _, TeleportError, fields};
 use crate::world::World;
 
 /// How long before a request expires nothing is approved any more on servers where somebody may file another one under the
@@ -242,8 +242,14 @@ pub(super) async fn may_decide<W: World>(
     if authorized.authority != Authority::Teleport {
         needed = rules_let(app, &authorized.user, &authorized.channel_id, &authorized.way.cluster, request).await?;
     }
-    if request.long_term && request.state == State::Pending && state == State::Approved {
-        return Err(Refused::LongTerm);
+    if request.state == State::Pending && state == State::Approved {
+        if request.kind == Kind::LongTerm {
+            return Err(Refused::LongTerm);
+        }
+        let approvable = fields::is_approvable(app.world.mattermost(), &authorized.way.cluster, request).await;
+        if !approvable.map_err(Refused::Mattermost)? {
+            return Err(Refused::Unknown);
+        }
     }
     let author = match authorized.authority {
         Authority::Approvers => {

@@ -505,6 +505,7 @@ pub(super) fn settled(request: &AccessRequest) -> String {
         State::Approved => "approved",
         State::Denied => "denied",
         State::Promoted => "promoted to an access list",
+        State::Other => "in a state that this version of the plugin does not know",
     };
     format!("{verdict}{}", messages::by(request, None))
 }

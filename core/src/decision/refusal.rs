@@ -58,6 +58,9 @@ pub enum Refused {
     /// Lasting access is asked for.
     #[error("Nothing was changed. {}", messages::LONG_TERM)]
     LongTerm,
+    /// It says something that this version does not know.
+    #[error("Nothing was changed. {}", messages::UNKNOWN)]
+    Unknown,
     /// The person, or the plugin for somebody else, has reviewed it.
     #[error("Nothing was changed: {0} has already reviewed this request, and everybody reviews once.")]
     AlreadyReviewed(String),

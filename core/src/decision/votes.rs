@@ -181,7 +181,12 @@ mod tests {
         let of = |thresholds: &[(u32, u32)]| {
             let thresholds = thresholds
                 .iter()
-                .map(|(approve, deny)| Threshold { name: String::new(), approve: *approve, deny: *deny })
+                .map(|(approve, deny)| Threshold {
+                    name: String::new(),
+                    filter: String::new(),
+                    approve: *approve,
+                    deny: *deny,
+                })
                 .collect();
             of_thresholds(&AccessRequest { thresholds, ..Default::default() })
         };

@@ -52,6 +52,7 @@ fn line(name: &str, setting: &str, settings: &Map<String, Value>) -> Option<Stri
             _ => return Some(format!("{PASTED}{name} = \"\"\n")),
         },
         (_, Some(text)) if is_mask(text) => return None,
+        _ if config::value_holds_key(value) => return None,
         // A gateway's URL may carry a password.
         (_, Some(text)) if setting == key::TELEPORT_ADDRESS && text.contains('@') => {
             return Some(format!("# Had a password in it, and is not exported.\n{name} = \"\"\n"));
@@ -90,6 +91,10 @@ fn more_clusters(file: &mut String, settings: &Map<String, Value>) {
     let listed = match find(settings, key::MORE_CLUSTERS) {
         None => return,
         Some(Value::String(text)) if text.trim().is_empty() => return,
+        Some(Value::String(text)) if is_mask(text) || text.starts_with(config::SEALED_PREFIX_V1) => {
+            file.push_str("\n# Further clusters may be set. Mattermost keeps them secret, so they are not exported.\n");
+            return;
+        }
         Some(Value::String(text)) => serde_json::from_str::<Vec<Map<String, Value>>>(text),
         Some(value) => serde_json::from_value(value.clone()),
     };

@@ -12,8 +12,6 @@ use crate::config::{self, Severity, Source, closest, key};
 const MAX_PARTS: usize = 5_000;
 /// Most errors, and most unknown keys, that are told at once.
 const MAX_TOLD: usize = 100;
-/// Longest piece of a file that is shown in a message.
-const MAX_SHOWN: usize = 60;
 
 /// Sections of Teleport's own plugin.
 const FOREIGN_SECTIONS: [&str; 5] = ["teleport", "mattermost", "http", "role_to_recipients", "log"];
@@ -92,15 +90,7 @@ fn known<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
 
 /// A piece of the file in a message.
 fn shown(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(MAX_SHOWN)
-        .map(|letter| if letter.is_control() || letter == '`' { ' ' } else { letter })
-        .collect();
-    if text.chars().nth(MAX_SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
+    config::cut(text).replace('`', " ")
 }
 
 impl Reader {

@@ -100,12 +100,12 @@ fn resource_line(resource: &Resource) -> String {
     )
 }
 
-fn whole_name(resource: &Resource) -> String {
-    if resource.sub_resource.is_empty() {
-        resource.name.clone()
-    } else {
-        format!("{}/{}", resource.name, resource.sub_resource)
-    }
+/// A resource's name, with what is meant inside it, and what the access to it is restricted to.
+pub(super) fn whole_name(resource: &Resource) -> String {
+    let inside = if resource.sub_resource.is_empty() { String::new() } else { format!("/{}", resource.sub_resource) };
+    let restricted =
+        if resource.constraints.is_empty() { String::new() } else { format!(" ({})", resource.constraints.join(", ")) };
+    format!("{}{inside}{restricted}", resource.name)
 }
 
 #[cfg(test)]
@@ -127,8 +127,13 @@ mod tests {
     #[test]
     fn every_role_resource_and_word_is_in_the_thread() {
         let roles: Vec<String> = (0..60).map(|number| format!("role-{number}")).collect();
-        let resource =
-            Resource { cluster: "leaf".into(), kind: "db".into(), name: "x".repeat(300), sub_resource: "t".into() };
+        let resource = Resource {
+            cluster: "leaf".into(),
+            kind: "db".into(),
+            name: "x".repeat(300),
+            sub_resource: "t".into(),
+            constraints: Vec::new(),
+        };
         let request = AccessRequest {
             roles: roles.clone(),
             resources: vec![resource],

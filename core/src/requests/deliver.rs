@@ -10,7 +10,7 @@ use crate::mattermost::{HostError, Mattermost as _, Post};
 use crate::messages::{self, Site};
 use crate::notices;
 use crate::requests::digest::{self, Altered};
-use crate::teleport::AccessRequest;
+use crate::teleport::{AccessRequest, Kind};
 use crate::time::Time;
 use crate::world::World;
 
@@ -80,8 +80,11 @@ fn offer<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> (Offer
         Altered::Text => return (deny, OTHER_PLUGIN.to_owned()),
         Altered::No => {}
     }
-    if request.long_term {
+    if request.kind == Kind::LongTerm {
         return (deny, messages::LONG_TERM.to_owned());
+    }
+    if !request.is_approvable_with(&lane.cluster.accepted_fields.borrow()) {
+        return (deny, messages::UNKNOWN.to_owned());
     }
     if !messages::is_exact(request) {
         return (deny, INEXACT.to_owned());

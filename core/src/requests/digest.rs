@@ -59,11 +59,13 @@ pub fn of_request(cluster: &str, request: &AccessRequest) -> String {
         writer.text(&resource.kind);
         writer.text(&resource.name);
         writer.text(&resource.sub_resource);
+        writer.list(&resource.constraints);
     }
     writer.moment(request.created);
     writer.moment(request.access_until);
     writer.moment(request.starts);
-    writer.number(u64::from(request.long_term));
+    writer.text(&i32::from(request.kind).to_string());
+    writer.list(&request.unknown_fields);
     writer.text(&request.reason);
     writer.hex()
 }
@@ -218,7 +220,7 @@ fn same_actions(sent: &[Action], read: &[Action]) -> bool {
 mod tests {
     use super::*;
     use crate::mattermost::AttachmentField;
-    use crate::teleport::{Resource, Review, State};
+    use crate::teleport::{Kind, Resource, Review, State};
 
     fn request() -> AccessRequest {
         AccessRequest {
@@ -230,6 +232,7 @@ mod tests {
                 kind: "db".into(),
                 name: "n".into(),
                 sub_resource: String::new(),
+                constraints: Vec::new(),
             }],
             created: Some(Time(1)),
             access_until: Some(Time(2)),
@@ -242,7 +245,7 @@ mod tests {
     fn every_immutable_part_of_a_request_changes_its_digest() {
         let digest = of_request("tp", &request());
         assert_eq!(digest.len(), 64);
-        let changes: [fn(&mut AccessRequest); 9] = [
+        let changes: [fn(&mut AccessRequest); 13] = [
             |request| request.id = "other".into(),
             |request| request.user = "bob".into(),
             |request| request.roles.reverse(),
@@ -252,6 +255,10 @@ mod tests {
             |request| request.access_until = None,
             |request| request.starts = Some(Time(2)),
             |request| request.reason.clear(),
+            |request| request.kind = Kind::LongTerm,
+            |request| request.kind = Kind::Unknown(3),
+            |request| request.unknown_fields.push("spec.27".into()),
+            |request| request.resources.iter_mut().for_each(|resource| resource.constraints.push("login root".into())),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut changed = request();

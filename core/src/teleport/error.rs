@@ -100,7 +100,11 @@ impl TeleportError {
             Self::Unreachable { failure, .. } => {
                 matches!(
                     failure.0,
-                    bridge::Failure::Broken | bridge::Failure::Unspecified | bridge::Failure::Unreachable
+                    // A gateway's own page, such as 502 or 504, says nothing about what is behind it.
+                    bridge::Failure::Broken
+                        | bridge::Failure::Unspecified
+                        | bridge::Failure::Unreachable
+                        | bridge::Failure::NotGrpc
                 )
             }
             Self::Unavailable(_) | Self::Other(_) => true,
@@ -227,6 +231,7 @@ mod tests {
         let of = |failure| TeleportError::Unreachable { failure: Failure(failure), detail: String::new() };
         assert!(!of(bridge::Failure::Refused).is_uncertain());
         assert!(of(bridge::Failure::Broken).is_uncertain());
+        assert!(of(bridge::Failure::NotGrpc).is_uncertain(), "a gateway's 502 or 504");
         assert!(TeleportError::Unavailable(String::new()).is_uncertain());
         assert!(!TeleportError::Denied(String::new()).is_uncertain());
     }

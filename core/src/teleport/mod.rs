@@ -4,6 +4,8 @@
 mod client;
 mod codec;
 mod error;
+pub mod fields;
+mod raw;
 mod request;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,8 @@ use crate::time::Time;
 pub(crate) use client::WallTeleport;
 pub use codec::BoundedCodec;
 pub use error::{Failure, TeleportError};
-pub use request::{AccessRequest, Resource, Review, State, Threshold};
+pub use raw::AccessRequestV3;
+pub use request::{AccessRequest, Kind, Malformed, Resource, Review, State, Threshold};
 
 /// Who a Teleport server is.
 #[derive(Debug, Clone, PartialEq, Eq)]

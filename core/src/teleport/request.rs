@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
+
+use super::raw::{self, AccessRequestV3};
 
 use crate::messages::DECIDER_ANNOTATION;
 use crate::proto::{types, wrappers};
@@ -21,6 +24,72 @@ pub enum State {
     Denied,
     /// Turned into an access list membership.
     Promoted,
+    /// Some state that this version does not know: nobody decides anything about it here.
+    Other,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Kind {
+    /// Access for a while, or a request that does not say.
+    #[default]
+    ShortTerm,
+    /// Lasting access, which takes an access list: it can be denied here, but not approved.
+    LongTerm,
+    /// Some kind that this version does not know, by Teleport's number.
+    Unknown(i32),
+}
+
+impl Kind {
+    /// Whether it is access for a while.
+    #[must_use]
+    pub fn is_short_term(&self) -> bool {
+        *self == Self::ShortTerm
+    }
+}
+
+impl From<i32> for Kind {
+    fn from(number: i32) -> Self {
+        match types::AccessRequestKind::try_from(number) {
+            Ok(types::AccessRequestKind::Undefined | types::AccessRequestKind::ShortTerm) => Self::ShortTerm,
+            Ok(types::AccessRequestKind::LongTerm) => Self::LongTerm,
+            Err(_) => Self::Unknown(number),
+        }
+    }
+}
+
+impl From<Kind> for i32 {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::ShortTerm => types::AccessRequestKind::ShortTerm.into(),
+            Kind::LongTerm => types::AccessRequestKind::LongTerm.into(),
+            Kind::Unknown(number) => number,
+        }
+    }
+}
+
+impl Serialize for Kind {
+    /// As Teleport's number.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32((*self).into())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    /// From Teleport's number, or from what earlier versions kept: whether it is lasting access.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Stored {
+            Number(i32),
+            LongTerm(bool),
+        }
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::Number(number) => number.into(),
+            Stored::LongTerm(true) => Self::LongTerm,
+            Stored::LongTerm(false) => Self::ShortTerm,
+        })
+    }
 }
 
 /// One person's verdict.
@@ -47,9 +116,12 @@ pub struct Threshold {
     /// Its name; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Approvals needed, at least 1.
+    /// Which reviews count, in Teleport's language of conditions; empty: all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub filter: String,
+    /// Approvals needed. With 0, which is also what a threshold has that does not say, no number of them is enough.
     pub approve: u32,
-    /// Denials needed, at least 1.
+    /// Denials needed; with 0 no number of them is enough.
     pub deny: u32,
 }
 
@@ -65,6 +137,9 @@ pub struct Resource {
     /// What is meant inside it; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sub_resource: String,
+    /// What the access is restricted to, in words such as `login root`; empty: it is not restricted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<String>,
 }
 
 /// An access request.
@@ -99,6 +174,10 @@ pub struct AccessRequest {
     /// How many reviews decide; empty where reviews do not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<Threshold>,
+    /// The thresholds that each role takes: of every set of indexes of `thresholds`, one must be met. Empty where Teleport
+    /// does not say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_thresholds: BTreeMap<String, Vec<Vec<u32>>>,
     /// The verdicts so far.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Review>,
@@ -111,12 +190,32 @@ pub struct AccessRequest {
     /// Not before this the access begins, where it was granted or asked for from a later time on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Time>,
-    /// Whether lasting access is asked for, which takes an access list.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub long_term: bool,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Kind::is_short_term", alias = "long_term")]
+    pub kind: Kind,
+    /// Fields with a value that this version does not know, by their numbers from the outside in, such as `spec.27`. What
+    /// they say may be part of what would be granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_fields: Vec<String>,
     /// Title of the access list that it was promoted to.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub promoted_to: String,
+}
+
+impl AccessRequest {
+    /// Whether it may be approved here at all, whoever asks: it is of a known kind and state, and all that it says is known.
+    #[must_use]
+    pub fn is_approvable(&self) -> bool {
+        self.is_approvable_with(&[])
+    }
+
+    /// The same where an admin has accepted some unknown fields.
+    #[must_use]
+    pub fn is_approvable_with(&self, accepted: &[String]) -> bool {
+        self.kind == Kind::ShortTerm
+            && self.state != State::Other
+            && self.unknown_fields.iter().all(|field| accepted.contains(field))
+    }
 }
 
 /// Why a request on the wire is none.
@@ -128,39 +227,38 @@ pub enum Malformed {
     /// Its id would not fit where it must go.
     #[error("an access request whose id has {0} bytes, more than {MAX_ID}")]
     LongId(usize),
-    /// Its state is none that we know.
-    #[error("access request {0} is in the unknown state {1}")]
-    State(String, i32),
+    /// The bytes of its spec are none.
+    #[error("access request {0} cannot be read: {1}")]
+    Spec(String, prost::DecodeError),
 }
 
 /// Longest request id in bytes; Teleport's are UUIDs of 36.
 const MAX_ID: usize = 64;
 
-impl TryFrom<types::AccessRequestV3> for AccessRequest {
+impl TryFrom<AccessRequestV3> for AccessRequest {
     type Error = Malformed;
 
-    fn try_from(wire: types::AccessRequestV3) -> Result<Self, Malformed> {
+    fn try_from(wire: AccessRequestV3) -> Result<Self, Malformed> {
         let metadata = wire.metadata.ok_or(Malformed::Missing("metadata"))?;
-        let spec = wire.spec.ok_or(Malformed::Missing("spec"))?;
+        if wire.spec.is_empty() {
+            return Err(Malformed::Missing("spec"));
+        }
         if metadata.name.is_empty() {
             return Err(Malformed::Missing("id"));
         }
         if metadata.name.len() > MAX_ID {
             return Err(Malformed::LongId(metadata.name.len()));
         }
-        let state = match types::RequestState::try_from(spec.state) {
-            Ok(types::RequestState::Pending) => State::Pending,
-            Ok(types::RequestState::Approved) => State::Approved,
-            Ok(types::RequestState::Denied) => State::Denied,
-            Ok(types::RequestState::Promoted) => State::Promoted,
-            Ok(types::RequestState::None) | Err(_) => return Err(Malformed::State(metadata.name, spec.state)),
-        };
+        let bytes = wire.spec.concat();
+        let unreadable = |error| Malformed::Spec(metadata.name.clone(), error);
+        let spec = types::AccessRequestSpecV3::decode(bytes.as_slice()).map_err(unreadable)?;
+        let unknown_fields = raw::unknown_fields(&bytes).map_err(unreadable)?;
         let access_until = moment(spec.max_duration).or(moment(spec.expires));
         Ok(Self {
             id: metadata.name,
             user: spec.user,
             roles: spec.roles,
-            state,
+            state: spec.state.into(),
             created: moment(spec.created),
             // Teleport 18 says so in a field of its own.
             expires: moment(spec.resource_expiry).or(moment(metadata.expires)),
@@ -173,19 +271,24 @@ impl TryFrom<types::AccessRequestV3> for AccessRequest {
                 .into_iter()
                 .map(|threshold| Threshold {
                     name: threshold.name,
-                    approve: threshold.approve.max(1),
-                    deny: threshold.deny.max(1),
+                    filter: threshold.filter,
+                    approve: threshold.approve,
+                    deny: threshold.deny,
                 })
+                .collect(),
+            role_thresholds: spec
+                .role_threshold_mapping
+                .into_iter()
+                .map(|(role, sets)| (role, sets.sets.into_iter().map(|set| set.indexes).collect()))
                 .collect(),
             reviews: spec
                 .reviews
                 .into_iter()
                 .map(|review| Review {
-                    state: match review.proposed_state() {
-                        types::RequestState::Approved => State::Approved,
-                        types::RequestState::Denied => State::Denied,
-                        types::RequestState::Promoted => State::Promoted,
-                        types::RequestState::None | types::RequestState::Pending => State::Pending,
+                    state: match review.proposed_state {
+                        // A review that proposes nothing is a comment.
+                        0 => State::Pending,
+                        state => state.into(),
                     },
                     author: review.author,
                     reason: review.reason,
@@ -197,18 +300,10 @@ impl TryFrom<types::AccessRequestV3> for AccessRequest {
                 })
                 .collect(),
             suggested_reviewers: spec.suggested_reviewers,
-            resources: spec
-                .requested_resource_ids
-                .into_iter()
-                .map(|resource| Resource {
-                    cluster: resource.cluster_name,
-                    kind: resource.kind,
-                    name: resource.name,
-                    sub_resource: resource.sub_resource_name,
-                })
-                .collect(),
+            resources: resources(spec.requested_resource_ids, spec.requested_resource_access_ids),
             starts: moment(spec.assume_start_time),
-            long_term: spec.request_kind == i32::from(types::AccessRequestKind::LongTerm),
+            kind: spec.request_kind.into(),
+            unknown_fields,
             promoted_to: spec
                 .access_list
                 .map(|list| if list.title.is_empty() { list.name } else { list.title })
@@ -224,8 +319,60 @@ impl From<State> for types::RequestState {
             State::Approved => Self::Approved,
             State::Denied => Self::Denied,
             State::Promoted => Self::Promoted,
+            State::Other => Self::None,
         }
     }
+}
+
+impl From<i32> for State {
+    fn from(number: i32) -> Self {
+        match types::RequestState::try_from(number) {
+            Ok(types::RequestState::Pending) => Self::Pending,
+            Ok(types::RequestState::Approved) => Self::Approved,
+            Ok(types::RequestState::Denied) => Self::Denied,
+            Ok(types::RequestState::Promoted) => Self::Promoted,
+            Ok(types::RequestState::None) | Err(_) => Self::Other,
+        }
+    }
+}
+
+/// The resources of both lists: first those that are in the plain one only, then those that may be restricted, which count
+/// where a resource is in both.
+fn resources(plain: Vec<types::ResourceId>, restricted: Vec<types::ResourceAccessId>) -> Vec<Resource> {
+    let resource = |id: types::ResourceId, constraints| Resource {
+        cluster: id.cluster_name,
+        kind: id.kind,
+        name: id.name,
+        sub_resource: id.sub_resource_name,
+        constraints,
+    };
+    let is_restricted = |id: &types::ResourceId| restricted.iter().any(|other| other.id.as_ref() == Some(id));
+    let mut found: Vec<Resource> =
+        plain.into_iter().filter(|id| !is_restricted(id)).map(|id| resource(id, Vec::new())).collect();
+    found.extend(restricted.into_iter().map(|restricted| {
+        resource(restricted.id.unwrap_or_default(), restricted.constraints.map(constraints).unwrap_or_default())
+    }));
+    found
+}
+
+/// What says that access is restricted in a way that cannot be read here.
+const RESTRICTED: &str = "restricted";
+
+/// Constraints in words; never none, as nobody must take the access for an unrestricted one.
+fn constraints(constraints: types::ResourceConstraints) -> Vec<String> {
+    use types::resource_constraints::Details;
+    let (what, values) = match constraints.details {
+        Some(Details::AwsConsole(aws)) => ("as role ARN", aws.role_arns),
+        Some(Details::Ssh(ssh)) => ("login", ssh.logins),
+        Some(Details::WindowsDesktop(windows)) => ("login", windows.logins),
+        None => ("", Vec::new()),
+    };
+    let mut words: Vec<String> = values.into_iter().map(|value| format!("{what} {value}")).collect();
+    // A later version may mean something else by the same fields.
+    if words.is_empty() || !matches!(constraints.version.as_str(), "" | "v1") {
+        words.push(RESTRICTED.to_owned());
+    }
+    words
 }
 
 fn moment(timestamp: Option<prost_types::Timestamp>) -> Option<Time> {
@@ -237,67 +384,4 @@ fn labels(values: Option<wrappers::LabelValues>) -> BTreeMap<String, Vec<String>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wire() -> types::AccessRequestV3 {
-        types::AccessRequestV3 {
-            metadata: Some(types::Metadata { name: "an-id".into(), ..Default::default() }),
-            spec: Some(types::AccessRequestSpecV3 {
-                user: "ann".into(),
-                state: types::RequestState::Pending.into(),
-                created: Some(prost_types::Timestamp { seconds: 5, nanos: 0 }),
-                expires: Some(prost_types::Timestamp { seconds: -62_135_596_800, nanos: 0 }),
-                thresholds: vec![types::AccessReviewThreshold::default()],
-                ..Default::default()
-            }),
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn a_request_is_read_with_teleports_defaults() {
-        let request = AccessRequest::try_from(wire());
-        let request = request.as_ref();
-        assert_eq!(request.map(|request| request.created), Ok(Some(Time(5_000))));
-        assert_eq!(request.map(|request| request.access_until), Ok(None));
-        assert_eq!(
-            request.map(|request| request.thresholds.clone()),
-            Ok(vec![Threshold { name: String::new(), approve: 1, deny: 1 }])
-        );
-    }
-
-    #[test]
-    fn the_expiry_is_found_where_each_version_keeps_it() {
-        let timestamp = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
-        let mut wire = wire();
-        if let Some(metadata) = &mut wire.metadata {
-            metadata.expires = timestamp(10);
-        }
-        assert_eq!(AccessRequest::try_from(wire.clone()).map(|request| request.expires), Ok(Some(Time(10_000))));
-        if let Some(spec) = &mut wire.spec {
-            spec.resource_expiry = timestamp(20);
-        }
-        assert_eq!(AccessRequest::try_from(wire).map(|request| request.expires), Ok(Some(Time(20_000))));
-    }
-
-    #[test]
-    fn what_is_no_request_is_refused() {
-        let without = |strip: fn(&mut types::AccessRequestV3)| {
-            let mut wire = wire();
-            strip(&mut wire);
-            AccessRequest::try_from(wire)
-        };
-        assert_eq!(without(|wire| wire.metadata = None), Err(Malformed::Missing("metadata")));
-        assert_eq!(without(|wire| wire.spec = None), Err(Malformed::Missing("spec")));
-        assert_eq!(without(|wire| wire.metadata = Some(types::Metadata::default())), Err(Malformed::Missing("id")));
-        assert_eq!(
-            without(|wire| wire.metadata = Some(types::Metadata { name: "x".repeat(65), ..Default::default() })),
-            Err(Malformed::LongId(65))
-        );
-        assert_eq!(
-            without(|wire| wire.spec = Some(types::AccessRequestSpecV3 { state: 9, ..Default::default() })),
-            Err(Malformed::State("an-id".into(), 9))
-        );
-    }
-}
+mod tests;

@@ -112,6 +112,7 @@ pub(super) fn shown(text: &str) -> Vec<String> {
             kind: text.into(),
             name: text.into(),
             sub_resource: text.into(),
+            constraints: Vec::new(),
         }],
         reason: text.into(),
         reviews: vec![review(State::Approved, text), review(State::Denied, "")],

@@ -44,7 +44,7 @@ pub fn file(sim: &Rc<Sim>, id: String, lives: i64) {
         created: Some(Time(now)),
         expires: Some(Time(now + lives)),
         thresholds: sim.random(|rng| match rng.u8(0..3) {
-            0 => vec![Threshold { name: String::new(), approve: 2, deny: 1 }],
+            0 => vec![Threshold { name: String::new(), filter: String::new(), approve: 2, deny: 1 }],
             _ => Vec::new(),
         }),
         ..Default::default()

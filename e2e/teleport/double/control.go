@@ -20,6 +20,20 @@ type promotion struct {
 	AccessList string `json:"access_list"`
 }
 
+// specField sets a number in a request's spec.
+type specField struct {
+	ID     string `json:"id"`
+	Number int32  `json:"number"`
+	Value  uint64 `json:"value"`
+}
+
+// restriction adds a node with one login to a request.
+type restriction struct {
+	ID    string `json:"id"`
+	Node  string `json:"node"`
+	Login string `json:"login"`
+}
+
 // Control is the double's remote control: plain HTTP with JSON, for loopback only. What it can do is what the methods
 // of the same names can.
 func (d *Double) Control() http.Handler {
@@ -65,6 +79,20 @@ func (d *Double) Control() http.Handler {
 		return nil, d.Promote(asked.ID, asked.AccessList)
 	})
 	on("POST /long-term/{id}", func(r *http.Request) (any, error) { return nil, d.MakeLongTerm(r.PathValue("id")) })
+	on("POST /spec-field", func(r *http.Request) (any, error) {
+		var asked specField
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			return nil, err
+		}
+		return nil, d.SetSpecField(asked.ID, asked.Number, asked.Value)
+	})
+	on("POST /restrict", func(r *http.Request) (any, error) {
+		var asked restriction
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			return nil, err
+		}
+		return nil, d.RestrictToLogin(asked.ID, asked.Node, asked.Login)
+	})
 	on("DELETE /users/{name}", func(r *http.Request) (any, error) { return nil, d.DeleteUser(r.PathValue("name")) })
 	on("POST /faults", func(r *http.Request) (any, error) {
 		var fault Fault

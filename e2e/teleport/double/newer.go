@@ -12,8 +12,27 @@ const (
 	// submitForUsersField of types.AccessReviewConditions names for whom a role lets submit reviews.
 	submitForUsersField protowire.Number = 5
 	// requestKindField of types.AccessRequestSpecV3 says whether access is asked for a while or for good.
-	requestKindField protowire.Number = 23
+	requestKindField protowire.Number = 24
 )
+
+// resourceAccessField of types.AccessRequestSpecV3 is a resource with what restricts the access to it.
+const resourceAccessField protowire.Number = 26
+
+// lastOfficialField is the last field of types.AccessRequestSpecV3 that the official types know.
+const lastOfficialField = 22
+
+// restrictedNode is a field of a spec: a node that may be reached with one login only.
+func restrictedNode(cluster, node, login string) []byte {
+	text := func(into []byte, number protowire.Number, value string) []byte {
+		return protowire.AppendString(protowire.AppendTag(into, number, protowire.BytesType), value)
+	}
+	message := func(into []byte, number protowire.Number, content []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(into, number, protowire.BytesType), content)
+	}
+	id := text(text(text(nil, 1, cluster), 2, "node"), 3, node)
+	constraints := message(text(nil, 1, "v1"), 11, text(nil, 1, login))
+	return message(nil, resourceAccessField, message(message(nil, 1, id), 2, constraints))
+}
 
 // longTerm is the kind of a request for lasting access.
 const longTerm = 2

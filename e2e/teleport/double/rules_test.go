@@ -325,7 +325,7 @@ func TestALongTermRequestSaysSoToThoseWhoCanReadIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := protowire.AppendVarint(protowire.AppendTag(nil, 23, protowire.VarintType), 2); !slices.Equal(request.Spec.XXX_unrecognized, want) {
+	if want := protowire.AppendVarint(protowire.AppendTag(nil, 24, protowire.VarintType), 2); !slices.Equal(request.Spec.XXX_unrecognized, want) {
 		t.Errorf("got %x", request.Spec.XXX_unrecognized)
 	}
 	old := start(t, double.Options{Version: "17.0.0"})
@@ -352,6 +352,37 @@ func TestARequestThatIsLetLastExpiresWhenItWasTold(t *testing.T) {
 		if !expires.Equal(until) || !request.GetAccessExpiry().Equal(until) {
 			t.Errorf("%s: it expires at %s, the access at %s, want %s", version, expires, request.GetAccessExpiry(), until)
 		}
+	}
+}
+
+func TestARequestSaysWhatLaterServersMightSay(t *testing.T) {
+	d := start(t, double.Options{})
+	id := file(t, d)
+	if err := d.SetSpecField(id, 27, 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.RestrictToLogin(id, "n1", "root"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetSpecField(id, 22, 5); err == nil {
+		t.Error("a field that the official types know was set beside them")
+	}
+	request, err := as(t, d, teleport.PluginUser).Get(within(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[protowire.Number]string{}
+	for rest := request.Spec.XXX_unrecognized; len(rest) > 0; {
+		number, kind, tag := protowire.ConsumeTag(rest)
+		length := protowire.ConsumeFieldValue(number, kind, rest[tag:])
+		if tag < 0 || length < 0 {
+			t.Fatalf("the fields are %x", request.Spec.XXX_unrecognized)
+		}
+		got[number] = string(rest[tag : tag+length])
+		rest = rest[tag+length:]
+	}
+	if len(got) != 2 || got[27] != "\x05" || !strings.Contains(got[26], "n1") || !strings.Contains(got[26], "root") {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
@@ -301,8 +302,29 @@ func (d *Double) MakeLongTerm(id string) error {
 	if !d.version.requestKinds() {
 		return fmt.Errorf("Teleport %s knows no kinds of requests", d.Version())
 	}
+	return d.setNewer(id, func(fields []byte) []byte { return setVarint(fields, requestKindField, longTerm) })
+}
+
+// SetSpecField sets a number in a field of a request's spec that the official types at hand do not know, as a later
+// Teleport might: a kind that nobody knows (24), or a field that nobody knows.
+func (d *Double) SetSpecField(id string, number int32, value uint64) error {
+	if number <= lastOfficialField {
+		return fmt.Errorf("field %d is one that the official types know", number)
+	}
+	return d.setNewer(id, func(fields []byte) []byte { return setVarint(fields, protowire.Number(number), value) })
+}
+
+// RestrictToLogin adds a node to a request that may be reached with one login only.
+func (d *Double) RestrictToLogin(id, node, login string) error {
+	return d.setNewer(id, func(fields []byte) []byte {
+		return append(fields, restrictedNode(d.Name(), node, login)...)
+	})
+}
+
+// setNewer changes the fields of a request's spec that the official types at hand do not know.
+func (d *Double) setNewer(id string, change func([]byte) []byte) error {
 	_, err := d.state.change(id, status.Error(codes.NotFound, "no such request"), func(request *types.AccessRequestV3) (teleport.AuditEvent, error) {
-		request.Spec.XXX_unrecognized = setVarint(request.Spec.XXX_unrecognized, requestKindField, longTerm)
+		request.Spec.XXX_unrecognized = change(request.Spec.XXX_unrecognized)
 		return teleport.AuditEvent{Event: teleport.EventUpdate}, nil
 	})
 	return err

@@ -591,7 +591,9 @@ func (x *ConfigureRequest) GetFailures() []string {
 type ConfigureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What is wrong with the settings, worst first; empty when all is well.
-	Problems      []*SettingProblem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	Problems []*SettingProblem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	// What to save in place of the settings: the same, with what was stored as it was pasted sealed. Empty where nothing is.
+	SettingsJson  []byte `protobuf:"bytes,2,opt,name=settings_json,json=settingsJson,proto3" json:"settings_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -629,6 +631,13 @@ func (*ConfigureResponse) Descriptor() ([]byte, []int) {
 func (x *ConfigureResponse) GetProblems() []*SettingProblem {
 	if x != nil {
 		return x.Problems
+	}
+	return nil
+}
+
+func (x *ConfigureResponse) GetSettingsJson() []byte {
+	if x != nil {
+		return x.SettingsJson
 	}
 	return nil
 }
@@ -1255,9 +1264,10 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\rsettings_json\x18\b \x01(\fR\fsettingsJson\x12\x14\n" +
 	"\x05notes\x18\t \x03(\tR\x05notes\x12\x1a\n" +
 	"\bfailures\x18\n" +
-	" \x03(\tR\bfailures\"G\n" +
+	" \x03(\tR\bfailures\"l\n" +
 	"\x11ConfigureResponse\x122\n" +
-	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\"r\n" +
+	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\x12#\n" +
+	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"r\n" +
 	"\x0eSettingProblem\x12\x18\n" +
 	"\asetting\x18\x01 \x01(\tR\asetting\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12,\n" +

@@ -8,6 +8,7 @@ import { CredentialsEditor } from './CredentialsEditor';
 import { Field } from './Field';
 import { useFocus } from './focus';
 import { useLatest } from './form';
+import { isMask } from './masks';
 import { Problems } from './Problems';
 import { Row } from './Row';
 import { Text } from './text';
@@ -62,6 +63,28 @@ export const MoreClusters = ({ engine, value, problems, disabled, onChange }: Pr
   const box = useRef<HTMLDivElement>(null);
   const focus = useFocus();
   const find = (selector: string) => () => box.current?.querySelector<HTMLElement>(selector);
+  if (isMask(value))
+    return (
+      <div ref={box}>
+        <h4>{label}</h4>
+        <p className="help-text">
+          <Text>{help}</Text>
+        </p>
+        <Problems id="teleport-MoreClusters-problems" name={KEY} problems={problems} />
+        <p data-testid="clusters-hidden">What is saved here is hidden, as it may hold keys. It stays as it is.</p>
+        <button
+          type="button"
+          className="btn btn-tertiary"
+          disabled={disabled}
+          onClick={() => {
+            onChange('');
+            focus(find('.teleport-add'));
+          }}
+        >
+          Enter the list anew
+        </button>
+      </div>
+    );
   if (!clusters)
     return (
       <Field setting={setting(KEY)} value={value} problems={problems} disabled={disabled} onChange={(text) => onChange(String(text))} />

@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
 
 import { readClusters } from '../../src/page/MoreClusters';
-import { PEM, SEALED, fakeEngine, open, started } from './host';
+import { MASK, PEM, SEALED, fakeEngine, open, started } from './host';
 
 const list = (form: (key: string) => unknown) => JSON.parse(String(form('MoreClusters'))) as unknown;
 
@@ -44,6 +44,17 @@ test('a text that is no list of clusters can be mended as text, with the core’
   open({ MoreClusters: '{' }, fakeEngine({ check: () => Promise.resolve([{ setting: 'MoreClusters', message, severity: 'wrong' }]) }));
   expect((await screen.findByTestId('problem-MoreClusters')).textContent).toContain(message);
   expect(screen.getByLabelText<HTMLTextAreaElement>('More clusters').value).toBe('{');
+});
+
+test('a saved list is hidden and stays as it is, until it is entered anew', async () => {
+  const { user, form } = open({ MoreClusters: MASK });
+  await started();
+  expect(screen.getByTestId('clusters-hidden').textContent).toContain('stays as it is');
+  expect(form('MoreClusters')).toBe(MASK);
+  await user.click(screen.getByRole('button', { name: 'Enter the list anew' }));
+  expect(form('MoreClusters')).toBe('');
+  await user.click(screen.getByRole('button', { name: 'Add a cluster' }));
+  expect(screen.getByRole('group', { name: 'Cluster 2' })).toBeTruthy();
 });
 
 test('two answers that come at once both stay in the list', async () => {
