@@ -84,9 +84,11 @@ fn count(mut bytes: &[u8], depth: usize, left: &mut usize) {
         *left = left.saturating_sub(bytes.len() / 2);
         return;
     }
+    let mut groups = Vec::new();
     while !bytes.is_empty() && *left > 0 {
+        // Texts are seldom fields for long.
+        let Some((content, rest)) = field(bytes, &mut groups) else { return };
         *left -= 1;
-        let Some((content, rest)) = field(bytes) else { return };
         if let Some(content) = content {
             count(content, depth - 1, left);
         }
@@ -94,9 +96,14 @@ fn count(mut bytes: &[u8], depth: usize, left: &mut usize) {
     }
 }
 
-/// The first field: its content, if that could be a message, and what follows it. None where it is no field.
-fn field(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+/// The first field: its content, if that could be a message, and what follows it. None where it is no field. `groups` are
+/// the groups that have begun and not ended.
+fn field<'a>(bytes: &'a [u8], groups: &mut Vec<u64>) -> Option<(Option<&'a [u8]>, &'a [u8])> {
     let (key, bytes) = varint(bytes)?;
+    let number = key >> 3;
+    if number == 0 {
+        return None;
+    }
     match key & 7 {
         0 => Some((None, varint(bytes)?.1)),
         1 => Some((None, bytes.get(8..)?)),
@@ -106,7 +113,11 @@ fn field(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
             Some((Some(bytes.get(..length)?), bytes.get(length..)?))
         }
         // The begin and the end of a group; what is between them are fields.
-        3 | 4 => Some((None, bytes)),
+        3 if groups.len() < 100 => {
+            groups.push(number);
+            Some((None, bytes))
+        }
+        4 if groups.pop() == Some(number) => Some((None, bytes)),
         5 => Some((None, bytes.get(4..)?)),
         _ => None,
     }
@@ -145,9 +156,12 @@ mod tests {
     #[test]
     fn what_is_cut_off_counts_as_far_as_it_goes() {
         // Two empty messages, and then none: a decoder has read two of them by then.
-        assert!(has(&[0x0a, 5, 0x0a, 0, 0x0a, 0, 0xff], 4));
-        assert!(has(&[0x0a, 5], 1));
-        assert!(has(&[0x80; 20], 1));
+        assert!(has(&[0x0a, 5, 0x0a, 0, 0x0a, 0, 0xff], 3));
+        assert!(has(&[0x0a, 5], 0));
+        assert!(has(&[0x80; 20], 0));
+        // What follows a group is read on, but not what follows the end of one that has not begun.
+        assert!(has(&[0x0b, 0x0c, 0x0a, 0], 3));
+        assert!(has(&[0x0c, 0x0a, 0], 0));
     }
 
     #[test]
