@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(refusals.due(Time(899_000)), []);
         let due = refusals.due(Time(960_000));
         let expected = Entry { count: 940, first: Some(Time(60)), ..refused(999, "mallory", "r") };
-        assert_eq!(due, [expected.clone()]);
+        assert_eq!(due, std::slice::from_ref(&expected));
         assert_eq!(refusals.due(Time(9_960_000)), [], "they are told once");
         refusals.restore(expected.clone());
         assert!(refusals.take(refused(1_000, "mallory", "r")).is_none());

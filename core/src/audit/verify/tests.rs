@@ -144,7 +144,7 @@ fn what_has_been_kept_for_long_enough_may_be_gone_where_a_checkpoint_stands_for_
     assert!(verify(&left, kept.clone(), 12 * DAY).findings.is_empty());
     // Not while it had to be kept, and not without the checkpoint.
     assert!(!verify(&left, kept.clone(), 11 * DAY - 1).findings.is_empty());
-    assert!(!verify(&[later.clone()], kept.clone(), 12 * DAY).findings.is_empty());
+    assert!(!verify(std::slice::from_ref(&later), kept.clone(), 12 * DAY).findings.is_empty());
     // Nor is what follows the checkpoint excused.
     let last = tail.append(Time(13 * DAY), &entry(7)).unwrap_or_default();
     assert!(!verify(&[mark.clone(), last], kept.clone(), 13 * DAY).findings.is_empty());
@@ -161,7 +161,7 @@ fn a_checkpoint_counts_only_with_its_signature() {
     let mut entry: Entry = serde_json::from_str(&text).unwrap_or_else(|_| Entry::new(Time(0), "", Result::Noted));
     let signed_with = entry.public_key.clone();
     let against = |key: &str| Against { key: key.to_owned(), ..Default::default() };
-    assert!(verify(&[mark.clone()], against(&signed_with), 20 * DAY).findings.is_empty());
+    assert!(verify(std::slice::from_ref(&mark), against(&signed_with), 20 * DAY).findings.is_empty());
     assert!(verify(&[mark], against("00"), 20 * DAY).findings.iter().any(|finding| finding.contains("another key")));
     entry.time = Time(4 * DAY);
     let line = Tail::new("bb".into()).append(Time(0), &serde_json::to_string(&entry).unwrap_or_default());
