@@ -180,6 +180,15 @@ impl Desk {
         stored.take(MOST).map(|stored| stored.record.request.user.clone()).collect()
     }
 
+    /// Pending requests whose posts offer less because another plugin changes them.
+    pub(crate) fn altered(&self) -> Vec<String> {
+        let is_altered = |case: &Case| {
+            let stored = case.stored.as_ref().filter(|stored| stored.record.outcome == Outcome::Pending);
+            stored.is_some_and(|stored| stored.record.postings.iter().any(|posting| !posting.altered.is_no()))
+        };
+        self.cases.borrow().iter().filter(|(_, case)| is_altered(case)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// What could not be done, and is being tried again.
     pub(crate) fn undelivered(&self) -> Vec<Undelivered> {
         let cases = self.cases.borrow();
@@ -302,21 +311,7 @@ pub(crate) async fn rescan<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> 
         }
     }
     // Another plugin that changed posts may be gone by now.
-    let altered: Vec<String> = {
-        let mut cases = lane.cluster.desk.cases.borrow_mut();
-        let is_altered = |case: &Case| {
-            let stored = case.stored.as_ref().filter(|stored| stored.record.outcome == Outcome::Pending);
-            stored.is_some_and(|stored| stored.record.postings.iter().any(|posting| !posting.altered.is_no()))
-        };
-        let found = cases.iter_mut().filter(|(_, case)| is_altered(case)).take(MOST_RETRIED);
-        found
-            .map(|(id, case)| {
-                case.check = true;
-                id.clone()
-            })
-            .collect()
-    };
-    altered.iter().for_each(|id| note(lane, id, News::Ask));
+    lane.cluster.desk.altered().iter().take(MOST_RETRIED).for_each(|id| check_posts(lane, id));
     Ok(())
 }
 

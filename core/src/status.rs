@@ -57,6 +57,7 @@ fn authority<W: World>(lane: &Lane<W>) -> Option<Check> {
 /// The authority that decisions are made by, in words.
 pub(crate) fn decisions_check(settings: &Settings, server: &ServerInfo) -> Check {
     let mapped = settings.is_mapped();
+    let numbered = settings.approvers.iter().any(|rule| rule.approve > 1 || rule.deny > 1);
     match authority::in_force(settings.authority, server) {
         Err(too_old) => check("Decisions", Outcome::Failed, format!("{too_old}.")),
         Ok(Authority::Teleport) if !server.reviews => check(
@@ -69,6 +70,11 @@ pub(crate) fn decisions_check(settings: &Settings, server: &ServerInfo) -> Check
             Outcome::Failed,
             "Teleport decides, by reviews on behalf of whoever clicks, but nothing says which Teleport user anybody is. Fill in Users, Users by trait or Users by e-mail address on the settings page.",
         ),
+        Ok(Authority::Teleport) if numbered => check(
+            "Decisions",
+            Outcome::Warning,
+            "Teleport decides, by reviews on behalf of whoever clicks. It counts reviews by its own thresholds: the numbers in Approvers have no effect.",
+        ),
         Ok(Authority::Teleport) => {
             check("Decisions", Outcome::Ok, "Teleport decides, by reviews on behalf of whoever clicks")
         }
@@ -80,6 +86,11 @@ pub(crate) fn decisions_check(settings: &Settings, server: &ServerInfo) -> Check
         Ok(Authority::Reviewer) => {
             check("Decisions", Outcome::Ok, "the plugin reviews as its own user for the approvers below")
         }
+        Ok(_) if settings.overrule_thresholds => check(
+            "Decisions",
+            Outcome::Failed,
+            "the plugin decides for the approvers below and overrules Teleport's own thresholds. Turn off \"Overrule Teleport's thresholds\" on the settings page if that is not meant.",
+        ),
         Ok(_) => check("Decisions", Outcome::Ok, "the plugin decides for the approvers below"),
     }
 }
@@ -202,7 +213,19 @@ fn posts<W: World>(lane: &Lane<W>) -> Check {
     if !lane.leader.get() {
         return check("Posts", Outcome::Ok, "written by the node that watches");
     }
-    let undelivered = lane.cluster.desk.undelivered();
+    let (undelivered, altered) = (lane.cluster.desk.undelivered(), lane.cluster.desk.altered());
+    if let Some(first) = altered.first() {
+        let count = altered.len();
+        return check(
+            "Posts",
+            Outcome::Failed,
+            format!(
+                "Another plugin of this Mattermost server changes what posts of access requests say, so {count} pending request{} cannot be approved there, such as {}. Look for plugins that rewrite messages (autolinks, word filters) and leave the bot's posts out there. The posts are tried again every five minutes.",
+                if count == 1 { "" } else { "s" },
+                code(first)
+            ),
+        );
+    }
     if undelivered.is_empty() {
         return check("Posts", Outcome::Ok, "all up to date");
     }

@@ -15,7 +15,7 @@ import (
 )
 
 // largestMessage is the most that a message from Teleport may have, in bytes. The core takes no larger ones.
-const largestMessage = 64 << 20
+const largestMessage = 8 << 20
 
 // Cluster carries gRPC-web calls to a cluster.
 func (b *Bridge) Cluster(cluster string) http.Handler {

@@ -55,7 +55,7 @@ impl SessionKind {
 ///
 /// # Errors
 /// The first reason against it.
-pub fn judge(session: &Session, user_id: &str, most: Option<Duration>, now: Time) -> Result<SessionKind, Unfit> {
+pub(super) fn judge(session: &Session, user_id: &str, most: Option<Duration>, now: Time) -> Result<SessionKind, Unfit> {
     if session.user_id != user_id || user_id.is_empty() {
         return Err(Unfit::Foreign);
     }

@@ -76,15 +76,25 @@ pub enum Unmeetable {
 /// # Errors
 /// Where it cannot be judged here, or never be met.
 pub fn of_thresholds(request: &AccessRequest) -> Result<Needed, Unmeetable> {
-    if request.thresholds.is_empty() {
+    let thresholds = &request.thresholds;
+    if thresholds.is_empty() {
         return Ok(Needed::ONE);
     }
-    let deny = request.thresholds.iter().map(|threshold| threshold.deny).max().unwrap_or(1).max(1);
-    let approve = request.thresholds.iter().map(|threshold| threshold.approve).max().unwrap_or(1);
-    if request.thresholds.iter().all(|threshold| threshold.approve == 0) {
-        return Err(Unmeetable::Never);
+    if thresholds.iter().any(|threshold| !threshold.filter.is_empty()) {
+        return Err(Unmeetable::Filtered);
     }
-    Ok(Needed { approve: approve.max(1), deny })
+    let deny = thresholds.iter().map(|threshold| threshold.deny).max().unwrap_or(1).max(1);
+    let approve = if request.role_thresholds.is_empty() {
+        thresholds.iter().map(|threshold| threshold.approve).max().filter(|largest| *largest > 0)
+    } else {
+        let sets = request.role_thresholds.values().flatten().filter(|set| !set.is_empty());
+        let easiest = |set: &Vec<u32>| {
+            let its = set.iter().filter_map(|index| thresholds.get(usize::try_from(*index).ok()?));
+            its.map(|threshold| threshold.approve).filter(|approve| *approve > 0).min()
+        };
+        sets.map(easiest).try_fold(1, |most, easiest| Some(easiest?.max(most)))
+    };
+    approve.map(|approve| Needed { approve, deny }).ok_or(Unmeetable::Never)
 }
 
 /// What voters agree on so far.
@@ -114,7 +124,7 @@ pub fn tally(votes: &[Vote], state: State, digest: &str, reviews: u32) -> Tally 
 
 /// The roles that all voters grant, in the order of the request, and the latest start that any of them chose.
 #[must_use]
-pub fn agreed(request: &AccessRequest, votes: &[Vote]) -> (Vec<String>, Option<Time>) {
+pub(super) fn agreed(request: &AccessRequest, votes: &[Vote]) -> (Vec<String>, Option<Time>) {
     let by_all = |role: &&String| votes.iter().all(|vote| vote.roles.contains(role));
     let roles = request.roles.iter().filter(by_all).cloned().collect();
     (roles, votes.iter().filter_map(|vote| vote.starts).max())
@@ -176,22 +186,40 @@ mod tests {
         assert_eq!(agreed(&request, &votes).0, Vec::<String>::new());
     }
 
+    fn threshold(approve: u32, deny: u32) -> Threshold {
+        Threshold { name: String::new(), filter: String::new(), approve, deny }
+    }
+
     #[test]
     fn teleports_thresholds_are_a_minimum() {
-        let of = |thresholds: &[(u32, u32)]| {
-            let thresholds = thresholds
-                .iter()
-                .map(|(approve, deny)| Threshold {
-                    name: String::new(),
-                    filter: String::new(),
-                    approve: *approve,
-                    deny: *deny,
-                })
-                .collect();
-            of_thresholds(&AccessRequest { thresholds, ..Default::default() })
+        let of = |thresholds: &[Threshold]| {
+            of_thresholds(&AccessRequest { thresholds: thresholds.to_vec(), ..Default::default() })
         };
         assert_eq!(of(&[]), Ok(Needed::ONE));
-        assert_eq!(of(&[(2, 1), (3, 2)]), Ok(Needed { approve: 3, deny: 2 }));
-        assert_eq!(of(&[(0, 1)]), Err(Unmeetable::Never));
+        assert_eq!(of(&[threshold(2, 1), threshold(3, 2)]), Ok(Needed { approve: 3, deny: 2 }));
+        assert_eq!(of(&[threshold(0, 1)]), Err(Unmeetable::Never));
+        let filtered = Threshold { filter: "equals(reviewer.name, \"x\")".into(), ..threshold(1, 1) };
+        assert_eq!(of(&[threshold(1, 1), filtered]), Err(Unmeetable::Filtered));
+    }
+
+    #[test]
+    fn each_set_of_each_role_must_be_met_by_one_of_its_thresholds() {
+        let of = |sets: &[(&str, &[&[u32]])]| {
+            let mapped = |(role, sets): &(&str, &[&[u32]])| {
+                ((*role).to_owned(), sets.iter().map(|set| set.to_vec()).collect::<Vec<_>>())
+            };
+            of_thresholds(&AccessRequest {
+                thresholds: vec![threshold(3, 1), threshold(1, 1), threshold(0, 1), threshold(2, 1)],
+                role_thresholds: sets.iter().map(mapped).collect(),
+                ..Default::default()
+            })
+            .map(|needed| needed.approve)
+        };
+        assert_eq!(of(&[("a", &[&[0, 1]])]), Ok(1), "the easiest of a set is enough");
+        assert_eq!(of(&[("a", &[&[0, 1], &[3]])]), Ok(2), "but every set must be met");
+        assert_eq!(of(&[("a", &[&[1]]), ("b", &[&[0]])]), Ok(3), "of every role");
+        assert_eq!(of(&[("a", &[&[2, 3]])]), Ok(2), "0 is never met");
+        assert_eq!(of(&[("a", &[&[2]])]), Err(Unmeetable::Never));
+        assert_eq!(of(&[("a", &[&[9]])]), Err(Unmeetable::Never), "nobody knows such a threshold");
     }
 }
