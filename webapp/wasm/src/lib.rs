@@ -30,7 +30,7 @@ impl<'a> From<&'a config::Problem> for Problem<'a> {
         let severity = match problem.severity {
             Severity::Wrong => "wrong",
             Severity::Missing => "missing",
-            Severity::Warning => "warning",
+            Severity::Outdated | Severity::Warning => "warning",
         };
         Self { setting: &problem.setting, message: &problem.message, severity }
     }
