@@ -50,7 +50,7 @@ func (s *Service) UpdatePost(
 ) (*connect.Response[pb.Post], error) {
 	asked := request.Msg.GetPost()
 	// What stands there now keeps what is not ours to replace: pins, reactions, files.
-	post, err := s.ownPost(asked.GetId())
+	post, err := s.postOf(asked.GetUserId(), asked.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -140,16 +140,24 @@ func (s *Service) SendEphemeralPost(
 
 // ownPost is a post that the bot wrote, or an error.
 func (s *Service) ownPost(id string) (*model.Post, error) {
-	bot, err := s.botID()
-	if err != nil {
-		return nil, err
+	return s.postOf("", id)
+}
+
+// postOf is a post that this user wrote, or an error; without a user it is the bot's.
+func (s *Service) postOf(author, id string) (*model.Post, error) {
+	if author == "" {
+		bot, err := s.botID()
+		if err != nil {
+			return nil, err
+		}
+		author = bot
 	}
 	post, appErr := s.api.GetPost(id)
 	if err := answered(post, appErr); err != nil {
 		return nil, err
 	}
-	if post.UserId != bot {
-		return nil, connect.NewError(connect.CodePermissionDenied, errors.New("the post is not the bot's"))
+	if post.UserId != author {
+		return nil, connect.NewError(connect.CodePermissionDenied, errors.New("the post is somebody else's"))
 	}
 	return post, nil
 }

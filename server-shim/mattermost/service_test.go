@@ -171,6 +171,18 @@ func TestPostsOfOthersAreNotTouched(t *testing.T) {
 	api.AssertNotCalled(t, "DeletePost", mock.Anything)
 }
 
+func TestAPostOfAnEarlierBotIsUpdatedWhereThatIsNamed(t *testing.T) {
+	api, c := serve(t)
+	api.On("GetPost", "id").Return(&model.Post{Id: "id", UserId: "earlier"}, nil)
+	api.On("UpdatePost", mock.Anything).Return(func(updated *model.Post) *model.Post { return updated }, nil)
+	for author, want := range map[string]bool{"": false, "another": false, botID: false, "earlier": true} {
+		_, err := c.UpdatePost(context.Background(), request(&pb.UpdatePostRequest{Post: &pb.Post{Id: "id", UserId: author}}))
+		if is := err == nil; is != want {
+			t.Errorf("author %q: %v", author, err)
+		}
+	}
+}
+
 func TestAPostIsReadAndDeleted(t *testing.T) {
 	api, c := serve(t)
 	api.On("GetPost", "id").Return(&model.Post{Id: "id", UserId: botID, DeleteAt: 3}, nil)

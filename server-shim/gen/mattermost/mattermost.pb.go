@@ -642,7 +642,8 @@ func (x *CreatePostRequest) GetPendingPostId() string {
 
 type UpdatePostRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// id says which; message, attachments and props are replaced.
+	// id says which; message, attachments and props are replaced. user_id says who must have written it: empty is the bot; an
+	// earlier bot of the plugin's is named where its posts are to lose their buttons. PERMISSION_DENIED where it was another.
 	Post          *Post `protobuf:"bytes,1,opt,name=post,proto3" json:"post,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

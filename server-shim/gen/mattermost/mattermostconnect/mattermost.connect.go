@@ -97,7 +97,7 @@ type MattermostClient interface {
 	// Creates a post as the plugin's bot. A non-empty pending_post_id makes Mattermost drop a repeat of the same call
 	// within half a minute (on one node).
 	CreatePost(context.Context, *connect.Request[mattermost.CreatePostRequest]) (*connect.Response[mattermost.Post], error)
-	// Replaces the message, attachments and props of a post of the bot.
+	// Replaces the message, attachments and props of a post of the bot, or of an earlier one.
 	UpdatePost(context.Context, *connect.Request[mattermost.UpdatePostRequest]) (*connect.Response[mattermost.Post], error)
 	// One post, deleted ones included where Mattermost still has them (delete_at is then set).
 	GetPost(context.Context, *connect.Request[mattermost.GetPostRequest]) (*connect.Response[mattermost.Post], error)
@@ -428,7 +428,7 @@ type MattermostHandler interface {
 	// Creates a post as the plugin's bot. A non-empty pending_post_id makes Mattermost drop a repeat of the same call
 	// within half a minute (on one node).
 	CreatePost(context.Context, *connect.Request[mattermost.CreatePostRequest]) (*connect.Response[mattermost.Post], error)
-	// Replaces the message, attachments and props of a post of the bot.
+	// Replaces the message, attachments and props of a post of the bot, or of an earlier one.
 	UpdatePost(context.Context, *connect.Request[mattermost.UpdatePostRequest]) (*connect.Response[mattermost.Post], error)
 	// One post, deleted ones included where Mattermost still has them (delete_at is then set).
 	GetPost(context.Context, *connect.Request[mattermost.GetPostRequest]) (*connect.Response[mattermost.Post], error)
