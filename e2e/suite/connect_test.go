@@ -99,7 +99,7 @@ func TestOldAndNewServersWork(t *testing.T) {
 				_, err := set.Approver.Decide(s.ctx, post, button, "")
 				s.must(err)
 				s.settled(id, "bob")
-				if decisions := s.decisions(id); len(decisions) != 1 || decisions[0].Delegator != "mattermost:bob@example.com" {
+				if decisions := s.decisions(id); len(decisions) != 1 || decisions[0].Delegator != "mattermost:bob" {
 					s.Errorf("got decisions %+v", decisions)
 				}
 			}

@@ -50,7 +50,7 @@ func TestAnApproversClickDecidesInTheirName(t *testing.T) {
 				s.Errorf("after %s Teleport says %s", button, state)
 			}
 			decisions := s.decisions(id)
-			if len(decisions) != 1 || decisions[0].Delegator != "mattermost:bob@example.com" || decisions[0].UpdatedBy != "access-plugin" || decisions[0].State != want.String() {
+			if len(decisions) != 1 || decisions[0].Delegator != "mattermost:bob" || decisions[0].UpdatedBy != "access-plugin" || decisions[0].State != want.String() {
 				s.Errorf("after %s the audit log has %+v", button, decisions)
 			}
 			s.settled(id, "bob", id)
@@ -191,17 +191,17 @@ func TestADialogMayGrantFewerRolesAndLaterWhereTheServerKnowsThat(t *testing.T) 
 		}
 		// The real server is older than start times, and would grant at once.
 		later := s.cluster.Kind() == "double"
-		want := []string{"reason Reason", "role0 dba", "role1 prod-read"}
-		values := map[string]any{"reason": "reading is enough", "role0": false, "role1": true}
+		want := []string{"reason Reason", "role:dba dba", "role:prod-read prod-read"}
+		values := map[string]any{"reason": "reading is enough", "role:dba": false, "role:prod-read": true}
 		if later {
 			want, values["start"] = append(want, "start Access begins"), "4"
 		}
 		if !slices.Equal(names, want) {
 			s.Errorf("the dialog asks for %q, want %q", names, want)
 		}
-		none, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "none", "role0": false, "role1": false})
+		none, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "none", "role:dba": false, "role:prod-read": false})
 		s.must(err)
-		s.holds(none.Errors["role0"], "at least one role")
+		s.holds(none.Errors["role:dba"], "at least one role")
 		never, err := set.Approver.Submit(s.ctx, post.ChannelId, reaction.Dialog, map[string]any{"reason": "never", "start": "100000"})
 		s.must(err)
 		s.holds(never.Errors["start"], "cannot begin then")

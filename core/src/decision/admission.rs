@@ -55,9 +55,62 @@ pub(super) struct Current {
     pub(super) needed: Needed,
 }
 
+/// What a click shows of itself, before anybody asks what it is about.
+struct Seen {
+    user: User,
+    session: SessionKind,
+    record: Record,
+    posting: Posting,
+}
+
+/// How often, and after which pause, a click is looked at again whose post is just being written: the post and what is known
+/// of it are not changed at once.
+const LOOKS: u32 = 4;
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
 /// Whether the one who attempts may decide, as far as is known here: those who may not learn nothing from what Teleport
 /// says of the request.
 pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Result<Authorized<W>, Refused> {
+    let Seen { user, session, record, posting } = seen(app, attempt).await?;
+    let (lane, way) = app.way(&attempt.cluster).await.map_err(|none| match none {
+        NoWay::Unknown => Refused::OtherCluster(attempt.cluster.clone()),
+        NoWay::Down(trouble) => Refused::NotConnected(trouble),
+    })?;
+    let (mattermost, settings) = (app.world.mattermost(), app.settings());
+    let authority = authority::settled(mattermost, settings.authority, &way.cluster, &way.server).await?;
+    let (kept, identity) = who_is(app, &lane, &way, authority, &user).await?;
+    let (channel_id, has_parts, offers) = (posting.channel_id, !posting.parts.is_empty(), posting.offers);
+    let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, has_parts };
+    may_decide(app, &authorized, &authorized.record.request, attempt.state).await?;
+    links::note_clicker(app, &authorized.user, &authorized.identity, &authorized.way.cluster).await;
+    // What has been decided is told by what Teleport says.
+    if authorized.record.outcome == Outcome::Pending && !offers.has(attempt.state) {
+        return Err(Refused::NotOffered);
+    }
+    Ok(authorized)
+}
+
+/// Looks until the post is not just being written. What then is not as it was written is written again.
+async fn seen<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Result<Seen, Refused> {
+    let mut looks = 1;
+    loop {
+        match look(app, attempt).await {
+            Err(Refused::NotReady | Refused::PostChanged | Refused::PartsChanged | Refused::Replaced)
+                if looks < LOOKS =>
+            {
+                looks += 1;
+                app.world.sleep(LOOK_PAUSE).await;
+            }
+            Err(refused @ (Refused::NotReady | Refused::PostChanged | Refused::PartsChanged | Refused::Replaced)) => {
+                desk::look_at(app, &attempt.cluster, &attempt.request_id).await;
+                return Err(refused);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn look<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Result<Seen, Refused> {
     let mattermost = app.world.mattermost();
     let settings = app.settings();
     // Four looks that do not depend on each other.
@@ -68,8 +121,7 @@ pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Resu
         find_post(mattermost, &attempt.post_id),
     );
     let user = user.map_err(Refused::Mattermost)?;
-    let now = app.world.now();
-    let session = session::judge(&signed_in?, &user.id, settings.session_max_age, now)?;
+    let session = session::judge(&signed_in?, &user.id, settings.session_max_age, app.world.now())?;
     let stored = stored.map_err(|error| match error {
         ledger::LedgerError::Host(error) => Refused::Mattermost(error),
         other => Refused::Unreadable(other.to_string()),
@@ -77,32 +129,11 @@ pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Resu
     let record = stored.ok_or(Refused::OtherPost)?.record;
     let post = post?.ok_or(Refused::OtherPost)?;
     let bot = app.host.borrow().bot_user_id.clone();
-    let posting = posting_of(&record, &post, &bot, attempt)?;
+    let posting = posting_of(&record, &post, &bot, attempt)?.clone();
     policy::is_fit(&settings, &user)?;
-    let seen = match what_was_seen(&record, posting, &post, attempt) {
-        Ok(()) => parts_as_shown(mattermost, posting, attempt.state).await,
-        Err(refused) => Err(refused),
-    };
-    if let Err(refused) = seen {
-        desk::look_at(app, &attempt.cluster, &attempt.request_id).await;
-        return Err(refused);
-    }
-
-    let (lane, way) = app.way(&attempt.cluster).await.map_err(|none| match none {
-        NoWay::Unknown => Refused::OtherCluster(attempt.cluster.clone()),
-        NoWay::Down(trouble) => Refused::NotConnected(trouble),
-    })?;
-    let authority = authority::settled(mattermost, settings.authority, &way.cluster, &way.server).await?;
-    let (kept, identity) = who_is(app, &lane, &way, authority, &user).await?;
-    let (channel_id, has_parts, offers) = (posting.channel_id.clone(), !posting.parts.is_empty(), posting.offers);
-    let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, has_parts };
-    may_decide(app, &authorized, &authorized.record.request, attempt.state).await?;
-    links::note_clicker(app, &authorized.user, &authorized.identity, &authorized.way.cluster).await;
-    // What has been decided is told by what Teleport says.
-    if authorized.record.outcome == Outcome::Pending && !offers.has(attempt.state) {
-        return Err(Refused::NotOffered);
-    }
-    Ok(authorized)
+    what_was_seen(&record, &posting, &post, attempt)?;
+    parts_as_shown(mattermost, &posting, attempt.state).await?;
+    Ok(Seen { user, session, record, posting })
 }
 
 /// Who somebody is in Teleport, and what is remembered of them.
@@ -329,7 +360,7 @@ pub(super) async fn pending<W: World>(
         return Err(Refused::Replaced);
     }
     if request.state != State::Pending {
-        return Err(Refused::AlreadySettled(super::execution::settled(&request)));
+        return Err(Refused::AlreadySettled(super::execution::settled(app, &attempt.cluster, &request).await));
     }
     let (author, needed) = may_decide(app, authorized, &request, attempt.state).await?;
     let soon = app.world.now().plus(LAST_MOMENTS);

@@ -392,7 +392,7 @@ async fn ask_teleport<W: World>(
             return Ok(done(attempt.state, &request, reviewed.as_ref(), starts));
         }
         Err(TeleportError::AlreadyDecided(_)) => match teleport.get(&attempt.request_id).await {
-            Ok(Some(request)) => Refused::AlreadySettled(settled(&request)),
+            Ok(Some(request)) => Refused::AlreadySettled(settled(app, &attempt.cluster, &request).await),
             _ => Refused::AlreadySettled("decided".to_owned()),
         },
         Err(error) => refusal::of_teleport(authorized.lane.cluster.settings().address.as_ref(), &current.author, error),
@@ -492,20 +492,26 @@ fn done(state: State, request: &AccessRequest, reviewed: Option<&AccessRequest>,
             )
         }
         Some(now) if now.state != state => {
-            format!("You {verdict} {what}, and it is {}.", settled(now))
+            format!("You {verdict} {what}, and it is {}{}.", verdict_of(now), messages::by(now, None))
         }
         _ => format!("You {verdict} {what}.{begins}"),
     }
 }
 
-/// What became of a request, in a few words.
-pub(super) fn settled(request: &AccessRequest) -> String {
-    let verdict = match request.state {
+/// What became of a request, in a few words, and by whom.
+pub(super) async fn settled<W: World>(app: &App<W>, cluster: &str, request: &AccessRequest) -> String {
+    let own = ballot::load(app.world.mattermost(), cluster, &request.id).await.map(|stored| stored.ballot);
+    let own = own.unwrap_or_default();
+    format!("{}{}", verdict_of(request), messages::by(request, own.decided(request)))
+}
+
+/// What became of a request, in a word or two.
+fn verdict_of(request: &AccessRequest) -> &'static str {
+    match request.state {
         State::Pending => "decided",
         State::Approved => "approved",
         State::Denied => "denied",
         State::Promoted => "promoted to an access list",
         State::Other => "in a state that this version of the plugin does not know",
-    };
-    format!("{verdict}{}", messages::by(request, None))
+    }
 }
