@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
@@ -55,6 +56,21 @@ var disguises = []disguise{
 	}},
 }
 
+// remembered waits until the plugin has written down what an account is called.
+func (s *scene) remembered(account *mattermost.User) {
+	s.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		value, err := set.Mattermost.StoredValue(s.ctx, set.PluginID, "links:"+account.ID)
+		s.must(err)
+		if strings.Contains(string(value), account.Username) {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("the plugin remembers nothing of %s", account.Username)
+		}
+	}
+}
+
 func TestARequesterInDisguiseDoesNotDecideTheirOwnRequest(t *testing.T) {
 	for _, disguise := range disguises {
 		for _, when := range []string{"between filing and clicking", "before filing"} {
@@ -68,6 +84,7 @@ func TestARequesterInDisguiseDoesNotDecideTheirOwnRequest(t *testing.T) {
 						// The plugin has started with the account as it was.
 						s.must(set.Mattermost.RestartPlugin(s.ctx, set.PluginID))
 						s.must(set.WaitForWatch(s.ctx, s.channel.Id))
+						s.remembered(account)
 						disguise.put(s, account)
 					}
 					id := s.file("because")

@@ -14,7 +14,7 @@ use crate::rules::pins::{self, Entry, Pins};
 use crate::world::World;
 
 /// How long after a start the first round begins: posts come first.
-const FIRST: Duration = Duration::from_secs(10);
+const FIRST: Duration = Duration::from_secs(2);
 /// How long after a whole round the next one begins.
 const HOURLY: Duration = Duration::from_secs(3_600);
 /// How long after a round in which something failed.
