@@ -228,7 +228,7 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
                     && !record.requester_due
                     && !record.digest.is_empty()
                     && record.retired.is_empty()
-                    && record.postings.iter().all(|posting| deliver::is_settled(lane, posting));
+                    && record.postings.iter().all(|posting| deliver::is_settled(lane, record, posting));
                 let mut everywhere = true;
                 if stored.record.outcome == Outcome::Pending {
                     for recipient in lane.recipients_of(&stored.record.request) {
@@ -311,8 +311,28 @@ pub(crate) async fn rescan<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> 
         }
     }
     // Another plugin that changed posts may be gone by now.
-    lane.cluster.desk.altered().iter().take(MOST_RETRIED).for_each(|id| check_posts(lane, id));
+    let altered = lane.cluster.desk.altered();
+    // Other ones each time, where there are many.
+    let begin = usize::try_from(lane.world.random()).unwrap_or_default() % altered.len().max(1);
+    altered.iter().cycle().skip(begin).take(MOST_RETRIED.min(altered.len())).for_each(|id| check_posts(lane, id));
+    refresh(lane);
     Ok(())
+}
+
+/// Has posts written again whose buttons are not those that they may have now: settings, thresholds or what admins have
+/// accepted may have changed.
+pub(crate) fn refresh<W: World>(lane: &Lane<W>) {
+    let outdated: Vec<String> = {
+        let cases = lane.cluster.desk.cases.borrow();
+        let is_outdated = |case: &Case| {
+            case.stored.as_ref().is_some_and(|stored| {
+                let record = &stored.record;
+                record.postings.iter().any(|posting| deliver::offers_less(lane, record, posting))
+            })
+        };
+        cases.iter().filter(|(_, case)| is_outdated(case)).map(|(id, _)| id.clone()).collect()
+    };
+    outdated.iter().for_each(|id| note(lane, id, News::Ask));
 }
 
 /// Most posts changed by other plugins that are tried again at once.
@@ -563,7 +583,8 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     };
     check(lane, epoch)?;
     if ballot.is_betrayed(&cluster, &request) && deliver::undo(lane, &request).await.map_err(Failure::Posting)? {
-        note(lane, id, News::Ask);
+        // Looked at again after a while, whatever Teleport says that it has done.
+        return Err(Failure::Posting("what Teleport granted was not decided here, and was denied".to_owned()));
     }
     check(lane, epoch)?;
 

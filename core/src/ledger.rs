@@ -128,6 +128,9 @@ pub struct Part {
     pub post_id: String,
     /// The hash of what was read back of it.
     pub hash: String,
+    /// What was read back was not what was sent, so that it shows nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub altered: bool,
 }
 
 /// A post of a bot that the plugin does not post with any more.

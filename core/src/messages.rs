@@ -349,7 +349,8 @@ fn reviewer(review: &Review) -> String {
     if review.decider.is_empty() {
         return code(&review.author);
     }
-    format!("{} for {}", code(&review.author), mention(&review.decider))
+    // Whoever reviews can write that: it is no word of the plugin's, and calls nobody.
+    format!("{} (says for {})", code(&review.author), code(&review.decider))
 }
 
 /// The words of a review that the plugin submits as its own, which say whose verdict it is.
@@ -461,7 +462,11 @@ fn resources(request: &AccessRequest) -> String {
         .iter()
         .map(|resource| {
             let name = code(&parts::whole_name(resource));
-            format!("{} {name}", words(&resource.kind, MAX_KIND)).trim_start().to_owned()
+            let cluster = match resource.cluster.as_str() {
+                "" => String::new(),
+                cluster => format!(" in cluster {}", code(cluster)),
+            };
+            format!("{} {name}{cluster}", words(&resource.kind, MAX_KIND)).trim_start().to_owned()
         })
         .collect();
     lines(&names)
@@ -564,6 +569,7 @@ mod tests {
             grant: String::new(),
             entry: "e".into(),
             annotated: false,
+            asked: true,
             time: Time(1),
         };
         Ballot { votes: Vec::new(), decision: Some(decision) }
@@ -780,7 +786,7 @@ mod tests {
         }];
         let (post, attachment) = shown(&record);
         assert_eq!(post.message, "`ann@example.com` requests `dba` on 1 resource");
-        assert_eq!(field(&attachment, "Resources").as_deref(), Some("node `n1`"));
+        assert_eq!(field(&attachment, "Resources").as_deref(), Some("node `n1` in cluster `tp`"));
     }
 
     #[test]

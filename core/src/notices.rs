@@ -86,12 +86,17 @@ async fn tell_once<W: World>(app: &App<W>, key: &str, text: &str) -> Result<(), 
     if !mattermost.kv_swap(swap).await? {
         return Ok(());
     }
+    let mut failed = None;
     for admin in mattermost.system_admins().await? {
-        let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
-        let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
-        mattermost.create_post(post, format!("notice:{key}:{}", channel.id)).await?;
+        let told = async {
+            let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
+            let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
+            mattermost.create_post(post, format!("notice:{key}:{}", channel.id)).await
+        };
+        // One who cannot be told must not keep the others from hearing.
+        failed = told.await.err().or(failed);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Under which key it stands that somebody does not want to hear of their own requests.

@@ -25,7 +25,7 @@ use crate::time::Time;
 use crate::world::{World, within};
 
 pub(crate) use checks::check_cluster;
-use checks::note_fields;
+use checks::{load_accepted_fields, note_fields};
 
 /// How long the first event of a watch may take.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -279,7 +279,9 @@ async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result
             None => return Err(silent()),
         }
     }
-    // From here on nothing is missed; what was there before comes with the listing.
+    // From here on nothing is missed; what was there before comes with the listing. What admins have accepted is known before
+    // any post is written.
+    load_accepted_fields(lane, way).await;
     desk::open(lane, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
     let requests = way.teleport.list().await.map_err(explain_here)?;
     note_fields(lane, way, &requests).await;

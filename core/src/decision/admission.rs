@@ -16,7 +16,7 @@ use crate::ledger::{self, Outcome, Posting, Record};
 use crate::mattermost::{ChannelBy, HostError, Mattermost, Post, User, UserBy};
 use crate::messages::{self, CLUSTER_PROP, REQUEST_PROP};
 use crate::policy;
-use crate::requests::digest;
+use crate::requests::{deliver, digest};
 use crate::rules::{links, mapping, pins};
 use crate::session::{self as connection, Way};
 use crate::teleport::{AccessRequest, Kind, State, Teleport as _, TeleportError, fields};
@@ -61,6 +61,8 @@ struct Seen {
     session: SessionKind,
     record: Record,
     posting: Posting,
+    /// Part of what is asked for does not fit into the post.
+    has_parts: bool,
 }
 
 /// How often, and after which pause, a click is looked at again whose post is just being written: the post and what is known
@@ -71,7 +73,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// Whether the one who attempts may decide, as far as is known here: those who may not learn nothing from what Teleport
 /// says of the request.
 pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Result<Authorized<W>, Refused> {
-    let Seen { user, session, record, posting } = seen(app, attempt).await?;
+    let Seen { user, session, record, posting, has_parts } = seen(app, attempt).await?;
     let (lane, way) = app.way(&attempt.cluster).await.map_err(|none| match none {
         NoWay::Unknown => Refused::OtherCluster(attempt.cluster.clone()),
         NoWay::Down(trouble) => Refused::NotConnected(trouble),
@@ -79,7 +81,7 @@ pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Resu
     let (mattermost, settings) = (app.world.mattermost(), app.settings());
     let authority = authority::settled(mattermost, settings.authority, &way.cluster, &way.server).await?;
     let (kept, identity) = who_is(app, &lane, &way, authority, &user).await?;
-    let (channel_id, has_parts, offers) = (posting.channel_id, !posting.parts.is_empty(), posting.offers);
+    let (channel_id, offers) = (posting.channel_id, posting.offers);
     let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, has_parts };
     may_decide(app, &authorized, &authorized.record.request, attempt.state).await?;
     links::note_clicker(app, &authorized.user, &authorized.identity, &authorized.way.cluster).await;
@@ -132,8 +134,14 @@ async fn look<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Result<Seen, Ref
     let posting = posting_of(&record, &post, &bot, attempt)?.clone();
     policy::is_fit(&settings, &user)?;
     what_was_seen(&record, &posting, &post, attempt)?;
-    parts_as_shown(mattermost, &posting, attempt.state).await?;
-    Ok(Seen { user, session, record, posting })
+    let parts = messages::parts(&record).unwrap_or_default();
+    if attempt.state == State::Approved && record.outcome == Outcome::Pending {
+        if !deliver::all_shown(&parts, &posting) {
+            return Err(Refused::PartsChanged);
+        }
+        parts_as_shown(mattermost, &posting).await?;
+    }
+    Ok(Seen { user, session, record, posting, has_parts: !parts.is_empty() })
 }
 
 /// Who somebody is in Teleport, and what is remembered of them.
@@ -245,11 +253,8 @@ fn what_was_seen(record: &Record, posting: &Posting, post: &Post, attempt: &Atte
     Ok(())
 }
 
-/// Whether what did not fit into the post is in its thread as it was written. A denial needs none of it.
-async fn parts_as_shown<M: Mattermost>(mattermost: &M, posting: &Posting, state: State) -> Result<(), Refused> {
-    if state != State::Approved {
-        return Ok(());
-    }
+/// Whether what did not fit into the post is still in its thread as it was written.
+async fn parts_as_shown<M: Mattermost>(mattermost: &M, posting: &Posting) -> Result<(), Refused> {
     for part in &posting.parts {
         let as_written = |post: &Post| post.delete_at == 0 && digest::of_post(post) == part.hash;
         if !find_post(mattermost, &part.post_id).await?.is_some_and(|post| as_written(&post)) {
@@ -363,12 +368,23 @@ pub(super) async fn pending<W: World>(
         return Err(Refused::AlreadySettled(super::execution::settled(app, &attempt.cluster, &request).await));
     }
     let (author, needed) = may_decide(app, authorized, &request, attempt.state).await?;
+    in_time(app, attempt, authorized, &request)?;
+    Ok(Current { request, author, needed })
+}
+
+/// Whether a request that is to be approved does not expire in the next moments, where another one could take its id.
+pub(super) fn in_time<W: World>(
+    app: &App<W>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    request: &AccessRequest,
+) -> Result<(), Refused> {
     let soon = app.world.now().plus(LAST_MOMENTS);
     let ends_soon = request.expires.is_some_and(|expires| expires <= soon);
     if attempt.state == State::Approved && ends_soon && !authorized.way.server.assigns_ids() {
         return Err(Refused::TooLate);
     }
-    Ok(Current { request, author, needed })
+    Ok(())
 }
 
 /// What a failure of Teleport's means, in words.

@@ -1,6 +1,8 @@
 //! The votes on a request, and the decision that was made from them: a value of its own in the store, written with
 //! compare-and-set. It is what the plugin knows by itself of who decided, whatever Teleport keeps.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::votes::Vote;
@@ -49,9 +51,16 @@ pub struct Decision {
     pub entry: String,
     /// Whether Teleport keeps the entry's id with the request ([`ENTRY_ANNOTATION`]), so that it can be recognised.
     pub annotated: bool,
+    /// Whether Teleport was asked and did not refuse. Where it keeps no id of the entry, only that makes the decision ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
     /// When.
     pub time: Time,
 }
+
+/// How much later than a decision the request that it was about may seem to be filed: clocks differ. One that was filed later
+/// has taken the id of a request that is gone.
+const CLOCK_SKEW: Duration = Duration::from_secs(120);
 
 /// All that was voted on a request, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -92,7 +101,9 @@ impl Ballot {
         let kept = |entry: &String| {
             request.resolve_annotations.get(ENTRY_ANNOTATION).is_some_and(|values| values.contains(entry))
         };
-        (decision.state == request.state && (!decision.annotated || kept(&decision.entry))).then_some(decision)
+        let later = request.created.is_some_and(|created| created > decision.time.plus(CLOCK_SKEW));
+        let ours = if decision.annotated { kept(&decision.entry) } else { decision.asked && !later };
+        (decision.state == request.state && ours).then_some(decision)
     }
 }
 
@@ -134,8 +145,16 @@ pub(crate) async fn save<M: Mattermost>(
         new: Some(raw.clone()),
         expire_seconds: EXPIRES_SECONDS,
     };
-    if !mattermost.kv_swap(swap).await? {
-        return Err(HostError::Unavailable("somebody else voted at the same moment".to_owned()));
+    match mattermost.kv_swap(swap).await {
+        Ok(true) => {}
+        Ok(false) => return Err(HostError::Unavailable("somebody else voted at the same moment".to_owned())),
+        // An answer that was lost says nothing about the write: look.
+        Err(HostError::Unavailable(text)) => {
+            if mattermost.kv_get(&key(cluster, id)).await?.as_ref() != Some(&raw) {
+                return Err(HostError::Unavailable(text));
+            }
+        }
+        Err(error) => return Err(error),
     }
     stored.raw = Some(raw);
     Ok(())
@@ -156,6 +175,7 @@ mod tests {
             grant: digest::of_grant("tp", &AccessRequest::default()),
             entry: "e1".into(),
             annotated,
+            asked: true,
             time: Time(1),
         };
         Ballot { votes: Vec::new(), decision: Some(decision) }
@@ -190,5 +210,10 @@ mod tests {
         let request = AccessRequest { state: State::Approved, ..Default::default() };
         assert!(decision(false).decided(&request).is_some());
         assert!(decision(false).decided(&AccessRequest::default()).is_none());
+        let later = AccessRequest { created: Some(Time(1_000_000)), ..request.clone() };
+        assert!(decision(false).decided(&later).is_none(), "another request took the id");
+        let mut never_asked = decision(false);
+        never_asked.decision.iter_mut().for_each(|decision| decision.asked = false);
+        assert!(never_asked.decided(&request).is_none(), "somebody else approved it in Teleport");
     }
 }

@@ -1,9 +1,10 @@
 //! The decision itself: the vote is counted, and once enough people agree Teleport is asked, under a lock.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::admission::{Authorized, Current, could_decide, pending};
+use super::admission::{Authorized, Current, could_decide, in_time, pending};
 use super::ballot::{self, Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
 use super::votes::{Tally, Vote, agreed, tally};
 use super::{Attempt, Details, Refused, lock, refusal};
@@ -51,10 +52,19 @@ pub(super) async fn carry_out<W: World>(
     authorized: &Authorized<W>,
     details: Details,
 ) -> Result<String, Refused> {
-    let held = lock::take(app, &attempt.cluster, &attempt.request_id, &authorized.user).await?;
-    let prepared = within(&app.world, lock::HELD, prepare(app, attempt, authorized, details, &held)).await;
+    let slot = RefCell::new(None);
+    // The lock's time begins before it is taken: nobody knows when it was, where the answer is slow.
+    let work = async {
+        let held = lock::take(app, &attempt.cluster, &attempt.request_id, &authorized.user).await?;
+        slot.replace(Some(held.clone()));
+        prepare(app, attempt, authorized, details, &held).await
+    };
+    let prepared = within(&app.world, lock::HELD, work).await;
     let result = match prepared {
-        None => Err(Refused::TooSlow),
+        None => {
+            forget_decision(app, attempt).await;
+            Err(Refused::TooSlow)
+        }
         Some(Err(refused)) => Err(refused),
         Some(Ok(Prepared::Voted(text))) => {
             desk::look_at(app, &attempt.cluster, &attempt.request_id).await;
@@ -63,11 +73,22 @@ pub(super) async fn carry_out<W: World>(
         Some(Ok(Prepared::Ready(ready))) => ask_teleport(app, attempt, authorized, *ready).await,
     };
     if !matches!(&result, Err(Refused::AfterTeleport(refused)) if matches!(**refused, Refused::Uncertain(_))) {
-        lock::release(app, held).await;
+        if let Some(held) = slot.take() {
+            lock::release(app, held).await;
+        }
     }
     // Whatever came of it, the posts had better say what Teleport says.
     desk::decided(&authorized.lane, &attempt.cluster, &attempt.request_id);
     result
+}
+
+/// Takes back that Teleport was to be asked, where it was not: what was never asked for must not be told of as done.
+async fn forget_decision<W: World>(app: &App<W>, attempt: &Attempt) {
+    let mattermost = app.world.mattermost();
+    let Ok(mut stored) = ballot::load(mattermost, &attempt.cluster, &attempt.request_id).await else { return };
+    if stored.ballot.decision.take().is_some() {
+        let _ = ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored).await;
+    }
 }
 
 /// Checks once more with what Teleport says now, counts the vote, and writes down who wants what.
@@ -90,7 +111,11 @@ async fn prepare<W: World>(
         let noted = Noted { granted: &chosen, reason: &details.reason, starts: details.starts, ..Default::default() };
         let begun = begin(app, attempt, authorized, &current, noted).await?;
         let decision = decision(attempt, authorized, &begun, &[], details.reason, Vec::new(), details.starts);
-        lock::is_held(app, held).await?;
+        let ready = lock::is_held(app, held).await.and_then(|()| in_time(app, attempt, authorized, &current.request));
+        if let Err(refused) = ready {
+            audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
+            return Err(Refused::AfterTeleport(Box::new(refused)));
+        }
         return Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: None, granted: chosen })));
     }
 
@@ -153,6 +178,7 @@ async fn prepare<W: World>(
             _ => String::new(),
         },
         entry: begun.id().to_owned(),
+        asked: false,
         annotated: !decision.annotations.is_empty() && authorized.way.server.keeps_annotations(),
         time: app.world.now(),
     });
@@ -160,9 +186,11 @@ async fn prepare<W: World>(
         ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored)
             .await
             .map_err(Refused::Mattermost)?;
-        lock::is_held(app, held).await
+        lock::is_held(app, held).await?;
+        in_time(app, attempt, authorized, &current.request)
     };
     if let Err(refused) = ready.await {
+        forget_decision(app, attempt).await;
         audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
         return Err(Refused::AfterTeleport(Box::new(refused)));
     }
@@ -366,7 +394,7 @@ async fn ask_teleport<W: World>(
     authorized: &Authorized<W>,
     ready: Ready,
 ) -> Result<String, Refused> {
-    let Ready { current, begun, decision, ballot, granted } = ready;
+    let Ready { current, begun, decision, mut ballot, granted } = ready;
     let teleport = &authorized.way.teleport;
     let starts = decision.starts;
     let answer = if authorized.authority == Authority::Approvers {
@@ -377,6 +405,9 @@ async fn ask_teleport<W: World>(
         let author = current.author.clone();
         teleport.review(Verdict { author, on_behalf, created, decision }).await.map(Some)
     };
+    if let Some(stored) = &mut ballot {
+        note_asked(app, attempt, stored, answer.as_ref().err()).await;
+    }
     let refused = match answer {
         Ok(reviewed) => {
             let own = ballot.as_ref().map(|stored| &stored.ballot);
@@ -398,14 +429,26 @@ async fn ask_teleport<W: World>(
         Err(error) => refusal::of_teleport(authorized.lane.cluster.settings().address.as_ref(), &current.author, error),
     };
     let uncertain = matches!(refused, Refused::Uncertain(_));
-    if let Some(mut stored) = ballot.filter(|_| !uncertain) {
-        // What Teleport did not do must not be told of as done.
-        stored.ballot.decision = None;
-        let _ = ballot::save(app.world.mattermost(), &attempt.cluster, &attempt.request_id, &mut stored).await;
-    }
     let result = if uncertain { audit::Result::Uncertain } else { audit::Result::Failed };
     audit::complete(app, begun, result, refused.to_string()).await;
     Err(Refused::AfterTeleport(Box::new(refused)))
+}
+
+/// Writes down what Teleport made of a decision, where that is not to be read from what it keeps: what it did not do must not
+/// be told of as done.
+async fn note_asked<W: World>(
+    app: &App<W>,
+    attempt: &Attempt,
+    stored: &mut ballot::Stored,
+    refused: Option<&TeleportError>,
+) {
+    let Some(decision) = &mut stored.ballot.decision else { return };
+    match refused {
+        Some(error) if !error.is_uncertain() => stored.ballot.decision = None,
+        _ if decision.annotated => return,
+        _ => decision.asked = true,
+    }
+    let _ = ballot::save(app.world.mattermost(), &attempt.cluster, &attempt.request_id, stored).await;
 }
 
 /// Whether Teleport granted what was decided, read back from it. Where it cannot be asked now, the watch tells, and whoever

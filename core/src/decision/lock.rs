@@ -35,6 +35,7 @@ struct Lock {
 pub struct Locks(RefCell<HashMap<Vec<u8>, bool>>);
 
 /// A lock that is held.
+#[derive(Clone)]
 pub(super) struct Held {
     key: String,
     bytes: Vec<u8>,

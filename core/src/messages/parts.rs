@@ -21,7 +21,7 @@ pub(super) fn are_needed(request: &AccessRequest) -> bool {
         || request.resources.len() > MAX_LISTED
         || request.reason.chars().count() > MAX_QUOTED
         || request.roles.iter().any(long)
-        || request.resources.iter().any(|resource| long(&whole_name(resource)))
+        || request.resources.iter().any(|resource| long(&whole_name(resource)) || long(&resource.cluster))
 }
 
 /// Whether every name that is granted can be shown letter by letter, so that nobody takes it for another.
@@ -29,9 +29,11 @@ pub(crate) fn is_exact(request: &AccessRequest) -> bool {
     let shown = |resource: &Resource| {
         // The kind is Teleport's own word, and short.
         let kind = is_shown_as_it_is(&resource.kind) && resource.kind.chars().count() <= MAX_KIND;
-        kind && is_shown_as_it_is(&whole_name(resource))
+        let cluster = resource.cluster.is_empty() || is_shown_as_it_is(&resource.cluster);
+        kind && cluster && is_shown_as_it_is(&whole_name(resource))
     };
-    request.roles.iter().all(|role| is_shown_as_it_is(role)) && request.resources.iter().all(shown)
+    let user = is_shown_as_it_is(&request.user) && request.user.chars().count() <= MAX_NAME;
+    user && request.roles.iter().all(|role| is_shown_as_it_is(role)) && request.resources.iter().all(shown)
 }
 
 /// The posts of the thread that show all of it; none where everything fits into the post.
@@ -156,10 +158,22 @@ mod tests {
 
     #[test]
     fn a_name_that_cannot_be_shown_letter_by_letter_is_found() {
-        let of = |role: &str| is_exact(&AccessRequest { roles: vec![role.into()], ..Default::default() });
+        let of = |role: &str| {
+            is_exact(&AccessRequest { user: "ann".into(), roles: vec![role.into()], ..Default::default() })
+        };
         assert!(of("dba") && of("prod/*") && of("Größe") && of("~dba") && of("#dba"));
         for hostile in ["", "a`b", "dba\u{202e}", "dba\u{200b}", "a\nb", "a  b", " dba", "a\u{fffd}", "dba\u{3164}"] {
             assert!(!of(hostile), "{hostile:?}");
+            assert!(!is_exact(&AccessRequest { user: hostile.into(), ..Default::default() }), "{hostile:?}");
+            let leaf = Resource {
+                cluster: format!("c{hostile}"),
+                kind: "db".into(),
+                name: "n".into(),
+                sub_resource: String::new(),
+                constraints: Vec::new(),
+            };
+            let request = AccessRequest { user: "ann".into(), resources: vec![leaf], ..Default::default() };
+            assert!(hostile.is_empty() || hostile == " dba" || !is_exact(&request), "{hostile:?}");
         }
     }
 }

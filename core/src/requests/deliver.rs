@@ -6,8 +6,8 @@ use crate::cluster::Lane;
 use crate::config::{self, Authority};
 use crate::decision::{Needed, of_thresholds, take_back};
 use crate::ledger::{Offers, Outcome, Part, Posting, Record, Retired};
-use crate::mattermost::{HostError, Mattermost as _, Post};
-use crate::messages::{self, Site};
+use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost as _, Post};
+use crate::messages::{self, News, Site};
 use crate::notices;
 use crate::requests::digest::{self, Altered};
 use crate::teleport::{AccessRequest, Kind};
@@ -91,22 +91,28 @@ fn offer<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> (Offer
     }
     match messages::parts(record) {
         Err(_) => (deny, TOO_MUCH.to_owned()),
-        Ok(parts) if !parts.iter().all(|part| posting.parts.iter().any(|shown| shown.key == part.key)) => {
-            (deny, NOT_YET.to_owned())
-        }
+        Ok(parts) if !all_shown(&parts, posting) => (deny, NOT_YET.to_owned()),
         Ok(_) => (both, String::new()),
     }
 }
 
-/// Whether a post offers less than it may now.
+/// Whether each of these parts of a request is in the post's thread, as it was written.
+pub(crate) fn all_shown(parts: &[News], posting: &Posting) -> bool {
+    let is_shown = |part: &News| posting.parts.iter().any(|shown| shown.key == part.key && !shown.altered);
+    parts.iter().all(is_shown)
+}
+
+/// Whether a post offers something else than it may now.
 pub(crate) fn offers_less<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
-    posting.post_id.is_some() && !posting.hash.is_empty() && offer(lane, record, posting).0 != posting.offers
+    let there = posting.post_id.is_some() && !posting.hash.is_empty() && !posting.gone && !posting.requester;
+    there && offer(lane, record, posting).0 != posting.offers
 }
 
 /// Whether a posting of a record that was read at the start needs nobody's attention.
-pub(crate) fn is_settled<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
+pub(crate) fn is_settled<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
     // Where another plugin was at it, it may be gone since.
-    posting.gone || (posting.altered == Altered::No && !is_foreign(lane, posting))
+    let settled = posting.altered == Altered::No && !is_foreign(lane, posting) && !offers_less(lane, record, posting);
+    posting.gone || posting.requester || settled
 }
 
 /// Makes the post, or writes it again, and reads it back. Where what stands there is not what was sent, it offers less.
@@ -132,7 +138,12 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
                 // Somebody may have deleted the post: then it is let be.
                 Err(error) => match mattermost.get_post(&id).await {
                     Ok(post) if post.delete_at == 0 => {
-                        // The bot is another one now: a new post takes its place.
+                        if record.outcome != Outcome::Pending && is_archived(lane, &posting.channel_id).await? {
+                            // Nobody can write there any more, and nobody can decide anything there.
+                            posting.gone = true;
+                            return Ok(());
+                        }
+                        // Perhaps the bot is another one now: a new post takes its place then.
                         posting.bot = post.user_id;
                         return Err(error);
                     }
@@ -159,6 +170,14 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
     }
 }
 
+async fn is_archived<W: World>(lane: &Lane<W>, channel_id: &str) -> Result<bool, HostError> {
+    match lane.world.mattermost().get_channel(ChannelBy::Id(channel_id.to_owned())).await {
+        Ok(channel) => Ok(channel.delete_at != 0),
+        Err(HostError::NotFound(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes down a post of the thread that shows part of the request, after reading it back.
 pub(crate) async fn keep_part<W: World>(
     lane: &Lane<W>,
@@ -176,7 +195,8 @@ pub(crate) async fn keep_part<W: World>(
     let altered = digest::altered(&sent, &read);
     posting.altered = posting.altered.max(altered);
     posting.parts.retain(|part| part.key != key);
-    posting.parts.push(Part { key: key.to_owned(), post_id: post_id.to_owned(), hash: digest::of_post(&read) });
+    let (key, post_id, hash) = (key.to_owned(), post_id.to_owned(), digest::of_post(&read));
+    posting.parts.push(Part { key, post_id, hash, altered: !altered.is_no() });
     Ok(())
 }
 
@@ -216,8 +236,13 @@ pub(crate) async fn mend<W: World>(
         return Ok(());
     }
     if !posting.altered.is_no() {
-        // Perhaps whoever changed it does so no more: it is written once as it should be.
-        (posting.altered, posting.shown) = (Altered::No, 0);
+        // Perhaps whoever changed it does so no more: it is written once as it should be, and so is what the thread shows.
+        if posting.take_repair(now) {
+            (posting.altered, posting.shown) = (Altered::No, 0);
+            let altered: Vec<(Part, bool)> =
+                posting.parts.iter().filter(|part| part.altered).map(|part| (part.clone(), true)).collect();
+            write_parts_again(lane, posting, altered).await?;
+        }
         return Ok(());
     }
     let mattermost = lane.world.mattermost();
@@ -251,14 +276,23 @@ pub(crate) async fn mend<W: World>(
     if changed {
         posting.shown = 0;
     }
-    for (part, there) in missing {
-        if there {
-            // What was made of it is no use to anybody.
-            mattermost.delete_post(&part.post_id).await.map_err(|error| error.to_string())?;
-        }
+    write_parts_again(lane, posting, missing).await
+}
+
+/// Has parts of a request written into the thread again; those that are still there are deleted first.
+async fn write_parts_again<W: World>(
+    lane: &Lane<W>,
+    posting: &mut Posting,
+    parts: Vec<(Part, bool)>,
+) -> Result<(), String> {
+    for (part, there) in parts {
         posting.parts.retain(|other| other.key != part.key);
         posting.told.retain(|key| *key != part.key);
         posting.telling.push(part.key);
+        if there {
+            // What was made of it is no use to anybody.
+            lane.world.mattermost().delete_post(&part.post_id).await.map_err(|error| error.to_string())?;
+        }
     }
     Ok(())
 }
@@ -312,7 +346,16 @@ pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Res
             Ok(post) if post.delete_at == 0 => {
                 let mut bare = Post { user_id: retired.bot.clone(), ..post };
                 bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
-                mattermost.update_post(bare).await?;
+                match mattermost.update_post(bare).await {
+                    Ok(_) => {}
+                    Err(error @ HostError::Unavailable(_)) => return Err(error),
+                    // It keeps buttons that decide nothing, as its author is not the bot any more.
+                    Err(error) => lane.log(
+                        LogLevel::Warn,
+                        "A post of an earlier bot keeps its buttons, which decide nothing.",
+                        &[("post", &retired.post_id), ("error", &error.to_string())],
+                    ),
+                }
             }
             Ok(_) | Err(HostError::NotFound(_)) => {}
             Err(error) => return Err(error),

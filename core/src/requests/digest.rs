@@ -74,7 +74,14 @@ pub fn of_request(cluster: &str, request: &AccessRequest) -> String {
 /// because fewer may have been granted than asked for; start and end are Teleport's to move on approval.
 #[must_use]
 pub fn of_grant(cluster: &str, request: &AccessRequest) -> String {
-    let grant = AccessRequest { roles: Vec::new(), access_until: None, starts: None, ..request.clone() };
+    let grant = AccessRequest {
+        roles: Vec::new(),
+        access_until: None,
+        starts: None,
+        // What a later server writes on approval is no other request.
+        unknown_fields: Vec::new(),
+        ..request.clone()
+    };
     of_request(cluster, &grant)
 }
 
@@ -186,6 +193,7 @@ pub fn altered(sent: &Post, read: &Post) -> Altered {
 
 fn is_text_as_sent(sent: &Post, read: &Post) -> bool {
     sent.message == read.message
+        && read.r#type.is_empty()
         && read.file_ids.is_empty()
         && sent.props.iter().all(|(name, value)| read.props.get(name) == Some(value))
         && sent.attachments.len() == read.attachments.len()
@@ -194,8 +202,10 @@ fn is_text_as_sent(sent: &Post, read: &Post) -> bool {
 
 fn is_attachment_as_sent(sent: &Attachment, read: &Attachment) -> bool {
     let same_text = sent.text == read.text && sent.title == read.title && sent.pretext == read.pretext;
-    let nothing_added =
-        [&read.author_name, &read.image_url, &read.thumb_url, &read.title_link].into_iter().all(String::is_empty);
+    let same_text = same_text && sent.fallback == read.fallback && sent.footer == read.footer;
+    let added = [&read.author_name, &read.author_link, &read.author_icon, &read.image_url, &read.thumb_url];
+    let added = added.into_iter().chain([&read.title_link, &read.footer_icon, &read.timestamp]);
+    let nothing_added = added.into_iter().all(String::is_empty);
     let same_fields = sent.fields.len() == read.fields.len()
         && sent.fields.iter().zip(&read.fields).all(|(sent, read)| {
             sent.title == read.title && (sent.value == read.value || FREE.contains(&sent.title.as_str()))
@@ -207,6 +217,7 @@ fn same_actions(sent: &[Action], read: &[Action]) -> bool {
     let same = |sent: &Action, read: &Action| {
         sent.id == read.id
             && sent.name == read.name
+            && sent.style == read.style
             && sent.url == read.url
             && sent.context == read.context
             && read.other.is_empty()

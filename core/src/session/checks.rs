@@ -47,6 +47,16 @@ pub(super) async fn note_fields<'a, W: World>(
     }
 }
 
+/// Looks which unknown fields have been accepted.
+pub(super) async fn load_accepted_fields<W: World>(lane: &Lane<W>, way: &Way<W>) {
+    match fields::accepted(lane.world.mattermost(), &way.cluster).await {
+        Ok(accepted) => *lane.cluster.accepted_fields.borrow_mut() = accepted,
+        Err(error) => {
+            lane.log(LogLevel::Warn, "Accepted fields could not be looked up.", &[("error", &error.to_string())])
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::AccessRequest;
+use super::raw::AND_MORE;
 use crate::confirmations::kind;
 use crate::mattermost::{HostError, Mattermost, Swap};
 use crate::messages::code;
@@ -89,7 +90,7 @@ impl Document {
 fn unknown_in<'a>(cluster: &str, teleport: &str, requests: impl IntoIterator<Item = &'a AccessRequest>) -> Vec<Field> {
     let mut seen: Vec<Field> = Vec::new();
     for request in requests {
-        for field in &request.unknown_fields {
+        for field in request.unknown_fields.iter().filter(|field| *field != AND_MORE) {
             if seen.len() < MAX_FIELDS && !seen.iter().any(|seen| seen.field == *field) {
                 seen.push(Field {
                     cluster: cluster.to_owned(),

@@ -141,6 +141,7 @@ pub(super) fn shown(text: &str) -> Vec<String> {
         grant: String::new(),
         entry: "e".into(),
         annotated: false,
+        asked: true,
         time: Time(1),
     });
     let mut promoted = Record { outcome: Outcome::Promoted, ..pending.clone() };

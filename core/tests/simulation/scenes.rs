@@ -28,6 +28,8 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("an edited post decides nothing and is written again, at most three times in ten minutes", edited_post),
     ("where another plugin changes posts there is no approve button, and when it is gone there is", rewriting_plugin),
     ("what does not fit into the post must be in the thread to be approved", thread_parts),
+    ("a part of a request that another plugin changed in the thread is not taken for shown", rewritten_part),
+    ("while a part of a request cannot be written into the thread it cannot be approved", part_not_written),
     ("a new bot posts every open request anew, and takes the buttons from the old posts", new_bot),
     ("without chance nothing is decided", no_chance),
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
@@ -397,5 +399,57 @@ fn foreign_sessions() -> Vec<String> {
         expect(&sim, &format!("{session:?} was answered {answer:?}"), answer.starts_with("Nothing was changed"));
     }
     expect(&sim, "something else than a login decided", state(&sim, "one") == Some(State::Pending));
+    end(&script, &sim)
+}
+
+/// A request whose roles do not all fit into its post.
+fn large(sim: &Sim) -> AccessRequest {
+    let names: Vec<String> = (0..60).map(|number| format!("role-{number}x")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    request(sim, "large", &names)
+}
+
+fn rewritten_part() -> Vec<String> {
+    let (mut script, sim) = plain();
+    // The post itself lists fewer roles than that.
+    sim.mattermost.borrow_mut().rewrites = Some(("role-59x", "read-only"));
+    teleport::file_as(&sim, large(&sim), 10 * HOUR);
+    script.run_until(DAWN + 1_000_000);
+    let masked = root(&sim, "large");
+    expect(&sim, &format!("it offers {:?}", buttons(&masked)), buttons(&masked) == ["Deny"]);
+    sim.mattermost.borrow_mut().rewrites = None;
+    script.run_until(DAWN + 2_000_000);
+    let right = root(&sim, "large");
+    expect(&sim, &format!("later it offers {:?}", buttons(&right)), buttons(&right) == ["Approve", "Deny"]);
+    let told = sim
+        .mattermost
+        .borrow()
+        .posts
+        .values()
+        .any(|post| post.delete_at == 0 && format!("{post:?}").contains("role-59x"));
+    expect(&sim, "the thread does not name the role", told);
+    end(&script, &sim)
+}
+
+fn part_not_written() -> Vec<String> {
+    let (mut script, sim) = plain();
+    teleport::file_as(&sim, large(&sim), 10 * HOUR);
+    script.run_until(DAWN + 10_000);
+    let shown = root(&sim, "large");
+    expect(&sim, &format!("it offers {:?}", buttons(&shown)), buttons(&shown) == ["Approve", "Deny"]);
+    let now = sim.now();
+    for post in sim.mattermost.borrow_mut().posts.values_mut().filter(|post| post.root_id == shown.id) {
+        post.delete_at = now;
+    }
+    sim.mattermost.borrow_mut().archived = true;
+    for _ in 0..3 {
+        let answer = click(&mut script, "alice", &shown, "Approve");
+        expect(&sim, &format!("it was answered {answer:?}"), answer.contains("missing there or was changed"));
+    }
+    expect(&sim, "nobody was shown all of it, and it was approved", state(&sim, "large") == Some(State::Pending));
+    let asked = sim.mattermost.borrow().dialogs.len();
+    expect(&sim, &format!("{asked} dialogs were opened"), asked == 0);
+    sim.mattermost.borrow_mut().archived = false;
+    script.run_until(sim.now() + 700_000);
     end(&script, &sim)
 }

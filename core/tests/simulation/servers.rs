@@ -63,6 +63,7 @@ impl MattermostServer {
         post.message = post.message.replace(from, to);
         let fields = post.attachments.iter_mut().flat_map(|attachment| &mut attachment.fields);
         fields.for_each(|field| field.value = field.value.replace(from, to));
+        post.attachments.iter_mut().for_each(|attachment| attachment.text = attachment.text.replace(from, to));
     }
 
     /// A login session of a user, as every click comes with one.
