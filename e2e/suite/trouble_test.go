@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +106,7 @@ func TestWrongSettingsAreSaidInTheStatusAndThePluginStaysUp(t *testing.T) {
 		s.must(err)
 		expired, err := foreign.Sign(s.ctx, teleport.PluginUser, -time.Hour)
 		s.must(err)
-		missing := filepath.Join(s.TempDir(), "identity")
+		missing := "/tmp/no-such-identity"
 		identity := stage.Identity(s.cluster.AuthAddress(), s.signed).With("Recipients", s.recipient)
 		for _, wrong := range []trouble{
 			{"nothing set", stage.Settings{}, "Settings", []string{"TeleportAddress"}},

@@ -59,6 +59,12 @@ fn needed<W: World>(lane: &Lane<W>, record: &Record) -> Option<Needed> {
     if authority == Authority::Approvers && !settings.overrule_thresholds {
         needed = needed.and(of_thresholds(&record.request).unwrap_or(Needed::ONE));
     }
+    if authority == Authority::Reviewer {
+        // Once the plugin has reviewed, or where one person is enough for that, what counts is what Teleport counts.
+        let plugin = lane.cluster.way.borrow().as_ref().and_then(|way| Some(way.credentials.as_ref()?.user.clone()));
+        let has_reviewed = record.request.reviews.iter().any(|review| Some(&review.author) == plugin.as_ref());
+        return (needed.approve > 1 && !has_reviewed).then_some(needed);
+    }
     Some(needed)
 }
 
