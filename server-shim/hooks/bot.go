@@ -76,32 +76,35 @@ func (b *bot) set(state botState) bool {
 
 // failures is what keeps the bot from posting.
 func (b *bot) failures() []string {
-	var failures []string
-	state := b.get()
-	switch {
-	case state.problem == "":
-	case state.userID == "":
-		failures = append(failures, fmt.Sprintf("The bot account could not be made, so nothing can be posted; it is tried "+
-			"again every minute. %s.", state.problem))
+	switch state := b.get(); {
+	case state.userID == "" && state.problem != "":
+		return []string{fmt.Sprintf("The bot account could not be made, so nothing can be posted; it is tried again every "+
+			"minute. %s.", state.problem)}
+	case state.disabled:
+		return []string{fmt.Sprintf("The bot account @%s is deactivated, so nothing can be posted. Enable it under "+
+			"System Console > Integrations > Bot Accounts, or with `mmctl bot enable %s`.", state.username, state.username)}
 	default:
-		failures = append(failures, fmt.Sprintf("The bot account @%s could not be looked at; it is used as it was, and "+
-			"looked at again every minute. %s.", state.username, state.problem))
+		return nil
 	}
-	if state.disabled {
-		failures = append(failures, fmt.Sprintf("The bot account @%s is deactivated, so nothing can be posted. Enable it "+
-			"under System Console > Integrations > Bot Accounts, or with `mmctl bot enable %s`.", state.username, state.username))
-	}
-	return failures
 }
 
 // notes is what else there is to say about the bot.
 func (b *bot) notes() []string {
 	state := b.get()
-	if state.username == "" || state.username == botName(0) {
+	if state.userID == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("The bot account is @%s. Another account that calls itself @%s is not this plugin's.",
-		state.username, botName(0))}
+	var notes []string
+	if state.username != botName(0) {
+		notes = append(notes, fmt.Sprintf("The bot account is @%s. Another account that calls itself @%s is not this plugin's.",
+			state.username, botName(0)))
+	}
+	// No failure: it can be posted as before, and what is a failure makes the core begin anew.
+	if state.problem != "" {
+		notes = append(notes, fmt.Sprintf("The bot account @%s could not be looked at; it is used as it was, and looked at "+
+			"again every minute. %s.", state.username, state.problem))
+	}
+	return notes
 }
 
 // makeBot finds the bot or makes it. It returns whether something has changed. A failure says nothing about the bot that is

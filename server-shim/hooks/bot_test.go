@@ -190,6 +190,9 @@ func TestAPassingFailureLeavesTheBotAsItWas(t *testing.T) {
 			if now.problem = ""; now != before || now.userID != id {
 				t.Errorf("the bot is %+v, it was %+v", now, before)
 			}
+			if failures := p.bot.failures(); (len(failures) != 0) != before.disabled {
+				t.Errorf("the core would begin anew for %v", failures)
+			}
 			p.core.configure()
 			text := run(t, p, admin, "/teleport status")
 			if !strings.Contains(text, "could not be looked at") || strings.Contains(text, "could not be made") {
