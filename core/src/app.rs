@@ -39,6 +39,15 @@ pub struct Host {
     pub failures: Vec<String>,
 }
 
+impl Host {
+    /// Whether all that is done goes on as before. What is only said is of no account: a database that does not answer for a
+    /// moment must not end every session with Teleport.
+    fn is_as(&self, other: &Self) -> bool {
+        let without_notes = |host: &Self| Self { notes: Vec::new(), ..host.clone() };
+        without_notes(self) == without_notes(other)
+    }
+}
+
 /// How often, and with which pause, a click looks for a way that is being made: five seconds in all.
 const WAY_TRIES: u32 = 100;
 const WAY_PAUSE: Duration = Duration::from_millis(50);
@@ -105,7 +114,8 @@ impl<W: World> App<W> {
     pub fn configure(self: &Rc<Self>, host: Host, settings_json: &[u8]) -> Vec<Problem> {
         let (settings, mut problems) = config::parse(settings_json);
         problems.extend(save::in_the_clear(&save::read(settings_json)));
-        let unchanged = self.configured.get() && **self.settings.borrow() == settings && *self.host.borrow() == host;
+        let unchanged =
+            self.configured.get() && **self.settings.borrow() == settings && self.host.borrow().is_as(&host);
         *self.host.borrow_mut() = host;
         *self.settings.borrow_mut() = Rc::new(settings);
         *self.raw.borrow_mut() = save::read(settings_json);
@@ -214,5 +224,24 @@ impl<W: World> App<W> {
         }
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.world.mattermost().log(level, message.to_owned(), fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changes_what_is_done_begins_anew() {
+        let host = || Host { bot_user_id: "bot".into(), site_url: "https://chat.example".into(), ..Host::default() };
+        let noted = Host { notes: vec!["The bot could not be looked at.".into()], ..host() };
+        assert!(host().is_as(&noted) && noted.is_as(&host()), "a note is only said");
+        for other in [
+            Host { bot_user_id: String::new(), ..host() },
+            Host { site_url: "https://other.example".into(), ..host() },
+            Host { failures: vec!["The bot is deactivated.".into()], ..host() },
+        ] {
+            assert!(!host().is_as(&other) && !other.is_as(&host()), "{other:?}");
+        }
     }
 }

@@ -31,6 +31,14 @@ pub(crate) fn value<'a>(values: &'a Values, key: &str) -> Option<&'a Value> {
     values.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
 }
 
+/// The settings of each further cluster, which may come as a list, or as the text of one; none where they cannot be read.
+fn clusters_in(more: &Value) -> Option<Vec<Values>> {
+    match more {
+        Value::String(text) => serde_json::from_str(text).ok(),
+        list => serde_json::from_value(list.clone()).ok(),
+    }
+}
+
 /// New settings in which the masks of secrets have been replaced by what is saved.
 #[must_use]
 pub fn unmasked(new: &Values, saved: &Values) -> Values {
@@ -128,8 +136,7 @@ pub async fn check_credentials<B: Bridge>(
     let of_cluster = if place == 0 {
         saved.clone()
     } else {
-        let text = value(saved, key::MORE_CLUSTERS).and_then(Value::as_str).unwrap_or_default();
-        let clusters = serde_json::from_str::<Vec<Values>>(text).unwrap_or_default();
+        let clusters = value(saved, key::MORE_CLUSTERS).and_then(clusters_in).unwrap_or_default();
         clusters.into_iter().nth(place - 1).unwrap_or_default()
     };
     let new: Values = pasted.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect();
@@ -169,15 +176,15 @@ pub fn without_secrets(saved: &Values) -> Values {
         .iter()
         .map(|(name, value)| {
             let shown = if name.eq_ignore_ascii_case(key::MORE_CLUSTERS) {
-                match serde_json::from_str::<Vec<Values>>(value.as_str().unwrap_or_default()) {
-                    Ok(clusters) => {
+                match clusters_in(value) {
+                    Some(clusters) => {
                         let clean = |cluster: &Values| -> Values {
                             cluster.iter().map(|(name, value)| (name.clone(), hide(name, value))).collect()
                         };
                         Value::Array(clusters.iter().map(clean).map(Value::Object).collect())
                     }
                     // What cannot be read may hold anything.
-                    Err(_) => Value::String(
+                    None => Value::String(
                         if value.as_str().is_some_and(str::is_empty) { "" } else { "(unreadable)" }.to_owned(),
                     ),
                 }
@@ -351,6 +358,8 @@ mod tests {
         let more = object(json!({"MoreClusters": json!([{"Identity": identity()}]).to_string()}));
         assert!(block_on(check_credentials(&bridge, masked(), &more, 1, Time(0))).is_ok());
         assert!(block_on(check_credentials(&bridge, masked(), &more, 2, Time(0))).is_err());
+        let list = object(json!({"MoreClusters": [{"Identity": identity()}]}));
+        assert!(block_on(check_credentials(&bridge, masked(), &list, 1, Time(0))).is_ok());
     }
 
     #[test]
@@ -364,6 +373,9 @@ mod tests {
             assert!(!text.contains(secret), "{text}");
         }
         assert!(text.contains("tp:443") && text.contains("/path"));
+        let list = object(json!({"moreclusters": [{"Identity": identity(), "TeleportAddress": "two"}]}));
+        let text = serde_json::to_string(&without_secrets(&list)).unwrap_or_default();
+        assert!(text.contains("two") && !text.contains("c2VjcmV0"), "{text}");
         let broken = object(json!({"moreclusters": format!("[{{ {KEY}")}));
         assert!(!serde_json::to_string(&without_secrets(&broken)).unwrap_or_default().contains("c2VjcmV0"));
     }

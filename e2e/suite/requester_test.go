@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -152,17 +153,23 @@ func TestARequesterWhoIsNotKnownHereIsNotGuessed(t *testing.T) {
 	})
 }
 
-func TestARequestForLastingAccessHasNoButtonsAndSaysWhyWithALink(t *testing.T) {
+func TestARequestForLastingAccessCanOnlyBeDeniedAndSaysWhyWithALink(t *testing.T) {
 	onModern(t, onBehalf+reviewers, func(s *scene) {
 		s.connect(s.byTeleport("bob", "rita"))
 		id := s.file("because")
-		post := s.post(id)
+		s.post(id)
 		s.must(modern.MakeLongTerm(id))
 		page := "https://" + s.cluster.ProxyAddress() + "/web/requests/" + id
-		settled := s.settled(id, "Pending", "lasting access", "access list", page)
-		s.holds(stage.Text(settled), "Decide in Teleport")
-		// A click that was on its way, or is forged, decides nothing either.
-		_, answer := s.forge(set.Approver, clickBody(s, post, id, "approve"))
+		post := s.onlyDeniable(id, "Pending", "Decide in Teleport", "lasting access", "access list", page)
+		// An approval that is forged from what the Deny button sends decides nothing either.
+		forged := clickContext(s, post, id, "deny")
+		forged["verdict"] = "approve"
+		body, err := json.Marshal(model.PostActionIntegrationRequest{
+			UserId: set.Approver.ID, UserName: set.Approver.Username, ChannelId: post.ChannelId, PostId: post.Id,
+			TeamId: set.Team.Id, TriggerId: "forged", Type: "button", Context: forged,
+		})
+		s.must(err)
+		_, answer := s.forge(set.Approver, body)
 		s.holds(answer, "Nothing was changed", "lasting access")
 		s.noted(set.Approver, "a click on a request for lasting access", "lasting access")
 		if reviews := s.reviews(id); len(reviews) != 0 || !s.state(id).IsPending() {
@@ -170,5 +177,22 @@ func TestARequestForLastingAccessHasNoButtonsAndSaysWhyWithALink(t *testing.T) {
 		}
 		s.must(modern.Promote(id, "dbas"))
 		s.settled(id, "Promoted to access list", "dbas")
+
+		another := s.file("because")
+		s.post(another)
+		s.must(modern.MakeLongTerm(another))
+		s.holds(s.clickOnce(set.Approver, s.onlyDeniable(another, "lasting access"), stage.Deny), "You denied")
+		s.settled(another, "Denied")
 	})
+}
+
+// onlyDeniable waits for the request's post to hold the words, and Deny for its only button.
+func (s *scene) onlyDeniable(id string, words ...string) *model.Post {
+	s.Helper()
+	post, err := set.WaitForPost(s.ctx, s.channel.Id, id, func(post *model.Post) bool {
+		lacks := func(word string) bool { return !strings.Contains(stage.Text(post), word) }
+		return slices.Equal(stage.Buttons(post), []string{stage.Deny}) && !slices.ContainsFunc(words, lacks)
+	})
+	s.must(err)
+	return post
 }

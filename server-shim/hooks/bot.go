@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ type bot struct {
 type botState struct {
 	userID, username string
 	disabled         bool
-	// problem is why there is none.
+	// problem is why there is none, or why nobody can say whether it is still as it was.
 	problem string
 }
 
@@ -76,7 +77,7 @@ func (b *bot) set(state botState) bool {
 // failures is what keeps the bot from posting.
 func (b *bot) failures() []string {
 	switch state := b.get(); {
-	case state.problem != "":
+	case state.userID == "" && state.problem != "":
 		return []string{fmt.Sprintf("The bot account could not be made, so nothing can be posted; it is tried again every "+
 			"minute. %s.", state.problem)}
 	case state.disabled:
@@ -90,23 +91,40 @@ func (b *bot) failures() []string {
 // notes is what else there is to say about the bot.
 func (b *bot) notes() []string {
 	state := b.get()
-	if state.username == "" || state.username == botName(0) {
+	if state.userID == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("The bot account is @%s. Another account that calls itself @%s is not this plugin's.",
-		state.username, botName(0))}
+	var notes []string
+	if state.username != botName(0) {
+		notes = append(notes, fmt.Sprintf("The bot account is @%s. Another account that calls itself @%s is not this plugin's.",
+			state.username, botName(0)))
+	}
+	// No failure: it can be posted as before, and what is a failure makes the core begin anew.
+	if state.problem != "" {
+		notes = append(notes, fmt.Sprintf("The bot account @%s could not be looked at; it is used as it was, and looked at "+
+			"again every minute. %s.", state.username, state.problem))
+	}
+	return notes
 }
 
-// makeBot finds the bot or makes it. It returns whether something has changed.
+// makeBot finds the bot or makes it. It returns whether something has changed. A failure says nothing about the bot that is
+// known: without its id the core would begin anew, and every click would be refused.
 func (p *Plugin) makeBot() bool {
-	account, err := p.findBot()
+	known := p.bot.get()
+	account, err := p.findBot(&known)
 	if err != nil {
-		if p.bot.set(botState{problem: err.Error()}) {
+		known.problem = err.Error()
+		if !p.bot.set(known) {
+			return false
+		}
+		if known.userID == "" {
 			p.API.LogError("The bot account could not be made, so nothing can be posted. It is tried again every minute.",
 				"error", err.Error())
-			return true
+		} else {
+			p.API.LogWarn("The bot account could not be looked at. It is used as it was, and looked at again every minute.",
+				"error", err.Error())
 		}
-		return false
+		return true
 	}
 	state := botState{userID: account.UserId, username: account.Username, disabled: account.DeleteAt != 0}
 	if !p.bot.set(state) {
@@ -121,29 +139,48 @@ func (p *Plugin) makeBot() bool {
 
 // findBot finds the account that was used before, or one of ours by its name, such as an earlier version has made; else it
 // makes one. Mattermost's EnsureBotUser would not do: it renames the account whose id it once stored, and takes any bot of
-// the name for ours.
-func (p *Plugin) findBot() (*model.Bot, error) {
+// the name for ours. Of known, the bot that is known so far, it leaves nothing where that one is certainly none of ours.
+func (p *Plugin) findBot(known *botState) (*model.Bot, error) {
 	stored, appErr := p.API.KVGet(botKey)
 	if appErr != nil {
 		// Not knowing it is no reason to make another one.
 		return nil, appErr
 	}
-	if len(stored) > 0 {
-		account, err := p.ownBot(string(stored))
-		if err != nil || account != nil {
-			return account, err
-		}
-		p.API.LogWarn("The bot account that was used before is gone, or is not this plugin's any more.", "id", string(stored))
-	}
-	account, err := p.namedBot()
+	account, err := p.usedBot(known, string(stored), known.userID)
 	if err != nil {
 		return nil, err
+	}
+	if account != nil && account.UserId == string(stored) {
+		return account, nil
+	}
+	if account == nil {
+		if account, err = p.namedBot(); err != nil {
+			return nil, err
+		}
 	}
 	if _, appErr := p.API.KVSetWithOptions(botKey, []byte(account.UserId), model.PluginKVSetOptions{}); appErr != nil {
 		// It is found by its name next time.
 		p.API.LogWarn("The bot account could not be remembered.", "error", appErr.Error())
 	}
 	return account, nil
+}
+
+// usedBot is the first of the bots that were used before that is still ours; nil where none is.
+func (p *Plugin) usedBot(known *botState, ids ...string) (*model.Bot, error) {
+	for n, id := range ids {
+		if id == "" || slices.Contains(ids[:n], id) {
+			continue
+		}
+		account, err := p.ownBot(id)
+		if err != nil || account != nil {
+			return account, err
+		}
+		p.API.LogWarn("The bot account that was used before is gone, or is not this plugin's any more.", "id", id)
+		if id == known.userID {
+			*known = botState{}
+		}
+	}
+	return nil, nil
 }
 
 // ownBot is the bot of an id, if it is ours, and nil where it is not.

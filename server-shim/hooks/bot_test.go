@@ -164,6 +164,99 @@ func TestNoSecondBotIsMadeWhereMattermostDoesNotSayWhatThereIs(t *testing.T) {
 	}
 }
 
+// A database that does not answer says nothing about the bot: whoever took its id away then would stop every click.
+func TestAPassingFailureLeavesTheBotAsItWas(t *testing.T) {
+	for name, fails := range map[string]func(*server){
+		"no key-value store":                    func(s *server) { s.kvFails = true },
+		"no bots":                               func(s *server) { s.botFails = true },
+		"no key-value store for a disabled bot": func(s *server) { s.kvFails = true; s.bots["bot teleport"].DeleteAt = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			id := s.botOf("teleport", pluginID)
+			if strings.Contains(name, "disabled") {
+				s.bots[id].DeleteAt = 1
+			}
+			p := activate(t, s)
+			before := p.bot.get()
+			s.set(func() { fails(s) })
+			if !p.makeBot() || p.makeBot() {
+				t.Error("the problem is not said once")
+			}
+			now := p.bot.get()
+			if now.problem == "" {
+				t.Error("there is no problem")
+			}
+			if now.problem = ""; now != before || now.userID != id {
+				t.Errorf("the bot is %+v, it was %+v", now, before)
+			}
+			if failures := p.bot.failures(); (len(failures) != 0) != before.disabled {
+				t.Errorf("the core would begin anew for %v", failures)
+			}
+			p.core.configure()
+			text := run(t, p, admin, "/teleport status")
+			if !strings.Contains(text, "could not be looked at") || strings.Contains(text, "could not be made") {
+				t.Errorf("the status says\n%s", text)
+			}
+			if strings.Contains(text, "@teleport is deactivated") != before.disabled {
+				t.Errorf("the status says\n%s", text)
+			}
+			s.set(func() { s.kvFails, s.botFails = false, false })
+			if !p.makeBot() || p.bot.get() != before || s.made != 0 || s.pictures != 1 {
+				t.Errorf("the bot is %+v", p.bot.get())
+			}
+		})
+	}
+}
+
+// A certain answer counts, whatever was known before, and whatever fails after it.
+func TestABotThatIsGoneIsUsedNoMore(t *testing.T) {
+	for name, goes := range map[string]func(*server, string){
+		"deleted":                func(s *server, id string) { delete(s.bots, id); delete(s.users, id) },
+		"given to somebody else": func(s *server, id string) { s.bots[id].OwnerId = member },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			id := s.botOf("teleport", pluginID)
+			p := activate(t, s)
+			s.set(func() {
+				goes(s, id)
+				for n := range botNames {
+					s.person(botName(n))
+				}
+			})
+			if !p.makeBot() || p.bot.id() != "" {
+				t.Errorf("the bot is %q", p.bot.id())
+			}
+			// It does not come back because the next answer fails.
+			s.set(func() { s.kvFails = true })
+			if p.makeBot(); p.bot.id() != "" {
+				t.Errorf("the bot is %q", p.bot.id())
+			}
+			s.set(func() {
+				s.kvFails = false
+				delete(s.users, "person teleport-access")
+			})
+			if !p.makeBot() || p.bot.id() == "" || p.bot.id() == id || s.made != 1 {
+				t.Errorf("the bot is %q", p.bot.id())
+			}
+		})
+	}
+}
+
+func TestABotWhoseIdIsForgottenIsStillTheBot(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
+	id := p.bot.id()
+	s.set(func() {
+		delete(s.values, botKey)
+		s.bots[id].Username, s.users[id].Username = "gatekeeper", "gatekeeper"
+	})
+	if !p.makeBot() || p.bot.id() != id || s.made != 1 || string(s.values[botKey]) != id {
+		t.Errorf("the bot is %q, remembered is %q", p.bot.id(), s.values[botKey])
+	}
+}
+
 func TestTwoNodesThatStartAtOnceHaveOneBot(t *testing.T) {
 	s := newServer(t)
 	// The other node is faster by a moment.

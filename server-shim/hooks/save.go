@@ -190,9 +190,11 @@ const mostPauses = 60
 // saves apart.
 var sealPause = time.Second
 
-// sealed is what to save in place of a text that was pasted.
+// sealed is what to save in place of what was pasted: a text, or a list of the kind that a configuration file may have.
 type sealed struct {
-	key, pasted, text string
+	key    string
+	pasted any
+	text   string
 }
 
 // saves is what the plugin itself saves.
@@ -306,10 +308,12 @@ func (p *Plugin) noteSealed(after map[string]any, settingsJSON []byte) {
 	p.saves.mu.Lock()
 	defer p.saves.mu.Unlock()
 	for key, value := range inLowerCase(wanted) {
-		pasted, was := after[key].(string)
+		pasted := after[key]
 		text, is := value.(string)
-		isKnown := slices.ContainsFunc(p.saves.due, func(one sealed) bool { return one.key == key && one.pasted == pasted })
-		if was && is && pasted != text && !isMask(pasted) && !isKnown {
+		isKnown := slices.ContainsFunc(p.saves.due, func(one sealed) bool {
+			return one.key == key && reflect.DeepEqual(one.pasted, pasted)
+		})
+		if is && pasted != nil && !reflect.DeepEqual(pasted, value) && !isMask(pasted) && !isKnown {
 			p.saves.due = append(p.saves.due, sealed{key: key, pasted: pasted, text: text})
 		}
 	}
@@ -400,7 +404,7 @@ func withSealed(stored map[string]any, due []sealed) (map[string]any, bool) {
 	after, changed := maps.Clone(stored), false
 	for key, value := range stored {
 		for _, one := range due {
-			if strings.ToLower(key) == one.key && value == one.pasted {
+			if strings.ToLower(key) == one.key && reflect.DeepEqual(value, one.pasted) {
 				after[key], changed = one.text, true
 			}
 		}

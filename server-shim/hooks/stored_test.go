@@ -36,6 +36,43 @@ func TestWhatWasStoredInTheClearIsSealedAtTheNextStart(t *testing.T) {
 	}
 }
 
+func TestAListInTheClearIsSealedAtTheNextStart(t *testing.T) {
+	s := newServer(t)
+	identity := coretest.Identity(t)
+	// As a configuration file may have it, where it is no text in a text.
+	s.settings = map[string]any{"MoreClusters": []any{
+		map[string]any{"TeleportAddress": "127.0.0.1:2", "Identity": identity, "Recipients": "ops/two"},
+	}}
+	activate(t, s)
+	eventually(t, "the key is sealed", func() bool {
+		clusters, _ := s.stored("MoreClusters").(string)
+		return strings.Contains(clusters, `"sealed:v2:`) && strings.Contains(clusters, "ops/two") &&
+			!strings.Contains(clusters, "PRIVATE KEY")
+	})
+}
+
+func TestAListThatHasChangedMeanwhileIsLeftAlone(t *testing.T) {
+	row := func(address string) []any { return []any{map[string]any{"a": address, "port": 1.0}} }
+	due := []sealed{{key: "moreclusters", pasted: row("one"), text: "sealed"}}
+	for name, test := range map[string]struct {
+		stored  any
+		changed bool
+	}{
+		"the same":     {row("one"), true},
+		"another one":  {row("two"), false},
+		"a text":       {"one", false},
+		"nothing":      {nil, false},
+		"another kind": {map[string]any{"a": "one"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after, changed := withSealed(map[string]any{"MoreClusters": test.stored, "list": row("one")}, due)
+			if changed != test.changed || (after["MoreClusters"] == "sealed") != test.changed || len(after) != 2 {
+				t.Errorf("it is %v", after)
+			}
+		})
+	}
+}
+
 func TestWhatIsNotStoredAnyMoreAsItWasPastedIsLeftAlone(t *testing.T) {
 	s, p, _ := withChecker(t, map[string]any{"Identity": "another by now"}, asItIs)
 	saved := s.saved

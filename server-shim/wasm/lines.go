@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// longestLine is how much of a line without an end is kept together.
+// longestLine is the longest line that is logged, in bytes; what is longer becomes several.
 const longestLine = 4 << 10
 
 // lines turns what the core prints into lines of the log. The core logs through the wall: only a crash prints.
@@ -17,20 +17,21 @@ type lines struct {
 
 // Write logs every line that is complete.
 func (l *lines) Write(text []byte) (int, error) {
-	l.rest = append(l.rest, text...)
-	for {
-		end := bytes.IndexByte(l.rest, '\n')
-		switch {
-		case end >= 0:
-			l.log(l.rest[:end])
-			l.rest = l.rest[end+1:]
-		case len(l.rest) >= longestLine:
+	for rest := text; len(rest) > 0; {
+		// No more than a line is kept, whatever is printed at once.
+		n := min(len(rest), longestLine-len(l.rest))
+		end := bytes.IndexByte(rest[:n], '\n')
+		if end >= 0 {
+			n = end + 1
+		}
+		l.rest = append(l.rest, rest[:n]...)
+		rest = rest[n:]
+		if end >= 0 || len(l.rest) == longestLine {
 			l.log(l.rest)
-			l.rest = nil
-		default:
-			return len(text), nil
+			l.rest = l.rest[:0]
 		}
 	}
+	return len(text), nil
 }
 
 func (l *lines) log(line []byte) {

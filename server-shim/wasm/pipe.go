@@ -32,7 +32,7 @@ func newPipe(limit int) *pipe {
 func (p *pipe) put(piece []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.deaf || p.err != nil {
+	if p.deaf || p.err != nil || len(piece) == 0 {
 		return nil
 	}
 	if p.size+len(piece) > p.limit {

@@ -80,9 +80,13 @@ func (w *responseWriter) begin(status int, header http.Header) {
 	if w.began || w.done {
 		return
 	}
+	head, err := proto.Marshal(&wall.ResponseHead{Status: uint32(status), Headers: toWall(header)})
+	if len(head) > longestHead {
+		w.refuse(fmt.Sprintf("the answer has a head of %d bytes, at most %d are taken", len(head), longestHead))
+		return
+	}
 	w.began = true
 	w.framed = strings.HasPrefix(header.Get("Content-Type"), "application/grpc-web")
-	head, err := proto.Marshal(&wall.ResponseHead{Status: uint32(status), Headers: toWall(header)})
 	if err != nil {
 		// Only header values can be at fault, and they are bytes: this cannot happen, and would show as a cancelled call.
 		w.done = true
@@ -123,6 +127,9 @@ func (w *responseWriter) Write(data []byte) (int, error) {
 // largeMessage is the length from which on a message is handed over alone, in bytes: several clusters that send large
 // ones at once must not fill the module's memory together. It takes no time of theirs: the message is here already.
 const largeMessage = 1 << 20
+
+// longestHead is the longest head of an answer that is handed over, in bytes: a server may send one of any length.
+const longestHead = 1 << 20
 
 // errTooLarge says that a message is larger than the core takes.
 var errTooLarge = errors.New("the message is too large for the core")

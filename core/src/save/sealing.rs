@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{SECRETS, Values, value};
+use super::{SECRETS, Values, clusters_in, value};
 use crate::bridge::Bridge;
 use crate::config::{self, Problem, Source, is_mask, key};
 use crate::credentials;
@@ -26,25 +26,37 @@ pub(super) fn weak_sealing_key(new: &Values, saved: &Values) -> Option<Problem> 
 /// as that can be done.
 #[must_use]
 pub fn in_the_clear(saved: &Values) -> Vec<Problem> {
-    let of_row = |row: &Values| -> Vec<&'static str> {
-        let is_pasted = |secret: &&'static str| {
-            let text = value(row, secret).and_then(Value::as_str).unwrap_or_default().trim();
-            !is_mask(text) && matches!(config::source(text.to_owned()), Some(Source::Text(_)))
-        };
-        SECRETS.iter().copied().filter(is_pasted).collect()
+    let is_pasted = |value: &Value| {
+        let text = value.as_str().unwrap_or_default().trim();
+        !is_mask(text) && matches!(config::source(text.to_owned()), Some(Source::Text(_)))
     };
-    let listed = value(saved, key::MORE_CLUSTERS).and_then(Value::as_str).unwrap_or_default();
-    let more = serde_json::from_str::<Vec<Values>>(listed).unwrap_or_default();
-    let problem = |setting: &'static str| {
-        Problem::warning(
-            setting,
-            "This is stored as it was pasted, so whoever reads the settings has the key. It is sealed in a moment. If this stays, save the settings page. If others could read it, sign new credentials.",
-        )
+    let holds = |row: &Values, secret: &str, test: &dyn Fn(&Value) -> bool| {
+        row.iter().any(|(name, value)| name.eq_ignore_ascii_case(secret) && test(value))
     };
-    let rows = std::iter::once(saved).chain(&more).enumerate();
-    rows.flat_map(|(place, row)| of_row(row).into_iter().map(move |setting| problem(setting).of_cluster(place)))
-        .collect()
+    let more = value(saved, key::MORE_CLUSTERS);
+    let listed = more.and_then(clusters_in);
+    let mut problems = Vec::new();
+    for (place, row) in std::iter::once(saved).chain(listed.iter().flatten()).enumerate() {
+        for setting in SECRETS {
+            if holds(row, setting, &is_pasted) {
+                problems.push(Problem::warning(setting, IN_THE_CLEAR).of_cluster(place));
+            }
+            if holds(row, setting, &|value| !value.is_string() && config::value_holds_key(value)) {
+                problems.push(Problem::warning(setting, UNSEALABLE).of_cluster(place));
+            }
+        }
+    }
+    if listed.is_none() && more.is_some_and(config::value_holds_key) {
+        problems.push(Problem::warning(key::MORE_CLUSTERS, UNSEALABLE));
+    }
+    problems
 }
+
+/// What is said of a key that is about to be sealed.
+const IN_THE_CLEAR: &str = "This is stored as it was pasted, so whoever reads the settings has the key. It is sealed in a moment. If this stays, save the settings page. If others could read it, sign new credentials.";
+
+/// What is said of a key in a place where it is not looked for.
+const UNSEALABLE: &str = "A key is stored here as it was pasted, so whoever reads the settings has it, and it cannot be sealed: the setting is not in the form that it must have. Enter it anew on the settings page, and sign new credentials.";
 
 /// Stored settings with what is stored as it was pasted sealed; none where all is.
 ///
@@ -80,8 +92,7 @@ pub(super) async fn sealed<B: Bridge>(bridge: &B, mut values: Values, whole: &Va
         if SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
             seal_in_row(bridge, name, value, whole).await?;
         } else if name.eq_ignore_ascii_case(key::MORE_CLUSTERS) {
-            let text = value.as_str().unwrap_or_default();
-            let Ok(mut clusters) = serde_json::from_str::<Vec<Values>>(text) else { continue };
+            let Some(mut clusters) = clusters_in(value) else { continue };
             let mut changed = false;
             for cluster in &mut clusters {
                 let row = cluster.clone();
@@ -246,6 +257,54 @@ mod tests {
         assert_eq!(block_on(sealed_at_rest(&Vault, &sealed)), Ok(None), "nothing is saved for nothing");
         let mask = object(json!({"Identity": "********************************", "ClientKey": ""}));
         assert_eq!(in_the_clear(&mask), []);
+        let twice = object(json!({"MoreClusters": [{"ClientKey": "/a/path", "clientkey": KEY}]}));
+        assert_eq!(in_the_clear(&twice).len(), 1, "in any spelling");
+    }
+
+    #[test]
+    fn a_list_of_clusters_that_is_no_text_is_told_and_sealed_too() {
+        let mut two = object(three_files(TWO));
+        two.insert("Unknown".into(), json!([1, null]));
+        let list = json!([two, {"Identity": format!("{KEY}{CERT}{TWO}"), "TeleportAddress": "tp:443"}]);
+        let stored = object(json!({"MoreClusters": list, "Recipients": "a/b"}));
+        let told: Vec<_> = in_the_clear(&stored).into_iter().map(|problem| problem.setting).collect();
+        assert_eq!(told, [key::MORE_CLUSTERS, key::MORE_CLUSTERS]);
+        let sealed = block_on(sealed_at_rest(&Vault, &stored)).ok().flatten().unwrap_or_default();
+        // It is the text that the settings page has: that can be saved in place of a list, and shown.
+        let listed = text(&sealed, key::MORE_CLUSTERS);
+        assert!(listed.contains("sealed:v2:<ClientKey of two>") && listed.contains("sealed:v2:<Identity>"), "{listed}");
+        assert!(listed.contains("\"Unknown\":[1,null]"), "all else stays: {listed}");
+        assert!(!serde_json::to_string(&sealed).unwrap_or_default().contains("c2VjcmV0"));
+        assert_eq!(config::parse(&serde_json::to_vec(&sealed).unwrap_or_default()).0.clusters.len(), 3);
+        assert_eq!((in_the_clear(&sealed), block_on(sealed_at_rest(&Vault, &sealed))), (vec![], Ok(None)));
+        // One that holds nothing to seal stays as it is.
+        let paths = object(json!({"MoreClusters": [{"Identity": "/a/path"}]}));
+        assert_eq!(block_on(sealed_at_rest(&Vault, &paths)), Ok(None));
+    }
+
+    #[test]
+    fn a_key_in_a_list_that_cannot_be_read_is_told() {
+        let broken = format!("[{{\"ClientKey\": \"{}\"", KEY.replace('\n', "\\n"));
+        let shapes = [
+            json!(broken),
+            json!({"ClientKey": KEY}),
+            json!([{"ClientKey": [KEY]}]),
+            json!([{"ClientKey": KEY}, "two"]),
+            json!([[{"ClientKey": KEY}]]),
+        ];
+        for shape in shapes {
+            let stored = object(json!({"MoreClusters": shape}));
+            let told = in_the_clear(&stored);
+            assert!(
+                told.iter().any(|problem| problem.setting == key::MORE_CLUSTERS
+                    && problem.severity == Severity::Warning
+                    && problem.message.contains("cannot be sealed")),
+                "{shape}: {told:?}"
+            );
+        }
+        for shape in [json!(""), json!(null), json!("{"), json!("********"), json!([]), json!(3)] {
+            assert_eq!(in_the_clear(&object(json!({"MoreClusters": shape}))), []);
+        }
     }
 
     #[test]
