@@ -22,7 +22,7 @@ func (s *scene) told(bot, id string) []string {
 	var messages []string
 	for _, post := range posts {
 		if post.GetProp(stage.RequestProp) == id {
-			messages = append(messages, post.Message)
+			messages = append(messages, stage.Text(post))
 		}
 	}
 	return messages
