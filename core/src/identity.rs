@@ -84,6 +84,7 @@ impl Directory {
     pub(crate) async fn pinned<M: Mattermost>(
         &self,
         mattermost: &M,
+        cluster: &str,
         users: &[(String, Vec<String>)],
         now: Time,
     ) -> Result<Rc<TraitPins>, HostError> {
@@ -91,7 +92,7 @@ impl Directory {
             return Ok(pinned);
         }
         let values = users.iter().flat_map(|(_, values)| values).map(String::as_str);
-        let pinned = Rc::new(pins::of_trait(mattermost, now, values).await?);
+        let pinned = Rc::new(pins::of_trait(mattermost, cluster, now, values).await?);
         self.pinned.set(&pinned, now);
         Ok(pinned)
     }
@@ -260,13 +261,13 @@ pub(crate) async fn traited<M: Mattermost, T: Teleport>(
         return Ok(Traited::default());
     }
     let users = place.directory.users(teleport, &place.settings.user_trait, place.now).await?;
-    let all = place.directory.pinned(mattermost, &users, place.now).await?;
+    let all = place.directory.pinned(mattermost, place.cluster, &users, place.now).await?;
     let fresh = match user {
         None => TraitPins::clone(&all),
         Some(user) => {
             let names = [user.username.to_lowercase(), user.email.to_lowercase()];
             let values = users.iter().flat_map(|(_, values)| values).filter(|value| names.contains(&plain(value)));
-            pins::of_trait(mattermost, place.now, values.map(String::as_str)).await?
+            pins::of_trait(mattermost, place.cluster, place.now, values.map(String::as_str)).await?
         }
     };
     Ok(Traited { users, all, fresh })
@@ -387,7 +388,7 @@ pub(crate) async fn account<M: Mattermost, T: Teleport>(
         }
     } else if !settings.user_trait.is_empty() {
         let values = teleport.trait_of(teleport_user, &settings.user_trait).await?;
-        let pinned = pins::of_trait(mattermost, place.now, values.iter().map(String::as_str)).await?;
+        let pinned = pins::of_trait(mattermost, place.cluster, place.now, values.iter().map(String::as_str)).await?;
         for value in &values {
             if let Some(user) = called(mattermost, &plain(value)).await?
                 && pinned.row(value, &user) == Row::For

@@ -24,7 +24,7 @@ use teleport_access_core::mattermost::{Group, Membership, Post, User};
 use teleport_access_core::messages::REQUEST_PROP;
 use teleport_access_core::proto::panel::Outcome;
 use teleport_access_core::status;
-use teleport_access_core::teleport::AccessRequest;
+use teleport_access_core::teleport::{AccessRequest, Review, State};
 use teleport_access_core::time::Time;
 
 use crate::ports::{NodeWorld, SimBridge, SimMattermost};
@@ -117,6 +117,34 @@ impl Stage {
             ..Default::default()
         };
         teleport::file_as(&self.sim, request, 36_000_000);
+    }
+
+    /// Two people must agree, of bob and whoever these accounts are: the second has the username `bob2`, the third `carol`.
+    fn of_two(settings: serde_json::Value, traits: &[(&str, &str)]) -> Self {
+        let mut whole = serde_json::json!({ "approvers": "* = 2 of bob, bob2, carol" });
+        whole.as_object_mut().unwrap().append(&mut settings.as_object().unwrap().clone());
+        let mut stage = Self::new(whole, |sim| {
+            let mut server = sim.mattermost.borrow_mut();
+            server.users.insert("bob2-id".into(), user("bob2-id", "bob2", "second@home.net", false));
+            server.users.insert("carol-id".into(), user("carol-id", "carol", "carol@corp.com", true));
+            let traits = traits.iter().map(|(user, value)| ((*user).to_owned(), vec![(*value).to_owned()]));
+            sim.teleport.borrow_mut().traits = traits.collect();
+        });
+        stage.pass(5_000);
+        stage.file("one");
+        stage
+    }
+
+    /// Somebody approves in Teleport.
+    fn review(&self, author: &str) {
+        let review = Review {
+            author: author.into(),
+            state: State::Approved,
+            reason: String::new(),
+            created: Some(Time(self.sim.now())),
+            decider: String::new(),
+        };
+        self.sim.teleport.borrow_mut().requests.get_mut("one").unwrap().reviews.push(review);
     }
 
     fn click(&mut self, user_id: &str, id: &str) -> String {
@@ -339,6 +367,32 @@ fn an_account_with_more_names_than_can_be_remembered_decides_nothing() {
 }
 
 #[test]
+fn what_one_cluster_says_keeps_nobody_from_deciding_in_another() {
+    // As many users as can be, and very long ones, are bob in the cluster tp.
+    let mut stage =
+        Stage::new(serde_json::json!({ "usertrait": "mattermost", "usermapping": "bob = bob-tp" }), |sim| {
+            let users = (0..300).map(|number| format!("user{number}")).chain(["x".repeat(10_000)]);
+            sim.teleport.borrow_mut().traits = users.map(|user| (user, vec!["bob".to_owned()])).collect();
+        });
+    stage.pass(60_000);
+    stage.file("one");
+    let answer = stage.click("bob-id", "one");
+    assert!(answer.contains("taken for more Teleport users of cluster `tp` than can be remembered"), "{answer}");
+    let waiting = stage.waiting("link:");
+    assert_eq!(waiting.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["link:bob-id:cluster:tp"]);
+    let book = stage.sim.mattermost.borrow().kv["links:bob-id"].clone();
+    assert!(book.0.len() < 20_000, "{}", book.0.len());
+    // Bob, seen from another cluster: the same with the names changed.
+    let book = String::from_utf8(book.0).unwrap().replace(r#""tp""#, r#""hostile""#);
+    let mut stage = Stage::new(serde_json::json!({ "usermapping": "bob = bob-tp" }), |sim| {
+        sim.mattermost.borrow_mut().kv.insert("links:bob-id".into(), (book.into_bytes(), 0));
+    });
+    stage.pass(1_000);
+    stage.file("one");
+    assert!(stage.click("bob-id", "one").contains("You approved"));
+}
+
+#[test]
 fn what_is_remembered_and_cannot_be_read_decides_nothing() {
     let mut stage = Stage::new(serde_json::json!({}), |sim| {
         sim.mattermost.borrow_mut().kv.insert("links:bob-id".into(), (b"[]".to_vec(), 0));
@@ -468,4 +522,73 @@ fn a_new_server_version_changes_who_decides_only_with_an_admins_word() {
     assert!(stage.confirm(&waiting[0].id).is_err());
     assert!(stage.click("bob-id", "two").contains("You approved"));
     assert_eq!(stage.sim.teleport.borrow().applied[1].by, "bob-tp");
+}
+
+#[test]
+fn two_accounts_of_one_teleport_user_are_one_person() {
+    let trait_ =
+        |table: &str| serde_json::json!({ "usertrait": "mattermost", "matchemail": true, "usermapping": table });
+    for (settings, traits) in [
+        (trait_("bob = bob-tp\nbob2 = bob-tp\ncarol = carol-tp"), vec![]),
+        (trait_("carol = carol-tp"), vec![("bob@corp.com", "bob2")]),
+        (trait_("carol = carol-tp\nbob2 = Bob@Corp.com"), vec![]),
+        (trait_("bob = bob-tp\ncarol = carol-tp"), vec![("bob-tp", "bob2")]),
+    ] {
+        for (first, second) in [("bob-id", "bob2-id"), ("bob2-id", "bob-id")] {
+            let mut stage = Stage::of_two(settings.clone(), &traits);
+            stage.click(first, "one");
+            let answer = stage.click(second, "one");
+            assert_eq!(stage.decided(), 0, "{settings} {traits:?}: {answer}");
+            assert!(answer.contains('1') && answer.contains('2'), "{answer}");
+            // Back and forth is no way either.
+            stage.click(first, "one");
+            assert_eq!(stage.decided(), 0, "{settings} {traits:?}");
+            let answer = stage.click("carol-id", "one");
+            assert!(answer.contains("You approved"), "{answer}");
+            assert_eq!(stage.decided(), 1);
+        }
+    }
+}
+
+#[test]
+fn accounts_that_are_no_teleport_users_count_by_themselves() {
+    let mut stage = Stage::of_two(serde_json::json!({}), &[]);
+    stage.click("bob-id", "one");
+    stage.click("bob-id", "one");
+    assert_eq!(stage.decided(), 0);
+    assert!(stage.click("bob2-id", "one").contains("You approved"));
+}
+
+#[test]
+fn a_review_in_teleport_counts_beside_no_vote_that_could_be_the_same_persons() {
+    let settings =
+        |table: &str| serde_json::json!({ "authority": "approvers", "matchemail": true, "usermapping": table });
+    let mapped = settings("bob = bob@corp.com\nbob2 = bob2-tp\ncarol = carol-tp");
+    // Who votes, who has reviewed, and whether these are two.
+    for (settings, voter, authors, two) in [
+        (&mapped, "bob2-id", &["bob@corp.com"][..], true),
+        (&mapped, "bob-id", &["bob@corp.com"], false),
+        (&mapped, "bob-id", &["carol-tp"], true),
+        // Of bob's second account, which the table takes for the same user: the review is of the first.
+        (&settings("bob2 = BOB@corp.com\ncarol = carol-tp"), "bob2-id", &["bob@corp.com"], false),
+        // The voter's address is the reviewer's name, although the table says that they are somebody else.
+        (&settings("bob = bob-tp\nbob2 = bob@corp.com\ncarol = carol-tp"), "bob-id", &["bob@corp.com"], false),
+    ] {
+        let mut stage = Stage::of_two(settings.clone(), &[]);
+        authors.iter().for_each(|author| stage.review(author));
+        let answer = stage.click(voter, "one");
+        assert_eq!(stage.decided(), usize::from(two), "{settings} {voter} {authors:?}: {answer}");
+    }
+}
+
+#[test]
+fn two_reviews_in_teleport_by_one_person_count_once() {
+    // Three must agree: carol, and bob, whom Teleport has twice.
+    let table = "bob = bob-tp\nbob2 = BOB-tp\ncarol = carol-tp";
+    let settings =
+        serde_json::json!({ "authority": "approvers", "approvers": "* = 3 of bob, bob2, carol", "usermapping": table });
+    let mut stage = Stage::of_two(settings, &[]);
+    ["bob-tp", "BOB-tp"].iter().for_each(|author| stage.review(author));
+    let answer = stage.click("carol-id", "one");
+    assert_eq!(stage.decided(), 0, "{answer}");
 }

@@ -251,8 +251,33 @@ fn what_cannot_be_looked_up_is_neither_pinned_nor_taken_for_nobody() {
     assert_eq!(meant(&pins, "carol").map(|(id, _)| id), Some("car0l".into()));
 }
 
-fn of_trait(sim: &Rc<Sim>, values: &'static [&'static str]) -> TraitPins {
-    run(sim, async move |mattermost| pins::of_trait(&mattermost, Time(1), values.iter().copied()).await).unwrap()
+fn of_trait_in(cluster: &'static str, sim: &Rc<Sim>, values: Vec<String>) -> TraitPins {
+    let work =
+        async move |mattermost| pins::of_trait(&mattermost, cluster, Time(1), values.iter().map(String::as_str)).await;
+    run(sim, work).unwrap()
+}
+
+fn of_trait(sim: &Rc<Sim>, values: &[&str]) -> TraitPins {
+    of_trait_in("tp", sim, values.iter().map(|value| (*value).to_owned()).collect())
+}
+
+#[test]
+fn what_one_clusters_trait_says_counts_in_that_cluster_only() {
+    let sim = server();
+    // It names a username that nobody has yet, and as much as fits where `bob` would be kept: twice the same digit changes
+    // nothing of that.
+    let twice = |number: usize| number.to_string().chars().flat_map(|digit| [digit, digit]).collect::<String>();
+    let names = |from: usize| (from..from + 500).map(move |number| format!("bob{}", twice(number)));
+    of_trait_in("hostile", &sim, vec!["newbie".to_owned()]);
+    for round in 0..6 {
+        of_trait_in("hostile", &sim, names(round * 500).collect());
+    }
+    let newbie = rename(&sim, "n3w", "newbie");
+    assert_eq!(of_trait(&sim, &["newbie"]).row("newbie", &newbie), Row::For);
+    assert_eq!(of_trait_in("hostile", &sim, vec!["newbie".to_owned()]).row("newbie", &newbie), Row::Against);
+    let late = of_trait_in("hostile", &sim, vec!["bob".to_owned()]);
+    assert_eq!(late.id("bob"), None, "the hostile one is full");
+    assert_eq!(of_trait(&sim, &["bob"]).id("bob"), Some("b0b"));
 }
 
 #[test]
@@ -572,15 +597,15 @@ fn an_account_that_comes_under_a_traits_value_is_accepted_by_an_admin() {
     });
     let mut waiting: Vec<String> = core.waiting().into_iter().map(|(id, _)| id).collect();
     waiting.sort();
-    assert_eq!(waiting, ["pin:UserTrait|user|bob:mall0ry", "pin:UserTrait|user|newbie:n3w"]);
-    assert!(core.confirm("pin:UserTrait|user|newbie:n3w").is_ok());
+    assert_eq!(waiting, ["pin:tp|UserTrait|user|bob:mall0ry", "pin:tp|UserTrait|user|newbie:n3w"]);
+    assert!(core.confirm("pin:tp|UserTrait|user|newbie:n3w").is_ok());
     assert_eq!(core.waiting().len(), 1);
     let pins = of_trait(&sim, &["bob", "newbie"]);
     assert_eq!(pins.row("newbie", &user("n3w", "newbie")), Row::For);
     assert_eq!(pins.row("bob", &user("mall0ry", "bob")), Row::Against);
     // The name goes on to somebody else while the admin looks at the list.
     rename(&sim, "mall0ry", "mallory");
-    assert_eq!(core.confirm("pin:UserTrait|user|bob:mall0ry"), Err(NotConfirmed::Changed));
+    assert_eq!(core.confirm("pin:tp|UserTrait|user|bob:mall0ry"), Err(NotConfirmed::Changed));
 }
 
 #[test]

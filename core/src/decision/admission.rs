@@ -322,30 +322,30 @@ async fn rules_let<W: World>(
     policy::may_decide(mattermost, &settings, &pins?, user, &channel?, cluster, request).await
 }
 
-/// Whether somebody could decide now who voted before, or who reviewed in Teleport: the same questions as for a clicker,
-/// except for the click itself.
+/// Who somebody is who voted before, or who reviewed in Teleport, if they could decide now: the same questions as for a
+/// clicker, except for the click itself.
 pub(super) async fn could_decide<W: World>(
     app: &Rc<App<W>>,
     authorized: &Authorized<W>,
     user: User,
     channel_id: &str,
     request: &AccessRequest,
-) -> Result<bool, Refused> {
+) -> Result<Option<Identity>, Refused> {
     let settings = app.settings();
     if policy::is_fit(&settings, &user).is_err() {
-        return Ok(false);
+        return Ok(None);
     }
     let (lane, way) = (&authorized.lane, &authorized.way);
     let (kept, identity) = who_is(app, lane, way, authorized.authority, &user).await?;
     match somebody_else(app, authorized, (&user, &kept, &identity), request).await {
         Ok(_) => {}
-        Err(Refused::Policy(_) | Refused::Identity(_) | Refused::TooManyNames(_)) => return Ok(false),
+        Err(Refused::Policy(_) | Refused::Identity(_) | Refused::TooManyNames(_)) => return Ok(None),
         Err(unknown) => return Err(unknown),
     }
     match rules_let(app, &user, channel_id, &way.cluster, request).await {
-        Ok(_) => Ok(true),
+        Ok(_) => Ok(Some(identity)),
         Err(unknown @ policy::Refusal::Unknown(_)) => Err(unknown.into()),
-        Err(_) => Ok(false),
+        Err(_) => Ok(None),
     }
 }
 

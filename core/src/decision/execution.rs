@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::admission::{Authorized, Current, could_decide, in_time, pending};
+use super::admission::{Authorized, Current, in_time, pending};
 use super::ballot::{self, Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
-use super::votes::{Tally, Vote, agreed, tally};
+use super::count::count;
+use super::votes::{Vote, agreed};
 use super::{Attempt, Details, Refused, lock, refusal};
 use crate::app::App;
 use crate::audit::{self, Begun, Entry};
 use crate::config::Authority;
 use crate::desk;
-use crate::identity;
-use crate::mattermost::{HostError, LogLevel, Mattermost as _, User, UserBy};
+use crate::mattermost::{LogLevel, User};
 use crate::messages;
 use crate::notices;
 use crate::requests::digest;
@@ -203,76 +203,6 @@ fn is_again(ballot: &Ballot, attempt: &Attempt) -> bool {
         .votes
         .iter()
         .any(|vote| vote.user_id == attempt.user_id && vote.state == attempt.state && vote.digest == attempt.digest)
-}
-
-/// Counts the votes that are good now: those of others who could not vote any more are withdrawn. Where one person decides,
-/// nobody else is asked about.
-async fn count<W: World>(
-    app: &Rc<App<W>>,
-    attempt: &Attempt,
-    authorized: &Authorized<W>,
-    current: &Current,
-    ballot: &mut Ballot,
-) -> Result<Tally, Refused> {
-    if current.needed.for_state(attempt.state) <= 1 {
-        let own: Vec<Vote> = ballot.votes.iter().filter(|vote| vote.user_id == attempt.user_id).cloned().collect();
-        return Ok(tally(&own, attempt.state, &attempt.digest, 0));
-    }
-    let mut good = Vec::new();
-    for vote in std::mem::take(&mut ballot.votes) {
-        if vote.digest != attempt.digest {
-            continue;
-        }
-        let is_good = vote.user_id == attempt.user_id
-            || match find_user(app, UserBy::Id(vote.user_id.clone())).await? {
-                Some(user) => could_decide(app, authorized, user, &vote.channel_id, &current.request).await?,
-                None => false,
-            };
-        if is_good {
-            good.push(vote);
-        }
-    }
-    ballot.votes = good;
-    let reviews = if authorized.authority == Authority::Approvers {
-        reviews_in_teleport(app, attempt, authorized, current, ballot).await?
-    } else {
-        0
-    };
-    Ok(tally(&ballot.votes, attempt.state, &attempt.digest, reviews))
-}
-
-/// How many people have reviewed in Teleport to the same effect whose accounts are known, who could decide here, and who
-/// have not voted here.
-async fn reviews_in_teleport<W: World>(
-    app: &Rc<App<W>>,
-    attempt: &Attempt,
-    authorized: &Authorized<W>,
-    current: &Current,
-    ballot: &Ballot,
-) -> Result<u32, Refused> {
-    let (settings, mattermost) = (app.settings(), app.world.mattermost());
-    let (way, directory, now) = (&authorized.way, &authorized.lane.cluster.directory, app.world.now());
-    let place = identity::Place { settings: &settings, cluster: &way.cluster, directory, now };
-    let mut seen: Vec<String> = ballot.votes.iter().map(|vote| vote.user_id.clone()).collect();
-    let mut count = 0;
-    for review in current.request.reviews.iter().filter(|review| review.state == attempt.state) {
-        let account = identity::account(mattermost, &way.teleport, &place, &review.author).await;
-        let account = account.map_err(|unknown| Refused::NoIdentity(unknown.to_string()))?;
-        let Some(user) = account.filter(|user| !seen.contains(&user.id)) else { continue };
-        seen.push(user.id.clone());
-        if could_decide(app, authorized, user, &authorized.channel_id, &current.request).await? {
-            count += 1;
-        }
-    }
-    Ok(count)
-}
-
-async fn find_user<W: World>(app: &App<W>, by: UserBy) -> Result<Option<User>, Refused> {
-    match app.world.mattermost().get_user(by).await {
-        Ok(user) => Ok(Some(user)),
-        Err(HostError::NotFound(_)) => Ok(None),
-        Err(error) => Err(Refused::Mattermost(error)),
-    }
 }
 
 fn voters(votes: &[Vote]) -> Vec<Voter> {

@@ -3,6 +3,7 @@
 
 mod admission;
 mod ballot;
+mod count;
 mod dialog;
 mod execution;
 mod lock;

@@ -173,7 +173,7 @@ impl From<Against> for Refused {
     fn from(against: Against) -> Self {
         match against {
             Against::Own => policy::Refusal::OwnRequest.into(),
-            full @ Against::Full => Self::TooManyNames(full.to_string()),
+            full @ (Against::Full | Against::FullCluster(_)) => Self::TooManyNames(full.to_string()),
             Against::Unknown(unknown) => Self::NoRequester(unknown.to_string()),
         }
     }

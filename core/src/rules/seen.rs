@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::config::{Rule, about, is_named, rules_for};
 
-/// Most roles that are remembered.
+/// Most roles of one cluster that are remembered: one cluster must not fill what is remembered of another.
 const MOST: usize = 100;
 
 /// The roles seen since the start that no rule names.
@@ -20,9 +20,10 @@ impl RolesSeen {
             return;
         }
         let mut seen = self.0.borrow_mut();
+        let mut room = MOST.saturating_sub(seen.iter().filter(|(of, _)| of == cluster).count());
         for role in roles {
-            if seen.len() < MOST && only_all(rules, cluster, role) {
-                seen.insert((cluster.to_owned(), role.clone()));
+            if room > 0 && only_all(rules, cluster, role) {
+                room -= usize::from(seen.insert((cluster.to_owned(), role.clone())));
             }
         }
     }
@@ -62,6 +63,10 @@ mod tests {
         assert_eq!(seen.list(&[rule("*"), rule("dev")]), [""; 0]);
         seen.note(&rules, "a.b", &roles(500));
         assert_eq!(seen.list(&rules).len(), MOST);
+        seen.note(&rules, "a.b", &roles(1_000));
+        assert_eq!(seen.list(&rules).len(), MOST);
+        seen.note(&rules, "c.d", &["forgotten".to_owned()]);
+        assert!(seen.list(&rules).contains(&"c.d/forgotten".to_owned()), "another cluster's have room of their own");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(super) async fn candidates<M: Mattermost, T: Teleport>(
         return Err(HostError::Invalid("too many accounts are named for this Teleport user".to_owned()).into());
     }
     let pins = pins::load(mattermost).await?;
-    let of_trait = pins::of_trait(mattermost, place.now, values.iter().map(String::as_str)).await?;
+    let of_trait = pins::of_trait(mattermost, place.cluster, place.now, values.iter().map(String::as_str)).await?;
     let of_rows = rows.iter().filter_map(|person| pins.get(&Entry::of_person(person))).map(|pin| pin.id.as_str());
     let pinned = of_rows.chain(values.iter().filter_map(|value| of_trait.id(value)));
     let mut ids: BTreeSet<String> = pinned.filter(|id| !id.is_empty()).map(str::to_owned).collect();
@@ -120,6 +120,12 @@ pub enum Against {
         "your account has had more names and addresses than can be remembered, so nobody can tell whose requests are not your own. A system admin can remove what is remembered on the plugin's settings page"
     )]
     Full,
+    /// The account was taken for more users of this cluster than can be.
+    #[error(
+        "your account was taken for more Teleport users of cluster {} than can be remembered, so nobody can tell whose requests there are not your own. A system admin can remove what is remembered on the plugin's settings page",
+        crate::messages::code(.0)
+    )]
+    FullCluster(String),
     /// Nobody knows.
     #[error(transparent)]
     Unknown(#[from] Unknown),
@@ -144,8 +150,14 @@ pub(crate) async fn not_own<M: Mattermost, T: Teleport>(
             return Err(Against::Own);
         }
     }
-    let in_the_way = if kept.book.full {
-        vec![Remembered::Everything]
+    let too_much = kept.book.too_much(place.cluster);
+    let refusal = match &too_much {
+        Some(Remembered::Cluster(cluster)) => Against::FullCluster(cluster.clone()),
+        Some(_) => Against::Full,
+        None => Against::Own,
+    };
+    let in_the_way = if let Some(too_much) = too_much {
+        vec![too_much]
     } else if identity.may_be(&request.user) {
         kept.book.pointing_to(place.cluster, &request.user)
     } else {
@@ -155,7 +167,7 @@ pub(crate) async fn not_own<M: Mattermost, T: Teleport>(
     if ![&user.username, &user.email].into_iter().any(|name| could_be(&request.user, name)) {
         removal::note(mattermost, user, &request.user, in_the_way).await;
     }
-    Err(if kept.book.full { Against::Full } else { Against::Own })
+    Err(refusal)
 }
 
 /// Remembers the names of somebody who may decide, and who they are in Teleport. That it fails keeps nobody from deciding:

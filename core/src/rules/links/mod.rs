@@ -9,6 +9,7 @@ mod removal;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub(crate) use candidates::{Against, Clicker, first_seen, not_own, note_clicker};
 pub(crate) use people::{keep, people};
@@ -21,13 +22,14 @@ use crate::time::Time;
 /// Most names that are remembered of one account. Names that are compared alike count once. Only the account's own holder
 /// can make more, and then it decides nothing.
 const MOST_NAMES: usize = 100;
-/// Most Teleport users that one account is linked with.
+/// Most Teleport users of one cluster that one account is linked with. Whoever runs a cluster can make more, and then the
+/// account decides nothing there.
 const MOST_USERS: usize = 100;
-/// Longest name that is remembered.
+/// Longest name that is remembered and compared as it is; of longer ones, a digest.
 const LONGEST: usize = 512;
 
 /// What names and addresses are compared by: the part before the `@` without its `+tag`, in lower case. People have the same
-/// one in several domains, and a username is often the first part of an address.
+/// one in several domains, and a username is often the first part of an address. Of what is very long, a digest.
 #[must_use]
 pub fn key(name: &str) -> String {
     let name = name.trim().trim_start_matches('@').to_lowercase();
@@ -37,10 +39,19 @@ pub fn key(name: &str) -> String {
         Some((local, _)) if !local.is_empty() => local,
         _ => name,
     };
-    match local.split_once('+') {
-        Some((plain, _)) if !plain.is_empty() => plain.to_owned(),
-        _ => local.to_owned(),
+    let plain = match local.split_once('+') {
+        Some((plain, _)) if !plain.is_empty() => plain,
+        _ => local,
+    };
+    if plain.len() <= LONGEST {
+        return plain.to_owned();
     }
+    Sha256::digest(plain).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A name as it is remembered: what is too long for that by what it is compared by.
+fn short(name: &str) -> String {
+    if name.len() > LONGEST { key(name) } else { name.to_owned() }
 }
 
 /// Whether the Teleport user `request_user` could be the person whose Mattermost name or address this is. Errs on the side of
@@ -79,9 +90,13 @@ pub struct Book {
     /// The Teleport users that it was taken for.
     #[serde(default)]
     pub users: Vec<Link>,
-    /// There was more than can be remembered: nobody can tell any more whose requests are not its own.
+    /// It had more names than can be remembered: nobody can tell any more whose requests are not its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full: bool,
+    /// The clusters in which it was taken for more users than can be remembered: nobody can tell any more whose requests
+    /// there are not its own. What one cluster says never counts in another.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub full_clusters: BTreeSet<String>,
 }
 
 /// Something that is remembered, as an admin removes it.
@@ -91,7 +106,9 @@ pub enum Remembered {
     Name(String),
     /// A Teleport user of a cluster.
     User(String, String),
-    /// That there was more than can be remembered, and all of it.
+    /// All Teleport users of a cluster, of which there were more than can be remembered.
+    Cluster(String),
+    /// That there were more names than can be remembered, and all that is remembered.
     Everything,
 }
 
@@ -107,6 +124,14 @@ impl Book {
         self.users.iter().filter(move |link| link.cluster == cluster).map(|link| link.user.as_str())
     }
 
+    /// What of it there was too much of to tell whose requests of a cluster are not the account's own.
+    pub(crate) fn too_much(&self, cluster: &str) -> Option<Remembered> {
+        if self.full {
+            return Some(Remembered::Everything);
+        }
+        self.full_clusters.contains(cluster).then(|| Remembered::Cluster(cluster.to_owned()))
+    }
+
     /// What of it points to a Teleport user.
     pub(crate) fn pointing_to(&self, cluster: &str, user: &str) -> Vec<Remembered> {
         let names = self.names.iter().filter(|name| could_be(user, &name.name));
@@ -117,12 +142,12 @@ impl Book {
 
     /// Notes a name. Says whether that changed anything.
     fn add_name(&mut self, name: &str, now: Time) -> bool {
-        let name = name.trim().to_lowercase();
+        let name = short(&name.trim().to_lowercase());
         let key_of_name = key(&name);
         if key_of_name.is_empty() || self.names.iter().any(|known| key(&known.name) == key_of_name) {
             return false;
         }
-        if self.names.len() >= MOST_NAMES || name.len() > LONGEST {
+        if self.names.len() >= MOST_NAMES {
             return !std::mem::replace(&mut self.full, true);
         }
         self.names.push(Name { name, seen: now });
@@ -131,15 +156,18 @@ impl Book {
 
     /// Notes a Teleport user. Says whether that changed anything.
     fn add_user(&mut self, cluster: &str, user: &str, now: Time) -> bool {
+        if self.full_clusters.contains(cluster) {
+            return false;
+        }
         // Whoever can name Teleport users must not fill the list of an account with tags of one name.
         let key_of_user = key(user);
         if key_of_user.is_empty() || self.users_of(cluster).any(|known| key(known) == key_of_user) {
             return false;
         }
-        if self.users.len() >= MOST_USERS || user.len() > LONGEST {
-            return !std::mem::replace(&mut self.full, true);
+        if self.users_of(cluster).count() >= MOST_USERS {
+            return self.full_clusters.insert(cluster.to_owned());
         }
-        self.users.push(Link { cluster: cluster.to_owned(), user: user.to_owned(), seen: now });
+        self.users.push(Link { cluster: cluster.to_owned(), user: short(user), seen: now });
         true
     }
 
@@ -148,6 +176,7 @@ impl Book {
         match what {
             Remembered::Name(name) => self.names.iter().any(|known| known.name == *name),
             Remembered::User(cluster, user) => self.users_of(cluster).any(|known| known == user),
+            Remembered::Cluster(cluster) => self.full_clusters.contains(cluster),
             Remembered::Everything => self.full,
         }
     }
@@ -158,6 +187,10 @@ impl Book {
             Remembered::Name(name) => self.names.retain(|known| known.name != *name),
             Remembered::User(cluster, user) => {
                 self.users.retain(|known| known.cluster != *cluster || known.user != *user);
+            }
+            Remembered::Cluster(cluster) => {
+                self.users.retain(|known| known.cluster != *cluster);
+                self.full_clusters.remove(cluster);
             }
             Remembered::Everything => *self = Self::default(),
         }
@@ -270,10 +303,50 @@ mod tests {
         assert!(!book.pointing_to("tp", "name0").is_empty());
         book.remove(&Remembered::Everything);
         assert_eq!(book, Book::default());
+    }
 
+    #[test]
+    fn what_one_cluster_says_fills_nothing_of_another() {
         let mut book = Book::default();
-        assert!(book.add_user("tp", &"x".repeat(LONGEST + 1), Time(1)));
-        assert!(book.full && book.users.is_empty());
+        for number in 0..MOST_USERS {
+            assert!(book.add_user("hostile", &format!("user{number}"), Time(1)));
+        }
+        assert_eq!(book.too_much("hostile"), None);
+        assert!(book.add_user("hostile", "one-more", Time(2)), "that it is full is written down");
+        assert!(!book.add_user("hostile", "and-another", Time(3)), "once");
+        assert_eq!(book.too_much("hostile"), Some(Remembered::Cluster("hostile".into())));
+        assert_eq!((book.too_much("tp"), book.full), (None, false));
+        assert!(book.add_user("tp", "ann", Time(4)) && !book.pointing_to("tp", "ann").is_empty());
+        let what = Remembered::Cluster("hostile".into());
+        assert!(book.holds(&what));
+        book.remove(&what);
+        assert!(!book.holds(&what) && book.users.len() == 1, "those of other clusters stay");
+    }
+
+    #[test]
+    fn names_of_any_length_are_remembered_and_fill_nothing() {
+        let (long, other) = (format!("Ann{}", "x".repeat(100_000)), format!("bob{}", "x".repeat(100_000)));
+        let mut book = Book::default();
+        assert!(book.add_user("tp", &long, Time(1)));
+        assert!(!book.add_user("tp", &format!("{long}+1@corp.com"), Time(1)), "the same by what it is compared by");
+        assert!(book.add_user("tp", &format!("eve+{long}"), Time(1)), "a long tag");
+        assert!(book.add_name(&other, Time(1)));
+        assert!(book.users.iter().all(|link| link.user.len() <= LONGEST));
+        assert_eq!((book.too_much("tp"), book.names.len(), book.users.len()), (None, 1, 2));
+        assert!(could_be(&long.to_uppercase(), &long) && !could_be(&long, &other));
+        for (user, pointing) in [(&long, 1), (&other, 1), (&"eve".to_owned(), 1), (&format!("{long}x"), 0)] {
+            assert_eq!(book.pointing_to("tp", user).len(), pointing);
+            assert_eq!(book.keys("tp").contains(&key(user)), pointing > 0);
+        }
+    }
+
+    #[test]
+    fn a_book_of_before_is_read() {
+        let read = |text: &str| serde_json::from_str::<Book>(text).unwrap_or_default();
+        let book =
+            read(r#"{"names":[{"name":"ann","seen":1}],"users":[{"cluster":"tp","user":"ann","seen":1}],"full":true}"#);
+        assert_eq!((book.names.len(), book.users.len(), book.full), (1, 1, true));
+        assert_eq!(book.full_clusters, BTreeSet::new());
     }
 
     #[test]

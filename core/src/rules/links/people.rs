@@ -204,7 +204,7 @@ async fn mapped<W: World>(app: &Rc<App<W>>) -> (Mapped, bool) {
             whole = false;
             continue;
         };
-        let Ok(pinned) = directory.pinned(mattermost, &users, now).await else {
+        let Ok(pinned) = directory.pinned(mattermost, &way.cluster, &users, now).await else {
             whole = false;
             continue;
         };

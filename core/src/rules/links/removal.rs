@@ -33,6 +33,7 @@ impl InTheWay {
         match &self.what {
             Remembered::Name(name) => format!("{}:{of}:name:{name}", kind::LINK),
             Remembered::User(cluster, user) => format!("{}:{of}:user:{cluster}:{user}", kind::LINK),
+            Remembered::Cluster(cluster) => format!("{}:{of}:cluster:{cluster}", kind::LINK),
             Remembered::Everything => format!("{}:{of}:everything", kind::LINK),
         }
     }
@@ -44,9 +45,13 @@ impl InTheWay {
             Remembered::User(cluster, user) => {
                 format!("was once taken for the Teleport user {} of cluster {}", code(user), code(cluster))
             }
+            Remembered::Cluster(cluster) => {
+                format!("was taken for more Teleport users of cluster {} than can be remembered", code(cluster))
+            }
             Remembered::Everything => "has had more names and addresses than can be remembered".to_owned(),
         };
-        let then = match self.what {
+        let then = match &self.what {
+            Remembered::Cluster(cluster) => format!("it decides nothing of cluster {}", code(cluster)),
             Remembered::Everything => "it decides nothing".to_owned(),
             _ => format!("it does not decide requests of {}", code(&self.requester)),
         };
@@ -176,7 +181,13 @@ mod tests {
     #[test]
     fn an_id_names_exactly_what_is_removed() {
         let mut ids = vec![entry("a", "ann").id(), entry("a", "ann2").id(), entry("b", "ann").id()];
-        for what in [Remembered::User("tp".into(), "ann".into()), Remembered::Everything] {
+        let more = [
+            Remembered::User("tp".into(), "ann".into()),
+            Remembered::Cluster("tp".into()),
+            Remembered::Cluster("other".into()),
+            Remembered::Everything,
+        ];
+        for what in more {
             ids.push(InTheWay { what, ..entry("a", "") }.id());
         }
         assert!(ids.iter().all(|id| id.starts_with("link:")));

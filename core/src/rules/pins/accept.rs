@@ -109,6 +109,11 @@ async fn reds<M: Mattermost>(mattermost: &M, settings: &Settings) -> Result<Vec<
     Ok(reds)
 }
 
+/// The names of the clusters, as far as they are known.
+fn clusters<W: World>(app: &App<W>) -> Vec<String> {
+    app.clusters.borrow().iter().filter_map(|cluster| cluster.name.borrow().clone()).collect()
+}
+
 /// The names that an admin can accept.
 ///
 /// # Errors
@@ -128,7 +133,7 @@ pub(crate) async fn waiting<W: World>(app: &App<W>) -> Result<Vec<Confirmation>,
         });
     }
     if !settings.user_trait.is_empty() {
-        waiting.extend(traits::waiting(mattermost).await?);
+        waiting.extend(traits::waiting(mattermost, &clusters(app)).await?);
     }
     Ok(waiting)
 }
@@ -141,7 +146,7 @@ pub(crate) async fn confirm<W: World>(app: &App<W>, admin_id: &str, id: &str) ->
     let mattermost = app.world.mattermost();
     let settings = app.settings();
     let now = app.world.now();
-    if let Some(done) = traits::confirm(mattermost, admin_id, now, id).await? {
+    if let Some(done) = traits::confirm(mattermost, &clusters(app), (admin_id, now), id).await? {
         return Ok(done);
     }
     let reds = reds(mattermost, &settings).await?;
