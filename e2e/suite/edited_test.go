@@ -26,6 +26,7 @@ func reworded(s *scene, attachments []*model.MessageAttachment, old, new string)
 	s.Helper()
 	for _, attachment := range attachments {
 		attachment.Fallback = strings.ReplaceAll(attachment.Fallback, old, new)
+		attachment.Text = strings.ReplaceAll(attachment.Text, old, new)
 		for _, field := range attachment.Fields {
 			if text, isText := field.Value.(string); isText {
 				field.Value = strings.ReplaceAll(text, old, new)

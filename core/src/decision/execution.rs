@@ -72,10 +72,10 @@ pub(super) async fn carry_out<W: World>(
         }
         Some(Ok(Prepared::Ready(ready))) => ask_teleport(app, attempt, authorized, *ready).await,
     };
-    if !matches!(&result, Err(Refused::AfterTeleport(refused)) if matches!(**refused, Refused::Uncertain(_))) {
-        if let Some(held) = slot.take() {
-            lock::release(app, held).await;
-        }
+    let uncertain =
+        matches!(&result, Err(Refused::AfterTeleport(refused)) if matches!(**refused, Refused::Uncertain(_)));
+    if let Some(held) = slot.take().filter(|_| !uncertain) {
+        lock::release(app, held).await;
     }
     // Whatever came of it, the posts had better say what Teleport says.
     desk::decided(&authorized.lane, &attempt.cluster, &attempt.request_id);

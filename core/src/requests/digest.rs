@@ -208,9 +208,16 @@ fn is_attachment_as_sent(sent: &Attachment, read: &Attachment) -> bool {
     let nothing_added = added.into_iter().all(String::is_empty);
     let same_fields = sent.fields.len() == read.fields.len()
         && sent.fields.iter().zip(&read.fields).all(|(sent, read)| {
-            sent.title == read.title && (sent.value == read.value || FREE.contains(&sent.title.as_str()))
+            // Words may be touched, but not be gone.
+            let touched = FREE.contains(&sent.title.as_str()) && !is_bare(&read.value);
+            sent.title == read.title && (sent.value == read.value || touched)
         });
     same_text && nothing_added && same_fields
+}
+
+/// Whether nothing is left of somebody's words but the signs of a quotation.
+fn is_bare(quotation: &str) -> bool {
+    quotation.chars().all(|letter| letter == '>' || letter.is_whitespace())
 }
 
 fn same_actions(sent: &[Action], read: &[Action]) -> bool {
@@ -366,7 +373,11 @@ mod tests {
                 .for_each(|field| field.value = "> [w](x)".into());
         });
         assert_eq!(altered(&post(), &linked), Altered::No);
-        let texts: [fn(&mut Post, &mut Attachment); 4] = [
+        let texts: [fn(&mut Post, &mut Attachment); 5] = [
+            |_, attachment| {
+                let reasons = attachment.fields.iter_mut().filter(|field| field.title == "Reason");
+                reasons.for_each(|field| field.value = "> ".into());
+            },
             |_, attachment| attachment.fields.iter_mut().for_each(|field| field.value = "`read-only`".into()),
             |_, attachment| attachment.fields.iter_mut().for_each(|field| field.title = "Reason".into()),
             |_, attachment| attachment.text = "Also: harmless".into(),
