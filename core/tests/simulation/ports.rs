@@ -134,6 +134,7 @@ impl Mattermost for SimMattermost {
                     stands.message = post.message;
                     stands.attachments = post.attachments;
                     stands.props = post.props;
+                    stands.file_ids = post.file_ids;
                     sim.note(|| format!("{} now says {:?}", stands.id, stands.message));
                     Ok(stands.clone())
                 }
@@ -183,6 +184,7 @@ impl Mattermost for SimMattermost {
     async fn send_ephemeral(&self, _: &str, _: &str, text: String) -> Result<(), HostError> {
         self.call("send_ephemeral", move |sim| {
             sim.note(|| format!("somebody reads: {text}"));
+            sim.mattermost.borrow_mut().whispers.push(text);
             Ok(())
         })
         .await

@@ -38,6 +38,8 @@ pub struct MattermostServer {
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,
+    /// What was told to single people in channels.
+    pub whispers: Vec<String>,
     /// By id of a channel, team or group, and user.
     pub memberships: HashMap<(String, String), Membership>,
     pub groups: Vec<Group>,
