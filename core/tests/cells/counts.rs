@@ -40,6 +40,8 @@ enum Earlier {
     BobWasDeactivated,
     /// He stays who he is: his id counts.
     BobWasRenamed,
+    /// He is called otherwise, and nobody knows who he is in Teleport.
+    BobBecameNobody,
     /// He could be the requester now.
     BobBecameTheRequester,
     /// What he approved had other roles.
@@ -74,6 +76,7 @@ const EARLIER: &[Earlier] = &[
     BobLostTheRight,
     BobWasDeactivated,
     BobWasRenamed,
+    BobBecameNobody,
     BobBecameTheRequester,
     BobOnAnotherRequest,
     BobDenied,
@@ -92,8 +95,15 @@ const VOTES: &[Authority] = &[Approvers, Overruling, Reviewer];
 /// Bob's approval is a good one still.
 const BOB_COUNTS: &[Earlier] = &[Bob, BobTwice, BobWasRenamed, BobAndReviewOfBob];
 /// Bob clicked, and it counts no more.
-const BOB_COUNTS_NOT: &[Earlier] =
-    &[BobLostTheRight, BobWasDeactivated, BobBecameTheRequester, BobOnAnotherRequest, BobDenied, BobThoughtBetter];
+const BOB_COUNTS_NOT: &[Earlier] = &[
+    BobLostTheRight,
+    BobWasDeactivated,
+    BobBecameNobody,
+    BobBecameTheRequester,
+    BobOnAnotherRequest,
+    BobDenied,
+    BobThoughtBetter,
+];
 /// Bob, and perhaps others, approved by click.
 const BOB_CLICKED: &[Earlier] = &[
     Bob,
@@ -102,6 +112,7 @@ const BOB_CLICKED: &[Earlier] = &[
     BobLostTheRight,
     BobWasDeactivated,
     BobWasRenamed,
+    BobBecameNobody,
     BobBecameTheRequester,
     BobThoughtBetter,
     BobAndReviewOfBob,
@@ -221,6 +232,7 @@ fn happen(stage: &mut Stage, earlier: Earlier) {
             stage.account("b0b", |user| (user.username, user.email) = ("bob2".into(), "b0b@new.com".into()));
             stage.pass(60_000);
         }
+        BobBecameNobody => stage.account("b0b", |user| user.username = "robert".into()),
         BobBecameTheRequester => stage.account("b0b", |user| user.username = "requester".into()),
         BobOnAnotherRequest => {
             let mut other = request(&stage.sim, &["dba"]);

@@ -1,11 +1,14 @@
 //! What the request is, what the post offers, and what the plugin knows of the requester: each by itself, where nothing else
 //! speaks against the click.
 
+use std::rc::Rc;
+
 use serde_json::json;
 use teleport_access_core::confirmations;
 use teleport_access_core::teleport::{Kind, Review, State, Threshold};
 use teleport_access_core::time::Time;
 
+use crate::sim::Sim;
 use crate::stage::{DECIDED, DENIED, REQUEST, Seen, Stage, account, group, play_all, request};
 use crate::teleport;
 
@@ -47,6 +50,12 @@ enum Fact {
     NoRule,
     /// Somebody else is deciding right now.
     Busy,
+    /// Somebody else takes the lock for abandoned while the decision is being made.
+    LockTaken,
+    /// A post of the thread, which shows what does not fit into the post, is deleted.
+    PartDeleted,
+    /// It is edited.
+    PartEdited,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +96,9 @@ const FACTS: &[Fact] = &[
     OtherAuthority,
     NoRule,
     Busy,
+    LockTaken,
+    PartDeleted,
+    PartEdited,
 ];
 const BOTH: &[Ids] = &[OfClients, OfServer];
 const VERDICTS: &[Verdict] = &[Approve, Deny];
@@ -99,7 +111,8 @@ const TABLE: &[Row] = &[
     (&[NoBot], VERDICTS, BOTH, "no bot account"),
     (&[OtherAuthority], VERDICTS, BOTH, "Nothing was changed."),
     (&[NoRule], VERDICTS, BOTH, "only system admins may decide"),
-    (&[Busy], VERDICTS, BOTH, "is deciding this request right now"),
+    (&[PartDeleted, PartEdited], &[Approve], BOTH, "missing there or was changed"),
+    (&[Busy, LockTaken], VERDICTS, BOTH, "is deciding this request right now"),
     (&[UnknownState], VERDICTS, BOTH, "was already in a state that this version of the plugin does not know"),
     (&[LongTerm], &[Approve], BOTH, "lasting access"),
     (&[UnknownKind, UnknownField], &[Approve], BOTH, "does not know"),
@@ -136,6 +149,7 @@ fn file(stage: &mut Stage, fact: Fact) {
     let mut filed = request(&stage.sim, &["dba"]);
     match fact {
         LongTerm => filed.kind = Kind::LongTerm,
+        PartDeleted | PartEdited => filed.roles = (0..60).map(|number| format!("role-{number}")).collect(),
         UnknownKind => filed.kind = Kind::Unknown(9),
         UnknownField | AcceptedField => filed.unknown_fields.push("spec.99".into()),
         FilteredThreshold | OverruledThreshold => {
@@ -166,11 +180,26 @@ fn edit_record(stage: &Stage, change: impl FnOnce(&mut serde_json::Value)) {
     stored.0 = record.to_string().into_bytes();
 }
 
+fn lock_of_carol() -> Vec<u8> {
+    json!({ "username": "carol", "nonce": 1 }).to_string().into_bytes()
+}
+
+/// Puts Carol's lock in the place of any other as soon as there is one.
+fn take_the_lock(sim: &Rc<Sim>) {
+    let key = format!("claim:tp:{REQUEST}");
+    if let Some(lock) = sim.mattermost.borrow_mut().kv.get_mut(&key) {
+        lock.0 = lock_of_carol();
+        return;
+    }
+    let later = Rc::clone(sim);
+    sim.later(1, move || take_the_lock(&later));
+}
+
 /// What is so when somebody clicks.
 fn settle(stage: &mut Stage, fact: Fact) {
     match fact {
         AcceptedField => {
-            let app = std::rc::Rc::clone(&stage.app);
+            let app = Rc::clone(&stage.app);
             stage.await_it(async move {
                 let waiting = confirmations::list(&app).await.unwrap();
                 let field = waiting.iter().find(|waiting| waiting.id.starts_with("wire:")).unwrap().id.clone();
@@ -205,8 +234,19 @@ fn settle(stage: &mut Stage, fact: Fact) {
             stage.pass(30_000);
         }
         Busy => {
-            let lock = json!({ "username": "carol", "nonce": 1 }).to_string().into_bytes();
-            stage.sim.mattermost.borrow_mut().kv.insert(format!("claim:tp:{REQUEST}"), (lock, 0));
+            stage.sim.mattermost.borrow_mut().kv.insert(format!("claim:tp:{REQUEST}"), (lock_of_carol(), 0));
+        }
+        LockTaken => take_the_lock(&stage.sim),
+        PartDeleted | PartEdited => {
+            let root = stage.post().id;
+            let now = stage.sim.now();
+            let mut server = stage.sim.mattermost.borrow_mut();
+            let parts = server.posts.values_mut().filter(|post| post.root_id == root && post.delete_at == 0);
+            let part = parts.max_by_key(|post| post.id.clone()).unwrap();
+            match fact {
+                PartDeleted => part.delete_at = now,
+                _ => part.message.push_str(" and lunch"),
+            }
         }
         _ => {}
     }

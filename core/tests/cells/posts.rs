@@ -37,6 +37,8 @@ enum Claim {
     Right,
     /// The same buttons in a post of somebody's own.
     OwnPost,
+    /// One that the bot wrote once more, in the same channel.
+    Copy,
     NoPost,
     OtherRequest,
     OtherCluster,
@@ -79,6 +81,7 @@ const CHANGES: &[Change] = &[
 const CLAIMS: &[Claim] = &[
     Claim::Right,
     Claim::OwnPost,
+    Claim::Copy,
     Claim::NoPost,
     Claim::OtherRequest,
     Claim::OtherCluster,
@@ -96,7 +99,12 @@ type Row = (&'static [Change], &'static [Claim], &'static [Verdict], &'static st
 
 const TABLE: &[Row] = &[
     (CHANGES, &[Claim::NoVerdict, Claim::OtherVerdict], VERDICTS, "not a button of an access request"),
-    (CHANGES, &[Claim::OwnPost, Claim::NoPost, Claim::OtherRequest, Claim::OtherCluster], VERDICTS, NOT_ITS),
+    (
+        CHANGES,
+        &[Claim::OwnPost, Claim::Copy, Claim::NoPost, Claim::OtherRequest, Claim::OtherCluster],
+        VERDICTS,
+        NOT_ITS,
+    ),
     // Not the bot's own post of this request any more.
     (
         &[OtherRequestProp, NoClusterProp, OutcomesProp, OtherAuthor, Reply, Deleted, Gone, OtherChannel],
@@ -169,6 +177,7 @@ fn play(&(change, claim, verdict): &PostCell) -> Seen {
                 let own = Post { user_id: "mall0ry".into(), channel_id: "direct-b0b".into(), ..post.clone() };
                 click.post_id = server.create(now, own).id;
             }
+            Claim::Copy => click.post_id = server.create(now, post.clone()).id,
             Claim::NoPost => click.post_id.clear(),
             Claim::OtherRequest => drop(click.context.insert("request".into(), "other".into())),
             Claim::OtherCluster => drop(click.context.insert("cluster".into(), "other".into())),
