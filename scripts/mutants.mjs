@@ -213,8 +213,8 @@ for (const [by, name, file, ...changes] of all) {
   else if (caught) console.log(`caught by seed ${caught[1].padStart(6)}: ${name}  (${caught[2].slice(0, 90)})`);
   else if (test) console.log(`caught by ${by.padEnd(11)}: ${name}  (${test[1]})`);
   else if (/could not compile/.test(run.stderr)) {
-    console.error(`mutant "${name}" does not compile:\n${run.stderr.slice(-1_500)}`);
-    process.exit(1);
+    console.error(`DOES NOT COMPILE:     ${name}\n${run.stderr.slice(0, 1_500)}`);
+    escaped += 1;
   } else if (run.status !== 0) {
     console.error(`mutant "${name}" could not be run:\n${run.stdout.slice(-500)}${run.stderr.slice(-1_500)}`);
     process.exit(1);

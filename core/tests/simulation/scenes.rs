@@ -198,6 +198,11 @@ fn buttons(post: &Post) -> Vec<String> {
     post.attachments.iter().flat_map(|attachment| &attachment.actions).map(|action| action.name.clone()).collect()
 }
 
+fn status(post: &Post) -> String {
+    let mut fields = post.attachments.iter().flat_map(|attachment| &attachment.fields);
+    fields.find(|field| field.title == "Status").map(|field| field.value.clone()).unwrap_or_default()
+}
+
 fn state(sim: &Sim, id: &str) -> Option<State> {
     sim.teleport.borrow().requests.get(id).map(|request| request.state)
 }
@@ -386,7 +391,7 @@ fn decided_under_another_bot() -> Vec<String> {
     script.run_until(DAWN + 200_000);
     let post = root(&sim, "left");
     expect(&sim, "the old post has buttons", buttons(&post).is_empty());
-    expect(&sim, "the old post does not say what was decided", post.message.contains("approved"));
+    expect(&sim, "the old post does not say what was decided", status(&post).contains("Approved"));
     let posts = roots(&sim, "left").len();
     expect(&sim, &format!("there are {posts} posts"), posts == 1);
     end(&script, &sim)
