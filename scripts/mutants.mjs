@@ -75,7 +75,7 @@ const admission = 'decision/admission.rs';
 const checks = [
   // Who clicks, and with what.
   ['cells', 'take any session', admission,
-    'let session = session::judge(&signed_in?, &user.id, settings.session_max_age, now)?;', 'let _ = (signed_in?, now);\n    let session = SessionKind::Login;'],
+    'let session = session::judge(&signed_in?, &user.id, settings.session_max_age, app.world.now())?;', 'let _ = signed_in?;\n    let session = SessionKind::Login;'],
   ['cells', 'take sessions of others', 'decision/session.rs', 'if session.user_id != user_id || user_id.is_empty() {', 'if user_id.is_empty() {'],
   ['cells', 'take OAuth apps', 'decision/session.rs', 'if session.is_oauth {', 'if false {'],
   ['cells', 'take access tokens', 'decision/session.rs', '!session.r#type.is_empty() || session.is_bot', 'session.is_bot'],
@@ -100,7 +100,7 @@ const checks = [
   ['cells', 'take threads with parts missing', admission, 'if !find_post(mattermost, &part.post_id).await?.is_some_and(|post| as_written(&post)) {', 'if false {'],
   ['cells', 'take parts that were changed', admission, 'post.delete_at == 0 && digest::of_post(post) == part.hash', 'post.delete_at == 0 && !part.hash.is_empty()'],
   ['cells', 'take verdicts that are not offered', admission, 'if authorized.record.outcome == Outcome::Pending && !offers.has(attempt.state) {', 'if false {'],
-  ['cells', 'leave outdated buttons', 'desk.rs', '    renew_offers(lane);\n', ''],
+  ['cells', 'leave outdated buttons', 'desk.rs', 'check_posts(lane, id));\n    refresh(lane);\n', 'check_posts(lane, id));\n'],
   // The person.
   ['cells', 'take any authority', admission,
     'authority::settled(mattermost, settings.authority, &way.cluster, &way.server).await?;', 'authority::in_force(settings.authority, &way.server)?;'],

@@ -296,23 +296,6 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
     for id in missing {
         note(lane, &id, News::Ask);
     }
-    renew_offers(lane);
-}
-
-/// Has posts written again whose buttons are not those that they may have now: an admin has accepted a field or changed a
-/// setting, or Teleport is of another version, since they were written.
-fn renew_offers<W: World>(lane: &Lane<W>) {
-    let is_outdated = |case: &Case| {
-        let stored = case.stored.as_ref().filter(|stored| stored.record.outcome == Outcome::Pending);
-        stored.is_some_and(|Stored { record, .. }| {
-            let mut postings = record.postings.iter().filter(|posting| !posting.requester && !posting.gone);
-            postings.any(|posting| deliver::offers_less(lane, record, posting))
-        })
-    };
-    let cases = lane.cluster.desk.cases.borrow();
-    let outdated: Vec<String> = cases.iter().filter(|(_, case)| is_outdated(case)).map(|(id, _)| id.clone()).collect();
-    drop(cases);
-    outdated.iter().for_each(|id| note(lane, id, News::Ask));
 }
 
 /// Takes up records that the desk does not know of: a write whose answer was never seen may have landed since.

@@ -85,8 +85,9 @@ const TABLE: &[Row] = &[
     (&[Nothing, Expires], TIMES, &[Verdict::Deny], SERVERS, DENIED),
     // Whoever denies what took the place of something that they would have denied grants nothing.
     (ALL, &[BetweenLookAndCall], &[Verdict::Deny], SERVERS, DENIED),
-    // Start and end are Teleport's to move when it approves. What is filed anew has another time of filing.
-    (&[End, Start, OrderOfRoles], &[BetweenLookAndCall], VERDICTS, SERVERS, "You approved"),
+    // Start and end are Teleport's to move when it approves, and what a later one writes then is not known. What is filed
+    // anew has another time of filing.
+    (&[End, Start, OrderOfRoles, UnknownField], &[BetweenLookAndCall], VERDICTS, SERVERS, "You approved"),
     // The server is told which roles are meant, and the new request does not have them.
     (&[OtherRoles], &[BetweenLookAndCall], VERDICTS, &[Server::Thirteen, Server::Eighteen], "Teleport did not accept"),
     // It grants the roles that were shown, and no more.
@@ -107,7 +108,7 @@ fn change(request: &mut AccessRequest, what: What) {
         What::Reason => request.reason = "lunch".into(),
         End => request.access_until = later(request.expires),
         Start => request.starts = later(request.created),
-        Created => request.created = later(request.created),
+        Created => request.created = request.created.map(|created| Time(created.0 + 1_000)),
         What::Resources => request.resources.push(resource()),
         Constraints => request.resources.iter_mut().for_each(|resource| resource.constraints.clear()),
         What::LongTerm => request.kind = Kind::LongTerm,
