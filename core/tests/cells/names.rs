@@ -33,7 +33,7 @@ enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
     /// Before the plugin has ever seen anybody.
-    BeforeStart,
+    Unseen,
     BeforeFiling,
     BeforeClick,
 }
@@ -58,11 +58,11 @@ use Change::{Address, Both, Nothing, TakesApproversName, TakesRequestersName};
 use Mapping::{Table, Trait, Unset};
 use Person::{Bob, Mallory, Requester, Robin};
 use Rule::{Channel, Group};
-use When::{BeforeClick, BeforeFiling, BeforeStart};
+use When::{BeforeClick, BeforeFiling, Unseen};
 
 const PEOPLE: &[Person] = &[Bob, Requester, Robin, Mallory];
 const CHANGES: &[Change] = &[Nothing, Change::Username, Address, Both, TakesRequestersName, TakesApproversName];
-const TIMES: &[When] = &[BeforeStart, BeforeFiling, BeforeClick];
+const TIMES: &[When] = &[Unseen, BeforeFiling, BeforeClick];
 const RULES: &[Rule] = &[Rule::Username, Group, Channel];
 const MAPPINGS: &[Mapping] = &[Unset, Table, Trait];
 /// When the plugin had seen what the account was called before.
@@ -81,19 +81,19 @@ const TABLE: &[Row] = &[
     (&[Requester], &[Nothing, Address], TIMES, RULES, MAPPINGS, OWN),
     (&[Robin], &[Nothing, Change::Username, TakesApproversName], TIMES, RULES, MAPPINGS, OWN),
     // Who had the approver's name when the settings were first seen is meant by it.
-    (&[Requester, Mallory], &[TakesApproversName], &[BeforeStart], &[Rule::Username], MAPPINGS, DECIDED),
+    (&[Requester, Mallory], &[TakesApproversName], &[Unseen], &[Rule::Username], MAPPINGS, DECIDED),
     // Where there is a mapping, it means nobody who is called otherwise, nor whoever took a name that it knows.
-    (&[Requester], &[TakesApproversName], &[BeforeStart], &[Group, Channel], MAPPINGS, DECIDED),
-    (&[Mallory], &[TakesApproversName], &[BeforeStart], &[Group, Channel], MAPPINGS, NO_APPROVER),
+    (&[Requester], &[TakesApproversName], &[Unseen], &[Group, Channel], MAPPINGS, DECIDED),
+    (&[Mallory], &[TakesApproversName], &[Unseen], &[Group, Channel], MAPPINGS, NO_APPROVER),
     (&[Requester, Robin, Mallory], CHANGES, TIMES, RULES, MAPPED, NOBODY),
     (&[Bob], &[Change::Username, Both], TIMES, RULES, MAPPED, NOBODY),
     // Nobody else gets a right by taking a name, and nobody keeps one that a name gave under another name.
     (&[Mallory], CHANGES, TIMES, RULES, MAPPINGS, NO_APPROVER),
     (&[Bob, Requester], &[Change::Username, Both], TIMES, &[Rule::Username], MAPPINGS, NO_APPROVER),
-    (&[Robin], &[Both], &[BeforeStart], &[Rule::Username], MAPPINGS, NO_APPROVER),
+    (&[Robin], &[Both], &[Unseen], &[Rule::Username], MAPPINGS, NO_APPROVER),
     // What nobody ever saw, nobody can know without a mapping; members stay members, whatever they are called.
-    (&[Requester], &[Change::Username, Both], &[BeforeStart], &[Group, Channel], MAPPINGS, DECIDED),
-    (&[Robin], &[Address, Both], &[BeforeStart], RULES, MAPPINGS, DECIDED),
+    (&[Requester], &[Change::Username, Both], &[Unseen], &[Group, Channel], MAPPINGS, DECIDED),
+    (&[Robin], &[Address, Both], &[Unseen], RULES, MAPPINGS, DECIDED),
     (&[Bob], CHANGES, TIMES, RULES, MAPPINGS, DECIDED),
 ];
 
@@ -149,7 +149,7 @@ fn play(&(person, change, when, rule, mapping): &NameCell) -> Seen {
         members(sim, "channel-one", &["b0b", "r3q", "r0bin"]);
         let traits = [("bob-tp", "bob"), ("requester", "requester")];
         sim.teleport.borrow_mut().traits = traits.map(|(user, name)| (user.into(), vec![name.into()])).to_vec();
-        if when == BeforeStart {
+        if when == Unseen {
             apply(sim, id, change);
         }
     });

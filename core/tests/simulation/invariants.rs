@@ -220,7 +220,7 @@ fn requester(script: &Script, id: &str, told: &[&Post], request: Option<&AccessR
         }
     }
     for (key, count) in &stands {
-        if *count > 1 {
+        if *count > authors(told) {
             script.sim.violation(format!("the requester of {id} is told {key} {count} times"));
         }
     }
@@ -232,6 +232,11 @@ fn requester(script: &Script, id: &str, told: &[&Post], request: Option<&AccessR
             script.sim.violation(format!("the requester of {id} is not told {key}"));
         }
     }
+}
+
+/// How many bots wrote these: a new bot cannot see what the one before wrote without having been answered.
+fn authors(posts: &[&Post]) -> usize {
+    posts.iter().map(|post| post.user_id.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 /// Keys of what there is to tell of a request.
@@ -255,7 +260,7 @@ fn thread(script: &Script, root: &Post, replies: &[&Post], request: Option<&Acce
         }
     }
     for (key, count) in &stands {
-        if *count > 1 {
+        if *count > authors(replies) {
             script.sim.violation(format!("{} tells {key} {count} times", root.id));
         }
     }
