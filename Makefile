@@ -114,6 +114,8 @@ check-style: tools webapp/node_modules/.installed e2e/browser/node_modules/.inst
 	@cargo clippy --locked --workspace --all-targets -- --deny warnings
 	@cargo clippy --locked --package teleport-access-core --target wasm32-wasip1 -- --deny warnings
 	@cargo clippy --locked --package teleport-access-browser --target wasm32-unknown-unknown -- --deny warnings
+	$(call say,Mutants: places)
+	@node scripts/mutants.mjs --check
 	$(call say,Go: format and vet)
 	@unformatted=$$(gofmt -l server-shim e2e); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	@cd server-shim && go vet ./...

@@ -966,7 +966,8 @@ async fn tell<W: World>(
         } else if !posting.told.contains(&news.key) {
             // What was told and is not there any more was deleted by somebody, and only parts of the request come again.
             let again = posting.repairs.len();
-            let pending_id = format!("{}:{}:{}:{again}", record.request.id, posting.channel_id, news.key);
+            // In each thread: the one before may have been told the same a moment ago, under another bot.
+            let pending_id = format!("{}:{}:{root_id}:{}:{again}", record.request.id, posting.channel_id, news.key);
             match lane.world.mattermost().create_post(reply.clone(), pending_id).await {
                 Ok(made) if is_part => deliver::keep_part(lane, posting, &news.key, &made.id, reply).await?,
                 Ok(_) => {}

@@ -1,13 +1,28 @@
 //! Who may decide what: every combination of authority, clicker, mapping and state, with the outcome that is expected, on
-//! the whole core. The first row of the table that fits a cell counts.
+//! the whole core. The first row of the table that fits a cell counts. Beside it there is a table for each theme whose
+//! circumstances need not be multiplied with all of these.
 #![allow(missing_docs, unreachable_pub, dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "cells/counts.rs"]
+mod counts;
+#[path = "cells/facts.rs"]
+mod facts;
+#[path = "cells/names.rs"]
+mod names;
 #[path = "simulation/ports.rs"]
 mod ports;
+#[path = "cells/posts.rs"]
+mod posts;
+#[path = "cells/replaced.rs"]
+mod replaced;
 #[path = "simulation/servers.rs"]
 mod servers;
+#[path = "cells/sessions.rs"]
+mod sessions;
 #[path = "simulation/sim.rs"]
 mod sim;
+#[path = "cells/stage.rs"]
+mod stage;
 #[path = "simulation/teleport.rs"]
 mod teleport;
 

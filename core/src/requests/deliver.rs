@@ -127,7 +127,10 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
     loop {
         let (offers, why) = offer(lane, record, posting);
         let site = Site { offers, why, ..site(lane, record) };
-        let sent = Post { channel_id: posting.channel_id.clone(), ..messages::post(&site, record) };
+        // What was settled before another bot could post it anew is told by the post that there is, in its author's name.
+        let is_left = record.outcome != Outcome::Pending && is_foreign(lane, posting);
+        let user_id = if is_left { posting.bot.clone() } else { String::new() };
+        let sent = Post { channel_id: posting.channel_id.clone(), user_id, ..messages::post(&site, record) };
         let post_id = match posting.post_id.clone() {
             None => {
                 // Mattermost drops a repeat of the same id, which covers an answer that got lost.

@@ -1,6 +1,6 @@
 //! What must hold, whatever happens.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use teleport_access_core::audit::{self, Entry};
 use teleport_access_core::ledger::Record;
@@ -8,7 +8,7 @@ use teleport_access_core::mattermost::Post;
 use teleport_access_core::messages::{NEWS_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::{AccessRequest, State};
 
-use crate::script::{Script, requests};
+use crate::script::{Script, Wish, requests};
 use crate::servers::Applied;
 
 /// Documents that are kept for ever.
@@ -23,8 +23,8 @@ pub fn always(script: &Script) {
         if applied.by == "mattermost" && script.betrayed.borrow().contains(&applied.request_id) {
             continue;
         }
-        let click = (applied.request_id.clone(), applied.state, applied.by.clone());
-        if !script.allowed.contains(&click) {
+        let mut wishes = wishes(script, applied);
+        if !wishes.any(|wish| script.signature(&wish.user) == applied.by && script.is_good(wish)) {
             script.sim.violation(format!("decided without an allowed click: {applied:?}"));
         }
         agreed(script, applied);
@@ -40,20 +40,24 @@ pub fn always(script: &Script) {
     }
 }
 
+/// What people wanted who may decide, of this request and to this effect.
+fn wishes<'a>(script: &'a Script, applied: &Applied) -> impl Iterator<Item = &'a Wish> {
+    script.wanted.get(&(applied.request_id.clone(), applied.state)).into_iter().flatten()
+}
+
 /// Nothing is approved by fewer different people than the rule and Teleport's thresholds say, and nothing that they did not
 /// see.
 fn agreed(script: &Script, applied: &Applied) {
-    let wanted = script.wanted.get(&(applied.request_id.clone(), applied.state)).cloned().unwrap_or_default();
-    let mut people: Vec<String> =
-        wanted.into_iter().filter(|(_, digest)| *digest == applied.digest).map(|(user, _)| user).collect();
-    people.sort();
-    people.dedup();
+    let wanted: Vec<&Wish> = wishes(script, applied).filter(|wish| wish.digest == applied.digest).collect();
+    // By account, whatever it is called, and only those that have what gives them the right.
+    let people: BTreeSet<&str> =
+        wanted.iter().filter(|wish| script.is_good(wish)).map(|wish| wish.user.as_str()).collect();
     let needed = match (script.authority, applied.state) {
         ("approvers", State::Approved) => script.needed.max(applied.threshold),
         ("reviewer", State::Approved) => script.needed,
         _ => 1,
     };
-    if people.is_empty() && applied.state == State::Approved {
+    if wanted.is_empty() && applied.state == State::Approved {
         script.betrayed.borrow_mut().insert(applied.request_id.clone());
     } else if people.len() < needed as usize && applied.state == State::Approved {
         script.sim.violation(format!("approved by {people:?}, where it takes {needed}: {applied:?}"));
@@ -98,9 +102,11 @@ pub fn at_rest(script: &Script) {
         let (told, replies): (Vec<&Post>, Vec<&Post>) = news.into_iter().partition(|post| post.root_id.is_empty());
         requester(script, &id, &told, there.then_some(&request));
         for channel in script.channels() {
-            let in_channel: Vec<&&Post> = all.iter().filter(|post| post.channel_id == channel).collect();
+            let (in_channel, former): (Vec<&&Post>, Vec<&&Post>) =
+                all.iter().filter(|post| post.channel_id == channel).partition(|post| post.user_id == script.bot);
+            former_bots(script, &former);
             let live: Vec<&&&Post> = in_channel.iter().filter(|post| post.delete_at == 0).collect();
-            let by_hand = in_channel.iter().any(|post| script.deleted_by_hand.contains(&post.id));
+            let by_hand = in_channel.iter().chain(&former).any(|post| script.deleted_by_hand.contains(&post.id));
             if live.len() > 1 {
                 sim.violation(format!("{id} has {} posts in {channel}", live.len()));
             }
@@ -187,6 +193,15 @@ pub fn at_rest(script: &Script) {
     }
 }
 
+/// Posts of a bot that is the plugin's no more have no buttons.
+fn former_bots(script: &Script, posts: &[&&Post]) {
+    for post in posts.iter().filter(|post| post.delete_at == 0) {
+        if post.attachments.iter().any(|attachment| !attachment.actions.is_empty()) {
+            script.sim.violation(format!("{} of the former bot has buttons", post.id));
+        }
+    }
+}
+
 /// The requester is told each review and the decision exactly once, and nobody else is.
 fn requester(script: &Script, id: &str, told: &[&Post], request: Option<&AccessRequest>) {
     let mut stands: BTreeMap<&str, usize> = BTreeMap::new();
@@ -205,17 +220,23 @@ fn requester(script: &Script, id: &str, told: &[&Post], request: Option<&AccessR
         }
     }
     for (key, count) in &stands {
-        if *count > 1 {
+        if *count > authors(told) {
             script.sim.violation(format!("the requester of {id} is told {key} {count} times"));
         }
     }
     // What was decided before anybody saw it has no post, and needs nobody's attention.
-    let known = script.sim.mattermost.borrow().kv.contains_key(&format!("request:tp:{id}"));
+    let known =
+        script.sim.mattermost.borrow().kv.contains_key(&format!("request:tp:{id}")) && !script.requester_was_renamed;
     for key in request.filter(|_| known).map(due).unwrap_or_default() {
         if stands.get(key.as_str()).copied().unwrap_or(0) == 0 && !by_hand.contains(&key.as_str()) {
             script.sim.violation(format!("the requester of {id} is not told {key}"));
         }
     }
+}
+
+/// How many bots wrote these: a new bot cannot see what the one before wrote without having been answered.
+fn authors(posts: &[&Post]) -> usize {
+    posts.iter().map(|post| post.user_id.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 /// Keys of what there is to tell of a request.
@@ -239,7 +260,7 @@ fn thread(script: &Script, root: &Post, replies: &[&Post], request: Option<&Acce
         }
     }
     for (key, count) in &stands {
-        if *count > 1 {
+        if *count > authors(replies) {
             script.sim.violation(format!("{} tells {key} {count} times", root.id));
         }
     }

@@ -122,9 +122,11 @@ impl Mattermost for SimMattermost {
 
     async fn update_post(&self, post: Post) -> Result<Post, HostError> {
         self.call("update_post", move |sim| {
+            let now = sim.now();
             let mut server = sim.mattermost.borrow_mut();
             let mut post = post;
             server.rewrite(&mut post);
+            server.written.insert(post.id.clone(), now);
             let author = if post.user_id.is_empty() { server.bot().to_owned() } else { post.user_id.clone() };
             match server.posts.get_mut(&post.id) {
                 Some(stands) if stands.user_id != author => {
@@ -134,6 +136,7 @@ impl Mattermost for SimMattermost {
                     stands.message = post.message;
                     stands.attachments = post.attachments;
                     stands.props = post.props;
+                    stands.file_ids = post.file_ids;
                     sim.note(|| format!("{} now says {:?}", stands.id, stands.message));
                     Ok(stands.clone())
                 }
@@ -183,6 +186,7 @@ impl Mattermost for SimMattermost {
     async fn send_ephemeral(&self, _: &str, _: &str, text: String) -> Result<(), HostError> {
         self.call("send_ephemeral", move |sim| {
             sim.note(|| format!("somebody reads: {text}"));
+            sim.mattermost.borrow_mut().whispers.push(text);
             Ok(())
         })
         .await
@@ -191,7 +195,7 @@ impl Mattermost for SimMattermost {
     async fn open_dialog(&self, trigger_id: &str, _: String, dialog: Dialog) -> Result<(), HostError> {
         let mut words = trigger_id.split('|').map(str::to_owned);
         let mut word = || words.next().unwrap_or_default();
-        let opened = Opened { user: word(), request: word(), digest: word(), dialog };
+        let opened = Opened { user: word(), request: word(), digest: word(), post: word(), dialog };
         self.call("open_dialog", move |sim| {
             sim.note(|| format!("{} sees the dialog {}", opened.user, opened.dialog.title));
             sim.mattermost.borrow_mut().dialogs.push(opened);

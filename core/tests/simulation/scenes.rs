@@ -31,6 +31,7 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("a part of a request that another plugin changed in the thread is not taken for shown", rewritten_part),
     ("while a part of a request cannot be written into the thread it cannot be approved", part_not_written),
     ("a new bot posts every open request anew, and takes the buttons from the old posts", new_bot),
+    ("what was decided while another bot took over loses its buttons, and is finished", decided_under_another_bot),
     ("without chance nothing is decided", no_chance),
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
 ];
@@ -195,6 +196,11 @@ fn root(sim: &Sim, id: &str) -> Post {
 
 fn buttons(post: &Post) -> Vec<String> {
     post.attachments.iter().flat_map(|attachment| &attachment.actions).map(|action| action.name.clone()).collect()
+}
+
+fn status(post: &Post) -> String {
+    let mut fields = post.attachments.iter().flat_map(|attachment| &attachment.fields);
+    fields.find(|field| field.title == "Status").map(|field| field.value.clone()).unwrap_or_default()
 }
 
 fn state(sim: &Sim, id: &str) -> Option<State> {
@@ -371,6 +377,24 @@ fn new_bot() -> Vec<String> {
     click(&mut script, "alice", &new, "Approve");
     expect(&sim, "the new post does not decide", state(&sim, "open") == Some(State::Approved));
     sim.violations.borrow().clone()
+}
+
+fn decided_under_another_bot() -> Vec<String> {
+    let (mut script, sim) = plain();
+    teleport::file_as(&sim, request(&sim, "left", &["dba"]), 10 * HOUR);
+    script.run_until(DAWN + 10_000);
+    script.crash(0);
+    teleport::decide(&sim, "left", State::Approved);
+    sim.mattermost.borrow_mut().bot = "another-bot";
+    script.bot = "another-bot";
+    script.start(0);
+    script.run_until(DAWN + 200_000);
+    let post = root(&sim, "left");
+    expect(&sim, "the old post has buttons", buttons(&post).is_empty());
+    expect(&sim, "the old post does not say what was decided", status(&post).contains("Approved"));
+    let posts = roots(&sim, "left").len();
+    expect(&sim, &format!("there are {posts} posts"), posts == 1);
+    end(&script, &sim)
 }
 
 fn no_chance() -> Vec<String> {

@@ -9,7 +9,7 @@ use futures::task::LocalSpawnExt;
 use teleport_access_core::app::{App, Host};
 use teleport_access_core::decision::{self, Click, Submission};
 use teleport_access_core::mattermost::{Action, Attachment, Membership, Post, User};
-use teleport_access_core::messages::{CLUSTER_PROP, REQUEST_PROP};
+use teleport_access_core::messages::{CLUSTER_PROP, NEWS_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::State;
 
 use crate::invariants;
@@ -41,6 +41,17 @@ pub struct Setting {
     pub needed: u32,
 }
 
+/// That somebody who may decide wants a verdict.
+pub struct Wish {
+    pub user: String,
+    /// Digest of the request that they saw.
+    pub digest: String,
+    /// The post that they saw, whether somebody had edited it, and when they clicked or submitted.
+    pub post: String,
+    edited: bool,
+    at: i64,
+}
+
 /// A world and its plugin processes.
 pub struct Script {
     pub sim: Rc<Sim>,
@@ -57,10 +68,16 @@ pub struct Script {
     pub bot: &'static str,
     /// What clickers read, in order.
     pub answers: Rc<RefCell<Vec<String>>>,
-    /// Clicks that may decide: request id, verdict, and who Teleport is told.
-    pub allowed: HashSet<(String, State, String)>,
-    /// Who wanted which verdict on what: user and digest, by request and verdict.
-    pub wanted: HashMap<(String, State), Vec<(String, String)>>,
+    /// Who wanted which verdict on what, by request and verdict.
+    pub wanted: HashMap<(String, State), Vec<Wish>>,
+    /// Since when people do not have the name that gives them their right.
+    renamed: HashMap<String, i64>,
+    /// Whether the requester ever had another name: then not everything could be told.
+    pub requester_was_renamed: bool,
+    /// When somebody edited a post.
+    edited: HashMap<String, i64>,
+    /// How long a decision may take after what it rests on was looked up.
+    pub grace: i64,
     /// Requests that took the place of others while these were being approved.
     pub betrayed: RefCell<HashSet<String>>,
     /// Clicks that wait for an answer, and the node that has them.
@@ -84,7 +101,8 @@ impl Script {
     }
 
     fn made(sim: Rc<Sim>, fixed: Option<Setting>) -> Self {
-        for (id, admin) in [("alice", false), ("bob", false), ("mallory", false), ("requester", true)] {
+        for (id, admin) in [("alice", false), ("bob", false), ("erin", false), ("mallory", false), ("requester", true)]
+        {
             let user = User {
                 id: id.into(),
                 username: id.into(),
@@ -123,7 +141,7 @@ impl Script {
             server.version = version.to_owned();
             server.plugin_user = "access-plugin";
             // Bob is mapped by the table, the others by their trait.
-            for name in ["alice", "requester"] {
+            for name in ["alice", "erin", "requester"] {
                 let user = if name == "requester" { name.to_owned() } else { format!("{name}-tp") };
                 server.traits.push((user, vec![format!("@{name}")]));
             }
@@ -138,8 +156,11 @@ impl Script {
             skews: (0..nodes).map(|_| Rc::new(Cell::new(0))).collect(),
             leader: Rc::default(),
             recipients,
-            allowed: HashSet::new(),
             wanted: HashMap::new(),
+            renamed: HashMap::new(),
+            requester_was_renamed: false,
+            edited: HashMap::new(),
+            grace: 2_000,
             betrayed: RefCell::default(),
             waiting: Rc::default(),
             clicks: 0,
@@ -150,7 +171,7 @@ impl Script {
     }
 
     /// Who Teleport is told when this person decides.
-    fn signature(&self, user: &str) -> String {
+    pub fn signature(&self, user: &str) -> String {
         match self.authority {
             "teleport" => format!("{user}-tp"),
             "reviewer" => "access-plugin".to_owned(),
@@ -186,7 +207,7 @@ impl Script {
             "identity": concat!("-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
                 "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
             "recipients": self.recipients.join(","),
-            "approvers": format!("* = {} of channel-members, requester", self.needed),
+            "approvers": format!("* = {} of channel-members, requester, erin", self.needed),
             "askreason": self.ask_reason,
             "authority": self.authority,
             "usermapping": "bob = bob-tp",
@@ -244,7 +265,7 @@ impl Script {
 
     /// Somebody clicks, or sends what looks like a click.
     fn click(&mut self) {
-        let user = self.sim.random(|rng| ["alice", "bob", "mallory", "requester", ""][rng.usize(0..5)]);
+        let user = self.sim.random(|rng| ["alice", "bob", "erin", "mallory", "requester", ""][rng.usize(0..6)]);
         let target = {
             let server = self.sim.mattermost.borrow();
             let count = server.posts.len();
@@ -269,7 +290,7 @@ impl Script {
             user_id: user.to_owned(),
             session_id: format!("session-{user}"),
             ip_address: "192.0.2.1".to_owned(),
-            trigger_id: format!("{user}|{request}|{digest}"),
+            trigger_id: format!("{user}|{request}|{digest}|{}", post.id),
             post_id: post.id.clone(),
             context: BTreeMap::from([
                 ("request".to_owned(), request.clone()),
@@ -284,10 +305,9 @@ impl Script {
             let node = self.sim.random(|rng| rng.usize(0..self.nodes.len()));
             let Some(at) = &self.nodes[node] else { continue };
             // A click that is asked for a reason decides nothing by itself: the submission does.
-            if matches!(user, "alice" | "bob") && !forged && !self.asks(approve) {
+            if PERMITTED.contains(&user) && !forged && !self.asks(approve) {
                 let state = if approve { State::Approved } else { State::Denied };
-                self.allowed.insert((request.clone(), state, self.signature(user)));
-                self.wanted.entry((request.clone(), state)).or_default().push((user.to_owned(), digest.clone()));
+                wants(&mut self.wanted, &self.edited, &self.sim, (user, state), (&request, &digest, &post.id));
             }
             self.clicks += 1;
             let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
@@ -318,13 +338,12 @@ impl Script {
         let request = context.get("request").cloned().unwrap_or_default();
         let digest = context.get("digest").cloned().unwrap_or_default();
         for state in [State::Approved, State::Denied] {
-            self.allowed.insert((request.clone(), state, self.signature(user)));
-            self.wanted.entry((request.clone(), state)).or_default().push((user.to_owned(), digest.clone()));
+            wants(&mut self.wanted, &self.edited, &self.sim, (user, state), (&request, &digest, &post.id));
         }
         let click = Click {
             user_id: user.to_owned(),
             session_id: format!("session-{user}"),
-            trigger_id: format!("{user}|{request}|{digest}"),
+            trigger_id: format!("{user}|{request}|{digest}|{}", post.id),
             post_id: post.id.clone(),
             context,
             ..Default::default()
@@ -360,6 +379,100 @@ impl Script {
         self.sim.mattermost.borrow_mut().create(self.sim.now(), post)
     }
 
+    /// Whether a wish may count towards a decision that was carried out just now.
+    pub fn is_good(&self, wish: &Wish) -> bool {
+        let now = self.sim.now();
+        // Decisions are made with what was looked up a moment ago.
+        let had_the_right = self.renamed.get(&wish.user).is_none_or(|since| now - since <= self.grace);
+        let repaired = || self.sim.mattermost.borrow().written.get(&wish.post).is_some_and(|at| *at >= wish.at);
+        had_the_right && (!wish.edited || repaired())
+    }
+
+    /// Somebody gets another name, or their own one again; Mallory takes what becomes free.
+    fn rename(&mut self) {
+        let sim = Rc::clone(&self.sim);
+        let mut server = sim.mattermost.borrow_mut();
+        // What names meant before the plugin saw them, it cannot know.
+        let seen = |key: &str, part: &str| {
+            server
+                .kv
+                .iter()
+                .any(|(held, (value, _))| held.starts_with(key) && String::from_utf8_lossy(value).contains(part))
+        };
+        if !["alice", "erin", "requester"].iter().all(|name| seen("pins:trait:", &format!("\"{name}\":")))
+            || !["Approvers|user|erin", "UserMapping|user|bob"].iter().all(|entry| seen("pins", entry))
+        {
+            return;
+        }
+        let id = ["alice", "bob", "erin", "requester"][sim.random(|rng| rng.usize(0..4))];
+        let is_own = |server: &crate::servers::MattermostServer, id: &str| server.users[id].username == id;
+        let call = |server: &mut crate::servers::MattermostServer, id: &str, name: &str| {
+            sim.note(|| format!("{id} is called {name} now"));
+            server.users.entry(id.to_owned()).and_modify(|user| user.username = name.to_owned());
+        };
+        if is_own(&server, id) {
+            call(&mut server, id, &format!("{id}-was"));
+            self.renamed.insert(id.to_owned(), sim.now());
+            self.requester_was_renamed |= id == "requester";
+            // A stranger takes the name, or an approver takes the requester's.
+            let taker = if id == "requester" && sim.random(|rng| rng.bool()) { "alice" } else { "mallory" };
+            if is_own(&server, taker) && sim.random(|rng| rng.bool()) {
+                call(&mut server, taker, id);
+                self.renamed.insert(taker.to_owned(), sim.now());
+            }
+        } else {
+            let holder = server.users.values().find(|user| user.username == id).map(|user| user.id.clone());
+            if let Some(holder) = holder {
+                call(&mut server, &holder, &format!("{holder}-was"));
+            }
+            call(&mut server, id, id);
+            self.renamed.remove(id);
+            if !server.users.values().any(|user| user.username == "mallory") {
+                call(&mut server, "mallory", "mallory");
+            }
+        }
+    }
+
+    /// An admin edits a post, as far as Mattermost lets anybody: its text, its fields and its buttons.
+    fn edit(&mut self) {
+        let sim = Rc::clone(&self.sim);
+        let mut server = sim.mattermost.borrow_mut();
+        let of_request =
+            |post: &&mut Post| post.props.contains_key(REQUEST_PROP) && !post.props.contains_key(NEWS_PROP);
+        let mut posts: Vec<&mut Post> = server.posts.values_mut().filter(of_request).collect();
+        if posts.is_empty() {
+            return;
+        }
+        let pick = sim.random(|rng| rng.usize(0..posts.len()));
+        let post = &mut posts[pick];
+        let fields = post.attachments.iter_mut().flat_map(|attachment| &mut attachment.fields);
+        match sim.random(|rng| rng.u8(0..3)) {
+            0 => post.message.push_str(" for lunch"),
+            1 => fields.filter(|field| field.title == "User").for_each(|field| field.value = "`somebody`".into()),
+            _ => {
+                let actions = post.attachments.iter_mut().flat_map(|attachment| &mut attachment.actions);
+                actions.for_each(|action| drop(action.context.insert("verdict".into(), "approve".into())));
+                // Where there are no buttons, nothing was edited.
+                post.message.push(' ');
+            }
+        }
+        sim.note(|| format!("somebody edits {}", post.id));
+        self.edited.insert(post.id.clone(), sim.now());
+    }
+
+    /// The plugin finds its bot gone, and makes another one, when it starts the next time.
+    fn replace_bot(&mut self) {
+        if self.bot != BOT {
+            return;
+        }
+        self.sim.note(|| "there is another bot".to_owned());
+        self.bot = "another-bot";
+        self.sim.mattermost.borrow_mut().bot = self.bot;
+        let running: Vec<usize> = (0..self.nodes.len()).filter(|node| self.nodes[*node].is_some()).collect();
+        running.iter().for_each(|node| self.crash(*node));
+        running.iter().for_each(|node| self.start(*node));
+    }
+
     fn asks(&self, approve: bool) -> bool {
         self.ask_reason == "both" || (self.ask_reason == "deny" && !approve)
     }
@@ -372,14 +485,13 @@ impl Script {
             let count = server.dialogs.len();
             (count > 0).then(|| server.dialogs[sim.random(|rng| rng.usize(0..count))].clone())
         };
-        let Some(Opened { user: opener, request, digest, dialog }) = dialog else { return };
+        let Some(Opened { user: opener, request, digest, post, dialog }) = dialog else { return };
         let (by, cancelled, made_up) = sim.random(|rng| (rng.u8(0..4), rng.u8(0..8) == 0, rng.u8(0..10) == 0));
         let user = if by == 0 { "mallory".to_owned() } else { opener.clone() };
         let state = if made_up { "0123456789abcdef0123456789abcdef".to_owned() } else { dialog.state };
         if user == opener && !cancelled && !made_up {
             let verdict = if dialog.title.starts_with("Approve") { State::Approved } else { State::Denied };
-            self.allowed.insert((request.clone(), verdict, self.signature(&user)));
-            self.wanted.entry((request, verdict)).or_default().push((user.clone(), digest));
+            wants(&mut self.wanted, &self.edited, &self.sim, (&user, verdict), (&request, &digest, &post));
         }
         let submission = Submission {
             user_id: user.clone(),
@@ -434,7 +546,9 @@ impl Script {
             }
             22..44 => self.click(),
             44..52 => self.submit(),
-            52..55 => {
+            52..53 => self.rename(),
+            53..54 => self.edit(),
+            54..55 => {
                 if let Some(id) = any_request(&sim) {
                     teleport::review(&sim, &id);
                 }
@@ -455,7 +569,10 @@ impl Script {
                     teleport::replace(&sim, &id);
                 }
             }
-            61..70 => self.crash(node),
+            61..63 => self.rename(),
+            63..65 => self.edit(),
+            65 if sim.random(|rng| rng.u8(0..3) == 0) => self.replace_bot(),
+            65..70 => self.crash(node),
             70..79 => self.start(node),
             79..83 => teleport::cut(&sim, None),
             83..85 => {
@@ -516,13 +633,39 @@ impl Script {
     }
 }
 
+/// Who may decide, as long as they have their names.
+const PERMITTED: [&str; 3] = ["alice", "bob", "erin"];
+
+/// Notes that somebody wants a verdict on a request, by its id and digest, in a post.
+fn wants(
+    wanted: &mut HashMap<(String, State), Vec<Wish>>,
+    edited: &HashMap<String, i64>,
+    sim: &Sim,
+    (user, state): (&str, State),
+    (request, digest, post): (&str, &str, &str),
+) {
+    let written = sim.mattermost.borrow().written.get(post).copied().unwrap_or_default();
+    let wish = Wish {
+        user: user.to_owned(),
+        digest: digest.to_owned(),
+        post: post.to_owned(),
+        edited: edited.get(post).is_some_and(|at| *at > written),
+        at: sim.now(),
+    };
+    wanted.entry((request.to_owned(), state)).or_default().push(wish);
+}
+
 /// Runs a world and tells what went wrong in it.
 pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     let mut script = Script::new(seed, traced);
     let sim = Rc::clone(&script.sim);
     let level = sim.random(|rng| [0, 5, 20, 60][rng.usize(0..4)]);
     let chance = |sim: &Sim| sim.random(|rng| rng.u32(0..=level));
-    sim.faults.set(Faults { refused: chance(&sim), answer_lost: chance(&sim), late: chance(&sim), slow: chance(&sim) });
+    let faults = Faults { refused: chance(&sim), answer_lost: chance(&sim), late: chance(&sim), slow: chance(&sim) };
+    sim.faults.set(faults);
+    if faults.answer_lost + faults.late + faults.slow > 0 {
+        script.grace = 120_000;
+    }
     script.start(0);
     let things = sim.random(|rng| rng.usize(4..30));
     let mut moments: Vec<i64> = (0..things).map(|_| sim.random(|rng| rng.i64(0..TROUBLED))).collect();

@@ -15,6 +15,8 @@ pub struct Opened {
     pub request: String,
     /// Its digest, as the post showed it.
     pub digest: String,
+    /// The post that they clicked in.
+    pub post: String,
     pub dialog: Dialog,
 }
 
@@ -22,6 +24,8 @@ pub struct Opened {
 #[derive(Default)]
 pub struct MattermostServer {
     pub posts: BTreeMap<String, Post>,
+    /// When the plugin wrote a post for the last time.
+    pub written: HashMap<String, i64>,
     /// Value, and when it goes away (0: never).
     pub kv: HashMap<String, (Vec<u8>, i64)>,
     /// Posts made under a pending id on one node lately: the post, and when.
@@ -38,6 +42,8 @@ pub struct MattermostServer {
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,
+    /// What was told to single people in channels.
+    pub whispers: Vec<String>,
     /// By id of a channel, team or group, and user.
     pub memberships: HashMap<(String, String), Membership>,
     pub groups: Vec<Group>,
