@@ -37,7 +37,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How much earlier than its intent a post may seem to be made, where two servers' clocks differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(300);
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
 /// How long after an unseen answer a call may still take effect. Longer than any call's deadline.
 pub(crate) const LANDING: Duration = Duration::from_secs(60);
 /// How long a request that should have expired is left alone before Teleport is asked again.
@@ -876,7 +876,8 @@ async fn intend<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> (Ha
             Ok(channel_id) => {
                 if !record.stands_in(&channel_id) {
                     fresh.insert(channel_id.clone());
-                    record.postings.push(Posting::new(channel_id, now));
+                    let bot = lane.host.borrow().bot_user_id.clone();
+                    record.postings.push(Posting { bot, ..Posting::new(channel_id, now) });
                 }
             }
             Err(error) => unreachable.push(error.to_string()),
@@ -1029,7 +1030,7 @@ async fn sole<W: World>(
     let mattermost = lane.world.mattermost();
     let since = posting.intent_at.minus(CLOCK_SKEW);
     let mut found: Vec<Post> = mattermost
-        .list_bot_posts(&posting.channel_id, since.0)
+        .list_bot_posts(&posting.channel_id, since.0, "")
         .await?
         .into_iter()
         .filter(|post| {

@@ -136,10 +136,16 @@ pub struct Part {
 /// A post of a bot that the plugin does not post with any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {
-    /// The post, whose buttons are to be taken away.
+    /// The post, whose buttons are to be taken away; empty where nobody knows whether it was made.
     pub post_id: String,
     /// The bot that wrote it.
     pub bot: String,
+    /// Where it is, or may be.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel_id: String,
+    /// It cannot be older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
 }
 
 /// Within which time repairs of a post are counted, and how many are made in it.

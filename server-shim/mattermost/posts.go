@@ -91,9 +91,13 @@ func (s *Service) DeletePost(
 func (s *Service) ListBotPosts(
 	ctx context.Context, request *connect.Request[pb.ListBotPostsRequest],
 ) (*connect.Response[pb.ListBotPostsResponse], error) {
-	bot, err := s.botID()
-	if err != nil {
-		return nil, err
+	author := request.Msg.GetUserId()
+	if author == "" {
+		bot, err := s.botID()
+		if err != nil {
+			return nil, err
+		}
+		author = bot
 	}
 	answer := &pb.ListBotPostsResponse{}
 	// New posts push older ones on to the next page while we read, so some come twice.
@@ -115,7 +119,7 @@ func (s *Service) ListBotPosts(
 			seen[id] = true
 			if post.CreateAt < request.Msg.GetSince() {
 				older = true
-			} else if post.UserId == bot {
+			} else if post.UserId == author {
 				answer.Posts = append(answer.Posts, fromPost(post))
 			}
 		}

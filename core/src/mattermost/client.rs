@@ -58,8 +58,9 @@ impl Mattermost for WallMattermost {
         Ok(())
     }
 
-    async fn list_bot_posts(&self, channel_id: &str, since: i64) -> Result<Vec<Post>, HostError> {
-        let request = wire::ListBotPostsRequest { channel_id: channel_id.to_owned(), since };
+    async fn list_bot_posts(&self, channel_id: &str, since: i64, author: &str) -> Result<Vec<Post>, HostError> {
+        let (channel_id, user_id) = (channel_id.to_owned(), author.to_owned());
+        let request = wire::ListBotPostsRequest { channel_id, since, user_id };
         Ok(self.client.clone().list_bot_posts(timed(request)).await?.into_inner().posts)
     }
 

@@ -80,8 +80,14 @@ pub trait Mattermost: 'static {
     /// Deletes a post of the bot.
     fn delete_post(&self, id: &str) -> impl Future<Output = Result<(), HostError>>;
 
-    /// The bot's posts in a channel that were created at `since` (milliseconds) or later.
-    fn list_bot_posts(&self, channel_id: &str, since: i64) -> impl Future<Output = Result<Vec<Post>, HostError>>;
+    /// The posts of the bot, or of an earlier one that is named, in a channel that were created at `since` (milliseconds) or
+    /// later.
+    fn list_bot_posts(
+        &self,
+        channel_id: &str,
+        since: i64,
+        author: &str,
+    ) -> impl Future<Output = Result<Vec<Post>, HostError>>;
 
     /// Shows a text to one user only, in a channel.
     fn send_ephemeral(

@@ -5,6 +5,7 @@ use crate::authority;
 use crate::cluster::Lane;
 use crate::config::{self, Authority};
 use crate::decision::{Needed, of_thresholds, take_back};
+use crate::desk;
 use crate::ledger::{Offers, Outcome, Part, Posting, Record, Retired};
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost as _, Post};
 use crate::messages::{self, News, Site};
@@ -325,8 +326,13 @@ pub(crate) async fn undo<W: World>(lane: &Lane<W>, granted: &AccessRequest) -> R
 
 /// Whether a posting's post is of a bot that the plugin does not post with any more.
 fn is_foreign<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
+    posting.post_id.is_some() && is_of_other_bot(lane, posting)
+}
+
+/// Whether another bot has posted it, or was about to.
+fn is_of_other_bot<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
     let bot = lane.host.borrow().bot_user_id.clone();
-    !bot.is_empty() && !posting.bot.is_empty() && posting.bot != bot && posting.post_id.is_some()
+    !bot.is_empty() && !posting.bot.is_empty() && posting.bot != bot
 }
 
 /// Resolves on new posts in place of those of a bot that the plugin does not post with any more. Says whether there are any.
@@ -336,10 +342,15 @@ pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -
     }
     let mut retired = Vec::new();
     for posting in record.postings.iter_mut().filter(|posting| !posting.requester && !posting.gone) {
-        if is_foreign(lane, posting) {
-            let post_id = posting.post_id.clone().unwrap_or_default();
-            retired.push(Retired { post_id, bot: posting.bot.clone() });
+        if is_of_other_bot(lane, posting) {
+            retired.push(Retired {
+                post_id: posting.post_id.clone().unwrap_or_default(),
+                bot: posting.bot.clone(),
+                channel_id: posting.channel_id.clone(),
+                since: Some(posting.intent_at),
+            });
             posting.begin_anew(now);
+            posting.bot.clone_from(&lane.host.borrow().bot_user_id);
         }
     }
     let any = !retired.is_empty();
@@ -351,25 +362,44 @@ pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -
 pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Result<(), HostError> {
     let mattermost = lane.world.mattermost();
     while let Some(retired) = record.retired.first().cloned() {
-        match mattermost.get_post(&retired.post_id).await {
-            Ok(post) if post.delete_at == 0 => {
-                let mut bare = Post { user_id: retired.bot.clone(), ..post };
-                bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
-                match mattermost.update_post(bare).await {
-                    Ok(_) => {}
-                    Err(error @ HostError::Unavailable(_)) => return Err(error),
-                    // It keeps buttons that decide nothing, as its author is not the bot any more.
-                    Err(error) => lane.log(
-                        LogLevel::Warn,
-                        "A post of an earlier bot keeps its buttons, which decide nothing.",
-                        &[("post", &retired.post_id), ("error", &error.to_string())],
-                    ),
-                }
+        let posts = if retired.post_id.is_empty() {
+            left_by(lane, record, &retired).await?
+        } else {
+            match mattermost.get_post(&retired.post_id).await {
+                Ok(post) => vec![post],
+                Err(HostError::NotFound(_)) => Vec::new(),
+                Err(error) => return Err(error),
             }
-            Ok(_) | Err(HostError::NotFound(_)) => {}
-            Err(error) => return Err(error),
+        };
+        for post in posts.into_iter().filter(|post| post.delete_at == 0) {
+            let mut bare = Post { user_id: retired.bot.clone(), ..post };
+            bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
+            match mattermost.update_post(bare).await {
+                Ok(_) => {}
+                Err(error @ HostError::Unavailable(_)) => return Err(error),
+                // It keeps buttons that decide nothing, as its author is not the bot any more.
+                Err(error) => lane.log(
+                    LogLevel::Warn,
+                    "A post of an earlier bot keeps its buttons, which decide nothing.",
+                    &[("post", &retired.post_id), ("error", &error.to_string())],
+                ),
+            }
         }
         record.retired.retain(|other| *other != retired);
     }
     Ok(())
+}
+
+/// The posts of a request that an earlier bot has made and nobody has written down.
+async fn left_by<W: World>(lane: &Lane<W>, record: &Record, retired: &Retired) -> Result<Vec<Post>, HostError> {
+    let since = retired.since.unwrap_or(Time(0)).minus(desk::CLOCK_SKEW);
+    let cluster = lane.cluster.desk.cluster.borrow().clone();
+    let posts = lane.world.mattermost().list_bot_posts(&retired.channel_id, since.0, &retired.bot).await?;
+    let says = |post: &Post, prop: &str, value: &str| post.props.get(prop).is_some_and(|held| held == value);
+    let is_its = |post: &Post| {
+        says(post, messages::REQUEST_PROP, &record.request.id)
+            && says(post, messages::CLUSTER_PROP, &cluster)
+            && !post.props.contains_key(messages::NEWS_PROP)
+    };
+    Ok(posts.into_iter().filter(is_its).collect())
 }

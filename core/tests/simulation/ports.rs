@@ -168,12 +168,12 @@ impl Mattermost for SimMattermost {
         .await
     }
 
-    async fn list_bot_posts(&self, channel_id: &str, since: i64) -> Result<Vec<Post>, HostError> {
-        let channel_id = channel_id.to_owned();
+    async fn list_bot_posts(&self, channel_id: &str, since: i64, author: &str) -> Result<Vec<Post>, HostError> {
+        let (channel_id, author) = (channel_id.to_owned(), author.to_owned());
         self.call("list_bot_posts", move |sim| {
             let server = sim.mattermost.borrow();
             let there = |post: &&Post| {
-                post.user_id == server.bot()
+                post.user_id == if author.is_empty() { server.bot() } else { author.as_str() }
                     && post.channel_id == channel_id
                     && post.create_at >= since
                     && post.delete_at == 0

@@ -814,7 +814,9 @@ type ListBotPostsRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	ChannelId string                 `protobuf:"bytes,1,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	// Posts created before it are left out.
-	Since         int64 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
+	Since int64 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
+	// Whose posts: empty is the bot; else an earlier bot of the plugin's.
+	UserId        string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -861,6 +863,13 @@ func (x *ListBotPostsRequest) GetSince() int64 {
 		return x.Since
 	}
 	return 0
+}
+
+func (x *ListBotPostsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
 }
 
 type ListBotPostsResponse struct {
@@ -3348,11 +3357,12 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"#\n" +
 	"\x11DeletePostRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
-	"\x12DeletePostResponse\"J\n" +
+	"\x12DeletePostResponse\"c\n" +
 	"\x13ListBotPostsRequest\x12\x1d\n" +
 	"\n" +
 	"channel_id\x18\x01 \x01(\tR\tchannelId\x12\x14\n" +
-	"\x05since\x18\x02 \x01(\x03R\x05since\">\n" +
+	"\x05since\x18\x02 \x01(\x03R\x05since\x12\x17\n" +
+	"\auser_id\x18\x03 \x01(\tR\x06userId\">\n" +
 	"\x14ListBotPostsResponse\x12&\n" +
 	"\x05posts\x18\x01 \x03(\v2\x10.mattermost.PostR\x05posts\"Y\n" +
 	"\x18SendEphemeralPostRequest\x12\x17\n" +

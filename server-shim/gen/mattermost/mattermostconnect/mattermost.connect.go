@@ -103,7 +103,7 @@ type MattermostClient interface {
 	GetPost(context.Context, *connect.Request[mattermost.GetPostRequest]) (*connect.Response[mattermost.Post], error)
 	// Deletes a post of the bot.
 	DeletePost(context.Context, *connect.Request[mattermost.DeletePostRequest]) (*connect.Response[mattermost.DeletePostResponse], error)
-	// The bot's own posts in a channel that were created at or after a time, newest first, replies included.
+	// The bot's own posts, or an earlier bot's, in a channel that were created at or after a time, newest first, replies included.
 	ListBotPosts(context.Context, *connect.Request[mattermost.ListBotPostsRequest]) (*connect.Response[mattermost.ListBotPostsResponse], error)
 	// Shows a post to one user only; it is not stored.
 	SendEphemeralPost(context.Context, *connect.Request[mattermost.SendEphemeralPostRequest]) (*connect.Response[mattermost.SendEphemeralPostResponse], error)
@@ -434,7 +434,7 @@ type MattermostHandler interface {
 	GetPost(context.Context, *connect.Request[mattermost.GetPostRequest]) (*connect.Response[mattermost.Post], error)
 	// Deletes a post of the bot.
 	DeletePost(context.Context, *connect.Request[mattermost.DeletePostRequest]) (*connect.Response[mattermost.DeletePostResponse], error)
-	// The bot's own posts in a channel that were created at or after a time, newest first, replies included.
+	// The bot's own posts, or an earlier bot's, in a channel that were created at or after a time, newest first, replies included.
 	ListBotPosts(context.Context, *connect.Request[mattermost.ListBotPostsRequest]) (*connect.Response[mattermost.ListBotPostsResponse], error)
 	// Shows a post to one user only; it is not stored.
 	SendEphemeralPost(context.Context, *connect.Request[mattermost.SendEphemeralPostRequest]) (*connect.Response[mattermost.SendEphemeralPostResponse], error)
