@@ -337,21 +337,23 @@ fn is_of_other_bot<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
 
 /// Resolves on new posts in place of those of a bot that the plugin does not post with any more. Says whether there are any.
 pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> bool {
-    if record.outcome != Outcome::Pending {
-        return false;
-    }
+    let pending = record.outcome == Outcome::Pending;
     let mut retired = Vec::new();
     for posting in record.postings.iter_mut().filter(|posting| !posting.requester && !posting.gone) {
-        if is_of_other_bot(lane, posting) {
-            retired.push(Retired {
-                post_id: posting.post_id.clone().unwrap_or_default(),
-                bot: posting.bot.clone(),
-                channel_id: posting.channel_id.clone(),
-                since: Some(posting.intent_at),
-            });
-            posting.begin_anew(now);
-            posting.bot.clone_from(&lane.host.borrow().bot_user_id);
+        // A post that is written down is told the outcome in its author's name.
+        if !is_of_other_bot(lane, posting) || (!pending && posting.post_id.is_some()) {
+            continue;
         }
+        retired.push(Retired {
+            post_id: posting.post_id.clone().unwrap_or_default(),
+            bot: posting.bot.clone(),
+            channel_id: posting.channel_id.clone(),
+            since: Some(posting.intent_at),
+        });
+        posting.begin_anew(now);
+        posting.bot.clone_from(&lane.host.borrow().bot_user_id);
+        // What is settled needs no post any more.
+        posting.gone = !pending;
     }
     let any = !retired.is_empty();
     record.retired.append(&mut retired);
