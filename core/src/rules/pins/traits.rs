@@ -178,6 +178,7 @@ pub async fn of_trait<M: Mattermost>(
     }
     let mut found = TraitPins { cluster: cluster.to_owned(), values: BTreeMap::new() };
     let mut left = MOST_AT_ONCE;
+    let mut failed = None;
     for (shard, wanted) in wanted {
         let (_, mut known) = read(mattermost, cluster, shard).await?;
         let room = MOST_OF_SHARD.saturating_sub(known.len());
@@ -191,12 +192,14 @@ pub async fn of_trait<M: Mattermost>(
             left = left.saturating_sub(unseen.len());
             let look = |entry: Entry| async move { (meaning(mattermost, &entry).await, entry) };
             let looked: Vec<_> = stream::iter(unseen).map(look).buffered(READERS).collect().await;
-            let fresh: Vec<(String, Pin)> = looked
-                .into_iter()
-                .filter_map(|(meaning, entry)| {
-                    Some((entry.text.clone(), meaning.ok()?.pin(&entry, How::FirstSeen, now, false)))
-                })
-                .collect();
+            let mut fresh: Vec<(String, Pin)> = Vec::new();
+            for (meaning, entry) in looked {
+                match meaning {
+                    Ok(meaning) => fresh.push((entry.text.clone(), meaning.pin(&entry, How::FirstSeen, now, false))),
+                    // What could not be looked up is not what means nobody: whoever asks has to ask again.
+                    Err(error) => failed = Some(error),
+                }
+            }
             known = change(mattermost, cluster, shard, |values| {
                 let before = values.len();
                 for (value, pin) in &fresh {
@@ -212,7 +215,7 @@ pub async fn of_trait<M: Mattermost>(
         }
         found.values.extend(known.into_iter().filter(|(value, _)| wanted.contains(value)));
     }
-    Ok(found)
+    failed.map_or(Ok(found), Err)
 }
 
 /// An account that came later under the name of a value, and still has it.
