@@ -421,9 +421,12 @@ fn status_line(site: &Site, record: &Record) -> String {
             let approvals = request.reviews.iter().filter(|review| review.state == State::Approved).count();
             let votes = tally(&record.ballot.votes, State::Approved, &record.digest, 0).votes;
             if let Some(counted) = site.needed.filter(|needed| needed.approve > 1 || !votes.is_empty()) {
-                let names: Vec<String> = votes.iter().map(|vote| mention(&vote.username)).collect();
-                let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
-                let _ = write!(line, " ({} of {} approvals{names})", votes.len(), counted.approve);
+                // Reviews in Teleport may count, so this is what was said, not a promise of what is missing.
+                let reviews = request.reviews.iter().filter(|review| review.state == State::Approved);
+                let said = votes.iter().map(|vote| mention(&vote.username)).chain(reviews.map(reviewer));
+                let said: Vec<String> = said.take(MAX_LISTED).collect();
+                let names = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
+                let _ = write!(line, " ({} of {} approvals{names})", said.len(), counted.approve);
                 return line;
             }
             let needed = largest(&request.thresholds);

@@ -153,7 +153,7 @@ func TestTwoPluginProcessesOverOneStoreLeadOneAtATimeAndDecideOnce(t *testing.T)
 			winner, loser, words = 1, 0, "❌ Denied by @dave"
 		}
 		wins[words]++
-		if want := "mattermost:" + p.nodes[winner].set.Approver.Email; updates[0].Delegator != want {
+		if want := "mattermost:" + p.nodes[winner].set.Approver.Username; updates[0].Delegator != want {
 			t.Errorf("the delegator is %q, want %q", updates[0].Delegator, want)
 		}
 		if !strings.HasPrefix(answers[winner], "You ") {

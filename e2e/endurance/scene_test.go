@@ -301,7 +301,7 @@ func (s *scene) replies(root *model.Post) []string {
 	var messages []string
 	for _, post := range posts {
 		if post.RootId == root.Id {
-			messages = append(messages, post.Message)
+			messages = append(messages, stage.Text(post))
 		}
 	}
 	return messages
