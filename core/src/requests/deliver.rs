@@ -7,7 +7,7 @@ use crate::config::{self, Authority};
 use crate::decision::{Needed, of_thresholds, take_back};
 use crate::desk;
 use crate::ledger::{Offers, Outcome, Part, Posting, Record, Retired};
-use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost as _, Post};
+use crate::mattermost::{HostError, LogLevel, Mattermost as _, Post};
 use crate::messages::{self, News, Site};
 use crate::notices;
 use crate::requests::digest::{self, Altered};
@@ -148,11 +148,6 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
                 // Somebody may have deleted the post: then it is let be.
                 Err(error) => match mattermost.get_post(&id).await {
                     Ok(post) if post.delete_at == 0 => {
-                        if record.outcome != Outcome::Pending && is_archived(lane, &posting.channel_id).await? {
-                            // Nobody can write there any more, and nobody can decide anything there.
-                            posting.gone = true;
-                            return Ok(());
-                        }
                         // Perhaps the bot is another one now: a new post takes its place then.
                         posting.bot = post.user_id;
                         return Err(error);
@@ -177,14 +172,6 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
         posting.hash = digest::of_post(&read);
         posting.shown = record.revision;
         return Ok(());
-    }
-}
-
-async fn is_archived<W: World>(lane: &Lane<W>, channel_id: &str) -> Result<bool, HostError> {
-    match lane.world.mattermost().get_channel(ChannelBy::Id(channel_id.to_owned())).await {
-        Ok(channel) => Ok(channel.delete_at != 0),
-        Err(HostError::NotFound(_)) => Ok(true),
-        Err(error) => Err(error),
     }
 }
 
