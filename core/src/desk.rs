@@ -387,11 +387,16 @@ const ATTENTION_SECONDS: i64 = 3_600;
 
 /// Has the leader compare a request's posts with what was written, and write them again where they differ.
 pub(crate) async fn look_at<W: World>(app: &Rc<App<W>>, cluster: &str, id: &str) {
+    // Written down in any case: settings that are saved in this moment begin everything anew.
+    call_attention(app, cluster, id).await;
     let here = app.lanes().into_iter().find(|lane| app.leader.get() && *lane.cluster.desk.cluster.borrow() == cluster);
     if let Some(lane) = here {
         check_posts(&lane, id);
-        return;
     }
+}
+
+/// Writes down that a request is to be looked at by whoever leads.
+async fn call_attention<W: World>(app: &App<W>, cluster: &str, id: &str) {
     let mattermost = app.world.mattermost();
     for _ in 0..3 {
         let key = attention_key(cluster);
