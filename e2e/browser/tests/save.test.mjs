@@ -47,10 +47,21 @@ withBothReacts('a second cluster is filled in, tested and saved along', async (t
   for (const { auth } of [double, real]) assert.ok(steps.some(({ name }) => name === `${auth}: Watch`), said);
   assert.ok(steps.every(({ outcome }) => outcome === 'ok'), said);
   assert.equal(await settings.save(), '');
-  assert.ok((await savedSettings()).moreclusters.includes(real.auth));
-
-  await settings.root.getByRole('button', { name: 'Remove Cluster 2' }).click();
-  assert.equal(await settings.save(), '');
-  assert.ok(!(await savedSettings()).moreclusters.includes(real.auth));
+  // It may hold keys, so Mattermost shows nobody what is saved.
+  assert.match((await savedSettings()).moreclusters, /^\*+$/);
   settings.quiet();
+
+  const later = await openSettings(t, { react });
+  await later.ready();
+  await later.root.getByTestId('clusters-hidden').waitFor();
+  await later.button('Enter the list anew').click();
+  assert.equal(await later.save(), '');
+  later.quiet();
+
+  // Asterisks stand for what is saved, whatever that is: the self-test knows that there is no second cluster any more.
+  const last = await openSettings(t, { react });
+  await last.ready();
+  const left = await last.test();
+  assert.ok(left.length > 0 && left.every(({ name }) => !name.includes(real.auth)), left.map(({ name }) => name).join('\n'));
+  last.quiet();
 });
