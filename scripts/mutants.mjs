@@ -126,8 +126,8 @@ const checks = [
   ['cells', 'ask once only', admission, 'let (author, needed) = may_decide(app, authorized, &request, attempt.state).await?;', 'let (author, needed) = (authorized.identity.user().unwrap_or_default().to_owned(), Needed::ONE);'],
   ['cells', 'approve in the last seconds', admission, 'if attempt.state == State::Approved && ends_soon && !authorized.way.server.assigns_ids() {', 'if false {'],
   // Votes.
-  ['cells', 'decide with the first vote', 'decision/execution.rs', 'if counted.count < needed {', 'if false {'],
-  ['cells', 'let people vote again and again', 'decision/execution.rs', '        if again {', '        if false {'],
+  ['cells', 'decide with the first vote', 'decision/execution.rs', 'if counted.count >= needed {', 'if true {'],
+  ['cells', 'let people vote again and again', 'decision/execution.rs', '    if again {', '    if false {'],
   ['lib', 'count one person twice', 'decision/votes.rs', 'if seen.insert(vote.user_id.as_str()) && vote.state == state {', 'if { seen.insert(vote.user_id.as_str()); true } && vote.state == state {'],
   ['lib', 'count votes on another request', 'decision/votes.rs', 'votes.iter().rev().filter(|vote| vote.digest == digest)', 'votes.iter().rev().filter(|_| !digest.is_empty())'],
   ['lib', 'count votes of the other kind', 'decision/votes.rs', '&& vote.state == state {', '{'],

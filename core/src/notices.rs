@@ -62,13 +62,23 @@ async fn tell<W: World>(app: &App<W>, usable: &Usable, days: i64, now: Time) -> 
     }
     let text = text(usable, now);
     app.log(LogLevel::Warn, &text, &[]);
+    each_admin(app, &format!("{}:{days}", usable.not_after.0), &text).await
+}
+
+/// Tells every system admin. `what` tells this notice from others: Mattermost makes each no more than once.
+async fn each_admin<W: World>(app: &App<W>, what: &str, text: &str) -> Result<(), HostError> {
+    let mattermost = app.world.mattermost();
+    let mut failed = None;
     for admin in mattermost.system_admins().await? {
-        let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
-        let post = Post { channel_id: channel.id.clone(), message: text.clone(), ..Default::default() };
-        let pending_id = format!("notice:{}:{days}:{}", usable.not_after.0, channel.id);
-        mattermost.create_post(post, pending_id).await?;
+        let told = async {
+            let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
+            let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
+            mattermost.create_post(post, format!("notice:{what}:{}", channel.id)).await
+        };
+        // One who cannot be told must not keep the others from hearing.
+        failed = told.await.err().or(failed);
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Tells the system admins something in a direct message, once for each `key`.
@@ -86,17 +96,7 @@ async fn tell_once<W: World>(app: &App<W>, key: &str, text: &str) -> Result<(), 
     if !mattermost.kv_swap(swap).await? {
         return Ok(());
     }
-    let mut failed = None;
-    for admin in mattermost.system_admins().await? {
-        let told = async {
-            let channel = mattermost.get_channel(ChannelBy::DirectUserId(admin.id)).await?;
-            let post = Post { channel_id: channel.id.clone(), message: text.to_owned(), ..Default::default() };
-            mattermost.create_post(post, format!("notice:{key}:{}", channel.id)).await
-        };
-        // One who cannot be told must not keep the others from hearing.
-        failed = told.await.err().or(failed);
-    }
-    failed.map_or(Ok(()), Err)
+    each_admin(app, key, text).await
 }
 
 /// Under which key it stands that somebody does not want to hear of their own requests.

@@ -97,13 +97,11 @@ async fn seen<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Result<Seen, Ref
     let mut looks = 1;
     loop {
         match look(app, attempt).await {
-            Err(Refused::NotReady | Refused::PostChanged | Refused::PartsChanged | Refused::Replaced)
-                if looks < LOOKS =>
-            {
+            Err(refused) if refused.is_of_the_post() && looks < LOOKS => {
                 looks += 1;
                 app.world.sleep(LOOK_PAUSE).await;
             }
-            Err(refused @ (Refused::NotReady | Refused::PostChanged | Refused::PartsChanged | Refused::Replaced)) => {
+            Err(refused) if refused.is_of_the_post() => {
                 desk::look_at(app, &attempt.cluster, &attempt.request_id).await;
                 return Err(refused);
             }

@@ -91,6 +91,12 @@ async fn forget_decision<W: World>(app: &App<W>, attempt: &Attempt) {
     }
 }
 
+/// Says in the audit trail that nothing came of what was begun.
+async fn failed<W: World>(app: &App<W>, begun: Begun, refused: Refused) -> Refused {
+    audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
+    Refused::AfterTeleport(Box::new(refused))
+}
+
 /// Checks once more with what Teleport says now, counts the vote, and writes down who wants what.
 async fn prepare<W: World>(
     app: &Rc<App<W>>,
@@ -100,27 +106,24 @@ async fn prepare<W: World>(
     held: &lock::Held,
 ) -> Result<Prepared, Refused> {
     let current = pending(app, attempt, authorized).await?;
-    let asked = &current.request.roles;
     let chosen = match attempt.state {
-        State::Approved if details.roles.is_empty() => asked.clone(),
-        State::Approved => details.roles.clone(),
+        State::Approved if details.roles.is_empty() => current.request.roles.clone(),
+        State::Approved => details.roles,
         _ => Vec::new(),
     };
-    // Teleport counts by itself.
+    let (reason, starts) = (details.reason, details.starts);
+    let noted = Noted { granted: &chosen, reason: &reason, starts, ..Default::default() };
     if authorized.authority == Authority::Teleport {
-        let noted = Noted { granted: &chosen, reason: &details.reason, starts: details.starts, ..Default::default() };
+        // It counts by itself.
         let begun = begin(app, attempt, authorized, &current, noted).await?;
-        let decision = decision(attempt, authorized, &begun, &[], details.reason, Vec::new(), details.starts);
+        let decision = decision(attempt, authorized, &begun, &[], reason, Vec::new(), starts);
         let ready = lock::is_held(app, held).await.and_then(|()| in_time(app, attempt, authorized, &current.request));
-        if let Err(refused) = ready {
-            audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
-            return Err(Refused::AfterTeleport(Box::new(refused)));
-        }
-        return Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: None, granted: chosen })));
+        return match ready {
+            Ok(()) => Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: None, granted: chosen }))),
+            Err(refused) => Err(failed(app, begun, refused).await),
+        };
     }
-
-    let mattermost = app.world.mattermost();
-    let loaded = ballot::load(mattermost, &attempt.cluster, &attempt.request_id).await;
+    let loaded = ballot::load(app.world.mattermost(), &attempt.cluster, &attempt.request_id).await;
     let mut stored = loaded.map_err(Refused::Mattermost)?;
     let again = is_again(&stored.ballot, attempt);
     stored.ballot.cast(Vote {
@@ -130,71 +133,76 @@ async fn prepare<W: World>(
         digest: attempt.digest.clone(),
         channel_id: authorized.channel_id.clone(),
         roles: chosen.clone(),
-        starts: details.starts,
-        reason: details.reason.clone(),
+        starts,
+        reason: reason.clone(),
         time: app.world.now(),
     });
     let needed = current.needed.for_state(attempt.state);
     let counted = count(app, attempt, authorized, &current, &mut stored.ballot).await?;
-    if counted.count < needed {
-        if again {
-            return Err(Refused::AlreadyVoted { count: counted.count, needed });
-        }
-        let noted = Noted { granted: &chosen, reason: &details.reason, starts: details.starts, ..Default::default() };
-        let begun = begin(app, attempt, authorized, &current, noted).await?;
-        let saved = ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored).await;
-        let (result, cause) = match &saved {
-            Ok(()) => (audit::Result::Voted, format!("{} of {needed}", counted.count)),
-            Err(error) => (audit::Result::Failed, error.to_string()),
-        };
-        audit::complete(app, begun, result, cause).await;
-        saved.map_err(|error| Refused::AfterTeleport(Box::new(Refused::Mattermost(error))))?;
-        return Ok(Prepared::Voted(voted(attempt.state, &current.request, counted.count, needed)));
+    if counted.count >= needed {
+        return resolve(app, attempt, authorized, held, current, stored, &counted.votes).await;
     }
-    let (granted, starts) = match attempt.state {
-        State::Approved => agreed(&current.request, &counted.votes),
-        _ => (Vec::new(), None),
-    };
-    if granted.is_empty() && attempt.state == State::Approved && !asked.is_empty() {
+    if again {
+        return Err(Refused::AlreadyVoted { count: counted.count, needed });
+    }
+    let begun = begin(app, attempt, authorized, &current, noted).await?;
+    if let Err(error) = save_ballot(app, attempt, &mut stored).await {
+        return Err(failed(app, begun, error).await);
+    }
+    audit::complete(app, begun, audit::Result::Voted, format!("{} of {needed}", counted.count)).await;
+    Ok(Prepared::Voted(voted(attempt.state, &current.request, counted.count, needed)))
+}
+
+/// Writes down what enough people agreed on, right before Teleport is asked for it.
+async fn resolve<W: World>(
+    app: &Rc<App<W>>,
+    attempt: &Attempt,
+    authorized: &Authorized<W>,
+    held: &lock::Held,
+    current: Current,
+    mut stored: ballot::Stored,
+    votes: &[Vote],
+) -> Result<Prepared, Refused> {
+    let approve = attempt.state == State::Approved;
+    let asked = &current.request.roles;
+    let (granted, starts) = if approve { agreed(&current.request, votes) } else { (Vec::new(), None) };
+    if approve && granted.is_empty() && !asked.is_empty() {
         return Err(Refused::NothingAgreed);
     }
-    let reason = reasons(&counted.votes);
-    let noted = Noted { granted: &granted, reason: &reason, starts, voters: voters(&counted.votes) };
+    let reason = reasons(votes);
+    let noted = Noted { granted: &granted, reason: &reason, starts, voters: voters(votes) };
     let begun = begin(app, attempt, authorized, &current, noted).await?;
     let roles = if authorized.way.server.takes_roles() { granted.clone() } else { Vec::new() };
-    let decision = decision(attempt, authorized, &begun, &counted.votes, reason.clone(), roles, starts);
+    let decision = decision(attempt, authorized, &begun, votes, reason.clone(), roles, starts);
     stored.ballot.decision = Some(OwnDecision {
         state: attempt.state,
-        voters: voters(&counted.votes),
+        voters: voters(votes),
         roles: granted.clone(),
-        refused_roles: match attempt.state {
-            State::Approved => asked.iter().filter(|role| !granted.contains(role)).cloned().collect(),
-            _ => Vec::new(),
-        },
+        refused_roles: asked.iter().filter(|role| approve && !granted.contains(role)).cloned().collect(),
         starts,
         reason,
-        grant: match attempt.state {
-            State::Approved => digest::of_grant(&attempt.cluster, &current.request),
-            _ => String::new(),
-        },
+        grant: if approve { digest::of_grant(&attempt.cluster, &current.request) } else { String::new() },
         entry: begun.id().to_owned(),
         asked: false,
         annotated: !decision.annotations.is_empty() && authorized.way.server.keeps_annotations(),
         time: app.world.now(),
     });
     let ready = async {
-        ballot::save(mattermost, &attempt.cluster, &attempt.request_id, &mut stored)
-            .await
-            .map_err(Refused::Mattermost)?;
+        save_ballot(app, attempt, &mut stored).await?;
         lock::is_held(app, held).await?;
         in_time(app, attempt, authorized, &current.request)
     };
     if let Err(refused) = ready.await {
+        // Read anew: nobody knows what is stored where the answer to the write was lost.
         forget_decision(app, attempt).await;
-        audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
-        return Err(Refused::AfterTeleport(Box::new(refused)));
+        return Err(failed(app, begun, refused).await);
     }
     Ok(Prepared::Ready(Box::new(Ready { current, begun, decision, ballot: Some(stored), granted })))
+}
+
+async fn save_ballot<W: World>(app: &App<W>, attempt: &Attempt, stored: &mut ballot::Stored) -> Result<(), Refused> {
+    let saved = ballot::save(app.world.mattermost(), &attempt.cluster, &attempt.request_id, stored).await;
+    saved.map_err(Refused::Mattermost)
 }
 
 /// Whether the same person has said the same of the same request before.
@@ -344,8 +352,7 @@ async fn ask_teleport<W: World>(
             if let Some(own) = own
                 && let Err(refused) = as_decided(app, attempt, authorized, own, reviewed.as_ref()).await
             {
-                audit::complete(app, begun, audit::Result::Failed, refused.to_string()).await;
-                return Err(Refused::AfterTeleport(Box::new(refused)));
+                return Err(failed(app, begun, refused).await);
             }
             audit::complete(app, begun, audit::Result::Decided, String::new()).await;
             let roles = if granted.is_empty() { current.request.roles.clone() } else { granted };

@@ -159,6 +159,13 @@ pub enum Refused {
     Uncertain(String),
 }
 
+impl Refused {
+    /// Whether the post is not as it was written, or just being written: it is looked at again, and repaired.
+    pub(super) fn is_of_the_post(&self) -> bool {
+        matches!(self, Self::NotReady | Self::PostChanged | Self::PartsChanged | Self::Replaced)
+    }
+}
+
 impl From<Unsettled> for Refused {
     fn from(unsettled: Unsettled) -> Self {
         match unsettled {

@@ -4,7 +4,8 @@ use serde_json::json;
 use teleport_access_core::teleport::{Review, State, Threshold};
 use teleport_access_core::time::Time;
 
-use crate::stage::{DECIDED, DENIED, Seen, Stage, account, group, members, play_all, request};
+use crate::cells;
+use crate::stage::{DECIDED, DENIED, Seen, Stage, account, group, members, play_all, play_table, request};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Authority {
@@ -259,18 +260,9 @@ fn play(cell: &CountCell) -> Seen {
 
 #[test]
 fn it_takes_as_many_people_as_the_rule_and_the_thresholds_say() {
-    let mut cells = Vec::new();
-    for authority in [Approvers, Overruling] {
-        for rule in RULES {
-            for thresholds in THRESHOLDS {
-                cells.extend(EARLIER.iter().map(|earlier| (authority, *rule, *thresholds, *earlier)));
-            }
-        }
-    }
     // The plugin's one review counts for Teleport as any other does, so its thresholds are no matter of the rule.
-    for rule in RULES {
-        cells.extend(EARLIER.iter().map(|earlier| (Reviewer, *rule, Thresholds::None, *earlier)));
-    }
+    let cells =
+        cells!(COUNTING, RULES, THRESHOLDS, EARLIER).chain(cells!([Reviewer], RULES, [Thresholds::None], EARLIER));
     let fits = |row: &Row, cell: &CountCell| {
         row.0.contains(&cell.0) && row.1.contains(&needed(cell)) && row.2.contains(&cell.3)
     };
@@ -278,28 +270,19 @@ fn it_takes_as_many_people_as_the_rule_and_the_thresholds_say() {
 }
 
 /// Where Teleport counts, the rule's number has no effect: by threshold and what happened before.
-const TELEPORTS: &[(&[Thresholds], &[Earlier], &str)] = &[
-    (&[Thresholds::None, One, Filtered], &[Bob], "was already approved"),
-    (THRESHOLDS, &[ReviewOfAnn], "has already reviewed"),
-    (THRESHOLDS, &[Nothing, Bob, ReviewOfNobody], DECIDED),
+const TELEPORTS: &[TeleportsRow] = &[
+    (ONLY, RULES, &[Thresholds::None, One, Filtered], &[Bob], "was already approved"),
+    (ONLY, RULES, THRESHOLDS, &[ReviewOfAnn], "has already reviewed"),
+    (ONLY, RULES, THRESHOLDS, &[Nothing, Bob, ReviewOfNobody], DECIDED),
 ];
+const ONLY: &[Authority] = &[Authority::Teleport];
+
+type TeleportsRow = (&'static [Authority], &'static [u32], &'static [Thresholds], &'static [Earlier], &'static str);
 
 #[test]
 fn where_teleport_counts_each_click_is_a_review() {
-    let mut cells = Vec::new();
-    for rule in RULES {
-        for thresholds in &[Thresholds::None, One, Two, Three, Filtered] {
-            let earlier = [Nothing, Bob, ReviewOfAnn, ReviewOfNobody];
-            cells.extend(earlier.map(|earlier| (Authority::Teleport, *rule, *thresholds, earlier)));
-        }
-    }
-    play_all(
-        cells,
-        TELEPORTS,
-        |row, cell: &CountCell| row.0.contains(&cell.2) && row.1.contains(&cell.3),
-        |row| row.2,
-        play,
-    );
+    let earlier = [Nothing, Bob, ReviewOfAnn, ReviewOfNobody];
+    play_table(cells!(ONLY, RULES, [Thresholds::None, One, Two, Three, Filtered], earlier), TELEPORTS, play);
 }
 
 /// Denials: how many the rule takes, and what happened before.

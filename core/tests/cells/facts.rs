@@ -8,8 +8,9 @@ use teleport_access_core::confirmations;
 use teleport_access_core::teleport::{Kind, Review, State, Threshold};
 use teleport_access_core::time::Time;
 
+use crate::cells;
 use crate::sim::Sim;
-use crate::stage::{DECIDED, DENIED, REQUEST, Seen, Stage, account, group, play_all, request};
+use crate::stage::{DECIDED, DENIED, REQUEST, Seen, Stage, account, group, play_table, request};
 use crate::teleport;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,13 +278,5 @@ fn play(&(fact, verdict, ids): &FactCell) -> Seen {
 
 #[test]
 fn each_fact_that_speaks_against_a_click_is_enough() {
-    let mut cells = Vec::new();
-    for fact in FACTS {
-        for verdict in VERDICTS {
-            cells.extend(BOTH.iter().map(|ids| (*fact, *verdict, *ids)));
-        }
-    }
-    let fits =
-        |row: &Row, cell: &FactCell| row.0.contains(&cell.0) && row.1.contains(&cell.1) && row.2.contains(&cell.2);
-    play_all(cells, TABLE, fits, |row| row.3, play);
+    play_table(cells!(FACTS, VERDICTS, BOTH), TABLE, play);
 }

@@ -4,7 +4,8 @@
 use serde_json::json;
 use teleport_access_core::confirmations;
 
-use crate::stage::{DECIDED, Seen, Stage, account, group, members, play_all, request};
+use crate::cells;
+use crate::stage::{DECIDED, Seen, Stage, account, group, members, play_table, request};
 
 /// Who clicks. All but Mallory are approvers, by name and as members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,24 +169,7 @@ fn play(&(person, change, when, rule, mapping): &NameCell) -> Seen {
 
 #[test]
 fn a_name_that_changes_hands_gives_nobody_a_right() {
-    let mut cells = Vec::new();
-    for person in PEOPLE {
-        for change in CHANGES {
-            for when in TIMES {
-                for rule in RULES {
-                    cells.extend(MAPPINGS.iter().map(|mapping| (*person, *change, *when, *rule, *mapping)));
-                }
-            }
-        }
-    }
-    let fits = |row: &Row, cell: &NameCell| {
-        row.0.contains(&cell.0)
-            && row.1.contains(&cell.1)
-            && row.2.contains(&cell.2)
-            && row.3.contains(&cell.3)
-            && row.4.contains(&cell.4)
-    };
-    play_all(cells, TABLE, fits, |row| row.5, play);
+    play_table(cells!(PEOPLE, CHANGES, TIMES, RULES, MAPPINGS), TABLE, play);
 }
 
 /// What names somebody in the settings.
@@ -300,14 +284,5 @@ fn play_pinned(&(entry, holder, since): &(Entry, Holder, Since)) -> Seen {
 
 #[test]
 fn a_name_that_means_another_id_now_counts_for_nobody_until_an_admin_accepts_it() {
-    let mut cells = Vec::new();
-    for entry in ENTRIES {
-        for holder in HOLDERS {
-            cells.extend(SINCE.iter().map(|since| (*entry, *holder, *since)));
-        }
-    }
-    let fits = |row: &PinRow, cell: &(Entry, Holder, Since)| {
-        row.0.contains(&cell.0) && row.1.contains(&cell.1) && row.2.contains(&cell.2)
-    };
-    play_all(cells, PINNED, fits, |row| row.3, play_pinned);
+    play_table(cells!(ENTRIES, HOLDERS, SINCE), PINNED, play_pinned);
 }

@@ -4,7 +4,8 @@ use serde_json::json;
 use teleport_access_core::mattermost::{Action, AttachmentField, Post};
 use teleport_access_core::messages::{CLUSTER_PROP, NEWS_PROP, REQUEST_PROP};
 
-use crate::stage::{DECIDED, DENIED, REQUEST, Seen, Stage, account, play_all, request};
+use crate::cells;
+use crate::stage::{DECIDED, DENIED, REQUEST, Seen, Stage, account, play_table, request};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
@@ -202,13 +203,5 @@ fn play(&(change, claim, verdict): &PostCell) -> Seen {
 
 #[test]
 fn only_what_the_plugin_wrote_is_decided_by_its_buttons() {
-    let mut cells = Vec::new();
-    for change in CHANGES {
-        for claim in CLAIMS {
-            cells.extend(VERDICTS.iter().map(|verdict| (*change, *claim, *verdict)));
-        }
-    }
-    let fits =
-        |row: &Row, cell: &PostCell| row.0.contains(&cell.0) && row.1.contains(&cell.1) && row.2.contains(&cell.2);
-    play_all(cells, TABLE, fits, |row| row.3, play);
+    play_table(cells!(CHANGES, CLAIMS, VERDICTS), TABLE, play);
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use teleport_access_core::teleport::{AccessRequest, Kind, State};
 use teleport_access_core::time::Time;
 
-use crate::stage::{DECIDED, DENIED, Seen, Stage, TAKEN_BACK, account, play_all, request, resource};
+use crate::cells;
+use crate::stage::{DECIDED, DENIED, Seen, Stage, TAKEN_BACK, account, play_table, request, resource};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
@@ -172,16 +173,5 @@ fn play(&(what, when, verdict, server): &ReplacedCell) -> Seen {
 
 #[test]
 fn what_took_the_place_of_what_was_shown_is_not_granted() {
-    let mut cells = Vec::new();
-    for what in ALL {
-        for when in TIMES {
-            for verdict in VERDICTS {
-                cells.extend(SERVERS.iter().map(|server| (*what, *when, *verdict, *server)));
-            }
-        }
-    }
-    let fits = |row: &Row, cell: &ReplacedCell| {
-        row.0.contains(&cell.0) && row.1.contains(&cell.1) && row.2.contains(&cell.2) && row.3.contains(&cell.3)
-    };
-    play_all(cells, TABLE, fits, |row| row.4, play);
+    play_table(cells!(ALL, TIMES, VERDICTS, SERVERS), TABLE, play);
 }

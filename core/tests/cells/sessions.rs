@@ -3,7 +3,8 @@
 use serde_json::json;
 use teleport_access_core::mattermost::Session;
 
-use crate::stage::{DECIDED, Seen, Stage, account, play_all, request};
+use crate::cells;
+use crate::stage::{DECIDED, Seen, Stage, account, play_table, request};
 
 const HOUR: i64 = 3_600_000;
 
@@ -68,17 +69,17 @@ const SETTINGS: &[Setting] = &[Setting::Plain, Setting::MaxAge, Setting::Mfa, Se
 const ACCOUNTS: &[Account] = &[Account::WithMfa, Account::WithoutMfa, Account::Sso, Account::Ldap];
 const WAYS: &[Way] = &[Way::Click, Way::Dialog];
 
-type Row = (&'static [Kind], &'static [Setting], &'static [Account], &'static str);
+type Row = (&'static [Kind], &'static [Setting], &'static [Account], &'static [Way], &'static str);
 
 const TABLE: &[Row] = &[
-    (&[Kind::None, Kind::Unknown, Kind::Expired], SETTINGS, ACCOUNTS, "does not know your session"),
-    (&[Kind::OfAnotherUser], SETTINGS, ACCOUNTS, "this session is not yours"),
-    (&[OAuthApp, OAuthAppOfSso], SETTINGS, ACCOUNTS, "an OAuth app cannot decide"),
-    (&[PersonalAccessToken, BotToken, OtherType], SETTINGS, ACCOUNTS, "an access token cannot decide"),
-    (&[Old], &[Setting::MaxAge], ACCOUNTS, "needs a newer session"),
-    (KINDS, &[Setting::Mfa], &[Account::Sso], "system admin can let single sign-on count"),
-    (KINDS, &[Setting::Mfa, Setting::SsoIsMfa], &[Account::WithoutMfa, Account::Ldap], "set it up in your"),
-    (KINDS, SETTINGS, ACCOUNTS, DECIDED),
+    (&[Kind::None, Kind::Unknown, Kind::Expired], SETTINGS, ACCOUNTS, WAYS, "does not know your session"),
+    (&[Kind::OfAnotherUser], SETTINGS, ACCOUNTS, WAYS, "this session is not yours"),
+    (&[OAuthApp, OAuthAppOfSso], SETTINGS, ACCOUNTS, WAYS, "an OAuth app cannot decide"),
+    (&[PersonalAccessToken, BotToken, OtherType], SETTINGS, ACCOUNTS, WAYS, "an access token cannot decide"),
+    (&[Old], &[Setting::MaxAge], ACCOUNTS, WAYS, "needs a newer session"),
+    (KINDS, &[Setting::Mfa], &[Account::Sso], WAYS, "system admin can let single sign-on count"),
+    (KINDS, &[Setting::Mfa, Setting::SsoIsMfa], &[Account::WithoutMfa, Account::Ldap], WAYS, "set it up in your"),
+    (KINDS, SETTINGS, ACCOUNTS, WAYS, DECIDED),
 ];
 
 fn session(kind: Kind, now: i64) -> Option<Session> {
@@ -143,15 +144,5 @@ fn play(&(kind, setting, which, way): &SessionCell) -> Seen {
 
 #[test]
 fn only_a_persons_own_login_decides() {
-    let mut cells = Vec::new();
-    for kind in KINDS {
-        for setting in SETTINGS {
-            for which in ACCOUNTS {
-                cells.extend(WAYS.iter().map(|way| (*kind, *setting, *which, *way)));
-            }
-        }
-    }
-    let fits =
-        |row: &Row, cell: &SessionCell| row.0.contains(&cell.0) && row.1.contains(&cell.1) && row.2.contains(&cell.2);
-    play_all(cells, TABLE, fits, |row| row.3, play);
+    play_table(cells!(KINDS, SETTINGS, ACCOUNTS, WAYS), TABLE, play);
 }

@@ -303,6 +303,41 @@ impl Seen {
 /// What is granted, and denied at once.
 pub const TAKEN_BACK: &str = "denied at once";
 
+/// A row of a table: for each fact of a cell the values that the row is about, and what is expected then.
+pub trait Row<C> {
+    fn fits(&self, cell: &C) -> bool;
+    fn expected(&self) -> &'static str;
+}
+
+macro_rules! row {
+    ($($index:tt $Fact:ident),+; $expected:tt) => {
+        impl<$($Fact: PartialEq),+> Row<($($Fact,)+)> for ($(&'static [$Fact],)+ &'static str) {
+            fn fits(&self, cell: &($($Fact,)+)) -> bool {
+                $(self.$index.contains(&cell.$index))&&+
+            }
+
+            fn expected(&self) -> &'static str {
+                self.$expected
+            }
+        }
+    };
+}
+
+row!(0 A, 1 B, 2 C; 3);
+row!(0 A, 1 B, 2 C, 3 D; 4);
+row!(0 A, 1 B, 2 C, 3 D, 4 E; 5);
+
+/// All cells of these facts.
+#[macro_export]
+macro_rules! cells {
+    ($($facts:expr),+) => { itertools::iproduct!($($facts.iter().copied()),+) };
+}
+
+/// Plays all cells by a table that names each of their facts.
+pub fn play_table<C: Debug, R: Row<C>>(cells: impl IntoIterator<Item = C>, rows: &[R], play: impl Fn(&C) -> Seen) {
+    play_all(cells, rows, R::fits, R::expected, play);
+}
+
 /// Plays all cells; the first row that fits one says what is expected. Every cell has a row, and every row a cell.
 pub fn play_all<C: Debug, R>(
     cells: impl IntoIterator<Item = C>,

@@ -401,6 +401,7 @@ impl Script {
         };
         if !["alice", "erin", "requester"].iter().all(|name| seen("pins:trait:", &format!("\"{name}\":")))
             || !["Approvers|user|erin", "UserMapping|user|bob"].iter().all(|entry| seen("pins", entry))
+            || (self.recipients.contains(&"@bob") && !seen("pins", "Recipients|user|bob"))
         {
             return;
         }
