@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 // [name, file, what stands there, what is put there, and so on], caught by the simulation.
 const mutants = [
   ['post without writing the intent first', 'desk.rs',
-    'if changed {\n        ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;', 'if changed && stored.record.revision > 1 {\n        ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;'],
+    'if changed {\n        save(lane, epoch, &mut stored, was_finished).await?;', 'if changed && stored.record.revision > 1 {\n        save(lane, epoch, &mut stored, was_finished).await?;'],
   ['post again without looking for a post', 'desk.rs',
     '} else if look || posting.post_id.is_none() {\n            Known::Maybe', '} else if false {\n            Known::Maybe'],
   ['never look a second time', 'desk.rs',
@@ -34,6 +34,10 @@ const mutants = [
     'let requests = way.teleport.list().await.map_err(explain_here)?;\n    note_fields', 'let requests = listed;\n    note_fields'],
   ['do not list on connecting', 'session.rs',
     'desk::reconcile(lane, requests);\n    *lane.cluster.link', 'drop(requests);\n    *lane.cluster.link'],
+  ['write records that the index does not name', 'requests/open.rs',
+    'let mut new: Vec<&String> = ids.iter().filter(|id| !self.has(id)).collect();', 'let mut new: Vec<&String> = Vec::new();\n        self.place.borrow_mut().extend(ids.iter().map(|id| (id.clone(), 0)));'],
+  ['forget the records of versions without an index', 'desk.rs',
+    'desk.open.add(mattermost, &open).await?;', 'open.clear();'],
   ['forget what vanished while away', 'desk.rs',
     'for id in missing {\n        note(lane, &id, News::Ask);', 'for id in missing.into_iter().take(0) {\n        note(lane, &id, News::Ask);'],
   ['believe late news', 'desk.rs',
@@ -125,6 +129,8 @@ const checks = [
   ['cells', 'decide what is decided', admission, 'if request.state != State::Pending {', 'if false {'],
   ['cells', 'ask once only', admission, 'let (author, needed) = may_decide(app, authorized, &request, attempt.state).await?;', 'let (author, needed) = (authorized.identity.user().unwrap_or_default().to_owned(), Needed::ONE);'],
   ['cells', 'approve in the last seconds', admission, 'if attempt.state == State::Approved && ends_soon && !authorized.way.server.assigns_ids() {', 'if false {'],
+  ['lib', 'let a former leader close what is open again', 'requests/open.rs', 'page.mark = mark;', ''],
+  ['lib', 'give up what was not written at once', 'requests/open.rs', 'page.raw.as_ref() == Some(&raw) || conflict == Conflict::GiveUp', 'true'],
   // Votes.
   ['cells', 'decide with the first vote', 'decision/execution.rs', 'if counted.count >= needed {', 'if true {'],
   ['cells', 'let people vote again and again', 'decision/execution.rs', '    if again {', '    if false {'],

@@ -22,7 +22,8 @@ use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
 use crate::messages;
 use crate::notices;
-use crate::requests::{deliver, digest};
+use crate::requests::open::OpenIndex;
+use crate::requests::{self, deliver, digest};
 use crate::rules::links;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
@@ -58,8 +59,10 @@ pub struct Desk {
     /// The cluster whose requests these are; empty until the desk is opened.
     pub(crate) cluster: RefCell<String>,
     epoch: Cell<u64>,
-    /// Whether the finished records have been read again in this epoch.
+    /// Whether the records that seemed finished at first have been read again in this epoch.
     pub(crate) reread: Cell<bool>,
+    /// Which records may not be finished, as it is stored.
+    open: OpenIndex,
 }
 
 /// A queue in which everything stands once.
@@ -151,6 +154,7 @@ impl Desk {
         self.cases.borrow_mut().clear();
         self.reread.set(false);
         self.settled.borrow_mut().clear();
+        self.open.clear();
         self.due.borrow_mut().clear();
         self.cluster.borrow_mut().clear();
     }
@@ -205,8 +209,8 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
     let mattermost = lane.world.mattermost();
     // Looked up once, whether or not they are found.
     let mut channels: HashMap<Recipient, Option<String>> = HashMap::new();
-    let ids = ledger::ids(mattermost, cluster).await?;
-    let read = stream::iter(ids)
+    let complete = lane.cluster.desk.open.open(mattermost, cluster).await?;
+    let read = stream::iter(lane.cluster.desk.open.ids())
         .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
         .buffer_unordered(READERS);
     let mut read = std::pin::pin!(read);
@@ -261,6 +265,50 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
     for id in left_over {
         note(lane, &id, News::Ask);
     }
+    if !complete {
+        lane.world.spawn(Box::pin(adopt(lane.clone(), cluster.to_owned(), epoch)));
+    }
+    Ok(())
+}
+
+/// Puts the records of versions that had no index into it, once, by listing the store. Nothing waits for it: what Teleport
+/// lists is taken up at once.
+async fn adopt<W: World>(lane: Lane<W>, cluster: String, epoch: u64) {
+    loop {
+        let adopted = adopt_once(&lane, &cluster, epoch).await;
+        let Err(error) = adopted else { return };
+        let error = error.to_string();
+        lane.log(LogLevel::Warn, "Records of an earlier version could not be read.", &[("error", &error)]);
+        lane.world.sleep(LONGEST_WAIT).await;
+        if lane.epoch.get() != epoch {
+            return;
+        }
+    }
+}
+
+async fn adopt_once<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) -> Result<(), LedgerError> {
+    let (mattermost, desk) = (lane.world.mattermost(), &lane.cluster.desk);
+    let mut open = Vec::new();
+    for id in ledger::ids(mattermost, cluster).await? {
+        match ledger::load(mattermost, cluster, &id).await {
+            Ok(Some(stored)) if !stored.record.is_finished() => open.push(id),
+            Ok(_) => {}
+            Err(error @ LedgerError::Unreadable { .. }) => {
+                lane.log(LogLevel::Error, &error.to_string(), &[("request", &id)])
+            }
+            Err(error) => return Err(error),
+        }
+        if lane.epoch.get() != epoch {
+            return Ok(());
+        }
+    }
+    desk.open.add(mattermost, &open).await?;
+    if lane.epoch.get() != epoch {
+        return Ok(());
+    }
+    let unknown = open.iter().filter(|id| !desk.cases.borrow().contains_key(*id)).cloned().collect::<Vec<_>>();
+    unknown.iter().for_each(|id| note(lane, id, News::Ask));
+    requests::open::set_complete(mattermost, cluster, true).await?;
     Ok(())
 }
 
@@ -273,6 +321,10 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
             .filter(|(_, case)| case.stored.as_ref().is_some_and(|stored| stored.record.outcome == Outcome::Pending));
         open.map(|(id, _)| id.clone()).collect()
     };
+    let listed: HashSet<String> = requests.iter().map(|request| request.id.clone()).collect();
+    // Teleport does not change its mind about what it has forgotten.
+    lane.cluster.desk.settled.borrow_mut().retain(|id, _| listed.contains(id));
+    let mut decided = Vec::new();
     for request in requests {
         missing.remove(&request.id);
         let outcome = Outcome::from(request.state);
@@ -287,8 +339,7 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
             (Some(false), _) => note(lane, &request.id, News::Ask),
             (None, Some(settled)) if settled == outcome => {}
             (None, Some(_)) => note(lane, &request.id, News::Ask),
-            // What was decided before anybody saw it needs nobody's attention.
-            (None, None) if outcome != Outcome::Pending => {}
+            (None, None) if outcome != Outcome::Pending => decided.push((request.id, outcome)),
             (None, None) => note(lane, &request.id.clone(), News::Put(Box::new(request))),
         }
     }
@@ -296,20 +347,37 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
     for id in missing {
         note(lane, &id, News::Ask);
     }
+    if !decided.is_empty() {
+        lane.world.spawn(Box::pin(compare_decided(lane.clone(), decided, lane.epoch.get())));
+    }
+}
+
+/// Looks whether decided requests are what their records say. What was decided before anybody saw it needs nobody's
+/// attention.
+async fn compare_decided<W: World>(lane: Lane<W>, decided: Vec<(String, Outcome)>, epoch: u64) {
+    let (mattermost, desk) = (lane.world.mattermost(), &lane.cluster.desk);
+    let cluster = desk.cluster.borrow().clone();
+    let cluster = cluster.as_str();
+    let read = stream::iter(decided)
+        .map(|(id, outcome)| async move { (ledger::load(mattermost, cluster, &id).await, id, outcome) })
+        .buffer_unordered(READERS);
+    let mut read = std::pin::pin!(read);
+    while let Some((stored, id, outcome)) = read.next().await {
+        if lane.epoch.get() != epoch {
+            return;
+        }
+        match stored.map(|stored| stored.map(|stored| (stored.record.is_finished(), stored.record.outcome))) {
+            Ok(Some(known)) if known != (true, outcome) => note(&lane, &id, News::Ask),
+            Ok(_) => drop(desk.settled.borrow_mut().insert(id, outcome)),
+            // The next listing comes soon.
+            Err(_) => {}
+        }
+    }
 }
 
 /// Takes up records that the desk does not know of: a write whose answer was never seen may have landed since.
 pub(crate) async fn rescan<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> {
-    let cluster = lane.cluster.desk.cluster.borrow().clone();
-    let ids: HashSet<String> = ledger::ids(lane.world.mattermost(), &cluster).await?.into_iter().collect();
-    lane.cluster.desk.settled.borrow_mut().retain(|id, _| ids.contains(id));
-    for id in ids {
-        let known =
-            lane.cluster.desk.cases.borrow().contains_key(&id) || lane.cluster.desk.settled.borrow().contains_key(&id);
-        if !known {
-            note(lane, &id, News::Ask);
-        }
-    }
+    reread(lane).await?;
     // Another plugin that changed posts may be gone by now.
     let altered = lane.cluster.desk.altered();
     // Other ones each time, where there are many.
@@ -338,25 +406,55 @@ pub(crate) fn refresh<W: World>(lane: &Lane<W>) {
 /// Most posts changed by other plugins that are tried again at once.
 const MOST_RETRIED: usize = 20;
 
-/// Reads the records again that were finished when the desk was opened: a write of a process that died before that may
-/// have landed since. Once is enough, when such writes have had their time.
+/// Reads the records again that the index names and that the desk has no work with: a write of a process that died may have
+/// landed since. Those that are finished leave the index, when such writes have had their time.
 pub(crate) async fn reread<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> {
-    let cluster = lane.cluster.desk.cluster.borrow().clone();
-    let mattermost = lane.world.mattermost();
-    let ids: Vec<String> = lane.cluster.desk.settled.borrow().keys().cloned().collect();
+    let (mattermost, desk) = (lane.world.mattermost(), &lane.cluster.desk);
+    let cluster = desk.cluster.borrow().clone();
     let cluster = cluster.as_str();
+    let is_known = |id: &str| desk.cases.borrow().contains_key(id);
+    // Another process may have written the index.
+    desk.open.refresh(mattermost).await?;
+    let ids: Vec<String> = desk.open.ids().into_iter().filter(|id| !is_known(id)).collect();
     let read = stream::iter(ids)
         .map(|id| async move { (ledger::load(mattermost, cluster, &id).await, id) })
         .buffer_unordered(READERS);
     let mut read = std::pin::pin!(read);
+    let mut finished = Vec::new();
     while let Some((stored, id)) = read.next().await {
         match stored {
             Ok(Some(stored)) if !stored.record.is_finished() => note(lane, &id, News::Ask),
-            Ok(_) | Err(LedgerError::Unreadable { .. }) => {}
+            Ok(_) => finished.push(id),
+            Err(LedgerError::Unreadable { .. }) => {}
             Err(error) => return Err(error),
         }
     }
+    desk.open.remove(mattermost, &finished, is_known).await?;
     Ok(())
+}
+
+/// Has the index name a request before its record is written, and with it all that wait for the same.
+async fn put_into_index<W: World>(lane: &Lane<W>, id: &str) -> Result<(), LedgerError> {
+    let desk = &lane.cluster.desk;
+    if desk.open.has(id) {
+        return Ok(());
+    }
+    let mut ids: Vec<String> = desk.due.borrow().order.iter().cloned().collect();
+    ids.push(id.to_owned());
+    Ok(desk.open.add(lane.world.mattermost(), &ids).await?)
+}
+
+/// Writes a record, which the index names before. One that was `finished` may be on its way out of it.
+async fn save<W: World>(lane: &Lane<W>, epoch: u64, stored: &mut Stored, finished: bool) -> Result<(), Failure> {
+    let (mattermost, desk) = (lane.world.mattermost(), &lane.cluster.desk);
+    let cluster = desk.cluster.borrow().clone();
+    let id = stored.record.request.id.clone();
+    put_into_index(lane, &id).await?;
+    if finished {
+        desk.open.reopen(mattermost, &id, lane.world.random()).await.map_err(LedgerError::from)?;
+    }
+    check(lane, epoch)?;
+    Ok(ledger::save(mattermost, &cluster, stored, lane.settings().request_days).await?)
 }
 
 /// Takes an event of the watch.
@@ -570,10 +668,15 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         (case.news.take(), case.stored.clone(), std::mem::take(&mut case.check))
     };
     let mattermost = lane.world.mattermost();
+    let seems_new = matches!(&news, Some(News::Put(request)) if request.state == State::Pending);
     let (stored, half_done) = match stored {
         Some(stored) => (Some(stored), false),
         None => {
-            let stored = ledger::load(mattermost, &cluster, id).await?;
+            // What seems new is mostly new: both are done at once.
+            let index = async { if seems_new { put_into_index(lane, id).await } else { Ok(()) } };
+            let (stored, indexed) = futures::join!(ledger::load(mattermost, &cluster, id), index);
+            let stored = stored?;
+            indexed?;
             // Somebody was at it before, and calls of theirs may still be on their way.
             let half_done = stored.as_ref().is_some_and(|stored| !stored.record.is_shown());
             (stored, half_done)
@@ -602,6 +705,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
             Stored::from(Record::new(request.clone()))
         }
     };
+    let was_finished = stored.record.is_finished();
     let now = lane.world.now();
     let settings = lane.settings();
     let record = &mut stored.record;
@@ -677,7 +781,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         check(lane, epoch)?;
     }
     if changed {
-        ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
+        save(lane, epoch, &mut stored, was_finished).await?;
     }
     keep(lane, id, epoch, &stored);
 
@@ -727,7 +831,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     failed.extend(links::first_seen(lane, &mut stored.record).await.err());
     check(lane, epoch)?;
     if stored.record != before {
-        ledger::save(mattermost, &cluster, &mut stored, settings.request_days).await?;
+        save(lane, epoch, &mut stored, false).await?;
     }
     keep(lane, id, epoch, &stored);
     if failed.is_empty() { Ok(()) } else { Err(Failure::Posting(failed.join("; "))) }

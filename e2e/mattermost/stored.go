@@ -95,3 +95,14 @@ func (s *Server) MovePost(ctx context.Context, postID, channelID string) error {
 	_, err = s.Admin.Client.InvalidateCaches(ctx)
 	return err
 }
+
+// FillStore runs a statement that writes many of a plugin's values at once.
+func (s *Server) FillStore(ctx context.Context, statement string, values ...any) error {
+	database, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	_, err = database.ExecContext(ctx, statement, values...)
+	return err
+}

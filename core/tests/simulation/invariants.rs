@@ -161,6 +161,12 @@ pub fn at_rest(script: &Script) {
             sim.violation(format!("the audit trail tells of a decision that never was: {entry:?}"));
         }
     }
+    let index: String = mattermost
+        .kv
+        .iter()
+        .filter(|(key, _)| key.starts_with("open:"))
+        .map(|(_, (value, _))| String::from_utf8_lossy(value).into_owned())
+        .collect();
     for (key, (value, expires)) in &mattermost.kv {
         const PASSING: [&str; 8] =
             ["claim:", "dialog:", "votes:", "attention:", "notice:", "trail:", "trail-day:", "outcome:"];
@@ -172,7 +178,10 @@ pub fn at_rest(script: &Script) {
             if *expires != 0 {
                 sim.violation(format!("{key} goes away, and with it what speaks against somebody"));
             }
-        } else if ["trail-checkpoint", "trail-old-done", "trail-settings"].contains(&key.as_str()) {
+        } else if key.starts_with("open:")
+            || key.starts_with("open-complete:")
+            || ["trail-checkpoint", "trail-old-done", "trail-settings"].contains(&key.as_str())
+        {
             // One of each, for ever.
         } else if let Ok(record) = serde_json::from_slice::<Record>(value) {
             if record.is_finished() && *expires == 0 {
@@ -184,6 +193,9 @@ pub fn at_rest(script: &Script) {
                 .requests
                 .get(&record.request.id)
                 .is_some_and(|request| request.state == State::Pending);
+            if !record.is_finished() && !index.contains(&format!("\"{}\"", record.request.id)) {
+                sim.violation(format!("{key} is not finished, and the index does not name it"));
+            }
             if !pending && !record.is_finished() {
                 sim.violation(format!("{key} is never finished: {record:?}"));
             }

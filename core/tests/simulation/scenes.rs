@@ -22,6 +22,8 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("an expiry is shown although Teleport never says so", silent_expiry),
     ("the admins hear once of each stage of expiring credentials", expiring_credentials),
     ("ten thousand known requests are reconciled without touching a post", ten_thousand),
+    ("no start and no round lists the store", never_listed),
+    ("records that an earlier version wrote are found without the index", records_without_index),
     ("a button in somebody's own post decides nothing, even while the bot's post cannot be made", forged_post),
     ("a request that took the place of another under its id is not approved by a click on the old post", replaced),
     ("a request that takes the place of another between the look and the call is denied at once", replaced_in_between),
@@ -157,6 +159,44 @@ fn ten_thousand() -> Vec<String> {
             sim.violation(format!("{call} was called {times} times"));
         }
     }
+    end(&script, &sim)
+}
+
+/// A node that has worked for long enough to have found what earlier versions wrote, starts again and works on.
+fn never_listed() -> Vec<String> {
+    let (mut script, sim) = begin();
+    teleport::file(&sim, "open".into(), 10 * HOUR);
+    teleport::file(&sim, "gone".into(), 10 * HOUR);
+    script.run_until(DAWN + HOUR);
+    script.crash(0);
+    teleport::remove(&sim, "gone");
+    sim.calls.borrow_mut().clear();
+    script.start(0);
+    script.run_until(DAWN + HOUR + 1_500_000);
+    if sim.calls.borrow().contains_key("kv_list") {
+        sim.violation("the store's keys are listed".into());
+    }
+    let kept = |id: &str| {
+        let server = sim.mattermost.borrow();
+        let pages = server.kv.iter().filter(|(key, _)| key.starts_with("open:tp:"));
+        pages.map(|(_, (value, _))| String::from_utf8_lossy(value).into_owned()).any(|page| page.contains(id))
+    };
+    if !kept("open") || kept("gone") {
+        sim.violation("the index names what is finished, or does not name what is open".into());
+    }
+    end(&script, &sim)
+}
+
+/// What is gone from Teleport while an earlier version is replaced by this one has its buttons taken away.
+fn records_without_index() -> Vec<String> {
+    let (mut script, sim) = begin();
+    teleport::file(&sim, "gone".into(), 10 * HOUR);
+    script.run_until(DAWN + 60_000);
+    script.crash(0);
+    teleport::remove(&sim, "gone");
+    sim.mattermost.borrow_mut().kv.retain(|key, _| !key.starts_with("open"));
+    script.start(0);
+    script.run_until(DAWN + 200_000);
     end(&script, &sim)
 }
 
