@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin/pluginconnect"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/sdk"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
@@ -72,15 +74,16 @@ func (c *core) tellSettings() {
 		p.API.LogError("The settings cannot be read.", "error", err.Error())
 		return
 	}
+	version := p.API.GetServerVersion()
 	request := &pb.ConfigureRequest{
 		PluginId:      p.manifest.Id,
 		PluginVersion: p.manifest.Version,
 		Build:         p.build,
 		BotUserId:     p.bot.id(),
-		ServerVersion: p.API.GetServerVersion(),
+		ServerVersion: version,
 		Node:          p.node,
 		SettingsJson:  settings,
-		Notes:         append(append([]string(nil), c.engine...), p.bot.notes()...),
+		Notes:         slices.Concat(c.engine, p.bot.notes(), sdk.Missing(version)),
 		Failures:      p.bot.failures(),
 	}
 	if config := p.API.GetConfig(); config != nil && config.ServiceSettings.SiteURL != nil {
