@@ -1,4 +1,4 @@
-// Tests run with both Reacts that Mattermost's web app has or will have, each on settings that nobody has set.
+// Tests run with each React that Mattermost's web app has, had or will have, each on settings that nobody has set.
 import { after, describe, test } from 'node:test';
 
 import { closeBrowser, picture } from './browser.mjs';
@@ -8,12 +8,12 @@ import { clearRecord, forgetSettings } from './stage.mjs';
 const TEST_MS = 180_000;
 
 /** REACT takes one of them. */
-const reacts = process.env.REACT ? [process.env.REACT] : ['18', '19'];
+const reacts = process.env.REACT ? [process.env.REACT] : ['17', '18', '19'];
 
 const tests = [];
 
 /** Declares a test for each React; `run` gets the test's context and the version. */
-export function withBothReacts(name, run) {
+export function withEachReact(name, run) {
   for (const react of reacts) tests.push({ name: `${name} (React ${react})`, run: (t) => run(t, react) });
 }
 

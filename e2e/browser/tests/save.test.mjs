@@ -1,11 +1,11 @@
 // What cannot be used is not saved, and the page says why in the core's words.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 
-withBothReacts('a save of unusable settings is refused with the reason', async (t, react) => {
+withEachReact('a save of unusable settings is refused with the reason', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ TeleportAddress: 'not an address' });
@@ -21,7 +21,7 @@ withBothReacts('a save of unusable settings is refused with the reason', async (
   assert.equal((await savedSettings()).teleportaddress, stage.clusters.double.auth);
 });
 
-withBothReacts('what is missing may be saved, and is said at its field', async (t, react) => {
+withEachReact('what is missing may be saved, and is said at its field', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ Recipients: stage.recipient });
@@ -31,7 +31,7 @@ withBothReacts('what is missing may be saved, and is said at its field', async (
   settings.quiet();
 });
 
-withBothReacts('a second cluster is filled in, tested and saved along', async (t, react) => {
+withEachReact('a second cluster is filled in, tested and saved along', async (t, react) => {
   const { double, real } = stage.clusters;
   const settings = await openSettings(t, { react });
   await settings.ready();
