@@ -74,7 +74,7 @@ func (c *core) tellSettings() {
 		p.API.LogError("The settings cannot be read.", "error", err.Error())
 		return
 	}
-	version := p.API.GetServerVersion()
+	version, config := p.API.GetServerVersion(), p.API.GetConfig()
 	request := &pb.ConfigureRequest{
 		PluginId:      p.manifest.Id,
 		PluginVersion: p.manifest.Version,
@@ -83,10 +83,10 @@ func (c *core) tellSettings() {
 		ServerVersion: version,
 		Node:          p.node,
 		SettingsJson:  settings,
-		Notes:         slices.Concat(c.engine, p.bot.notes(), sdk.Missing(version)),
+		Notes:         slices.Concat(c.engine, p.bot.notes(), p.aboutSettings(config, version), sdk.Missing(version)),
 		Failures:      p.bot.failures(),
 	}
-	if config := p.API.GetConfig(); config != nil && config.ServiceSettings.SiteURL != nil {
+	if config != nil && config.ServiceSettings.SiteURL != nil {
 		request.SiteUrl = *config.ServiceSettings.SiteURL
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)

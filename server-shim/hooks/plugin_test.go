@@ -176,7 +176,9 @@ func (mute) GetServerVersion() string { return "" }
 
 func TestAServerThatDoesNotAnswerIsAnErrorFromTheStart(t *testing.T) {
 	p := New("test-build")
-	p.SetAPI(mute{newServer(t)})
+	s := newServer(t)
+	s.running = p
+	p.SetAPI(mute{s})
 	if value, appErr := p.API.KVGet("a key"); appErr == nil {
 		t.Errorf("the key is taken to have the value %q", value)
 	}

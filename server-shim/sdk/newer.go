@@ -45,6 +45,13 @@ func missing(newer []Newer, version string) []string {
 	return notes
 }
 
+// savesWithSecrets is the first version of which it was seen that SavePluginConfig leaves all of the server's own secrets as they
+// are. 9.9 was seen to write asterisks in the place of some.
+const savesWithSecrets = "11.4.0"
+
+// SavesWithSecrets says whether a server of a version keeps all of its own secrets when a plugin saves its settings.
+func SavesWithSecrets(version string) bool { return isAtLeast(version, savesWithSecrets) }
+
 // isAtLeast compares versions as Mattermost writes them. What is no version is older than any.
 func isAtLeast(version, first string) bool {
 	return semver.IsValid("v"+version) && semver.Compare("v"+version, "v"+first) >= 0
