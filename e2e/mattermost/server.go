@@ -216,6 +216,17 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.launch(ctx)
 }
 
+// Upgrade stops the server and starts the newest one over what it has left behind: same address, database and plugins.
+func (s *Server) Upgrade(ctx context.Context) error {
+	binary, err := repository.Server(newestBinary)
+	if err != nil {
+		return err
+	}
+	s.Stop()
+	s.binary = binary
+	return s.launch(ctx)
+}
+
 // Close ends the server and removes its folder and, unless it is another server's, its database.
 func (s *Server) Close() {
 	s.remove()
