@@ -176,6 +176,8 @@ BROWSER_TESTS := build/console/.built $(HOST_BUNDLE) servers postgresql chromium
 test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
 	$(call say,Testing the settings page in a browser)
 	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
+	$(call say,Testing the settings page on the oldest Mattermost server)
+	@export MATTERMOST=9.9; $(STAGE) node --test-reporter=spec browser/tests/all.mjs
 
 .PHONY: test-broken
 test-broken: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: BREAK=name takes one way to break it.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 import { withEachReact } from '../lib/tests.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
-import { manifest, savedSettings, stage } from '../lib/stage.mjs';
+import { hidden, manifest, savedSettings, stage } from '../lib/stage.mjs';
 
 const outcomes = (steps) => steps.map(({ name, outcome, text }) => `${name}: ${outcome} (${text})`).join('\n');
 
@@ -50,7 +50,7 @@ for (const { kind, place, form } of [
     const saved = await savedSettings();
     assert.equal(saved.teleportaddress, cluster[place]);
     assert.equal(saved.recipients, stage.recipient);
-    assert.match(saved.identity || saved.clientkey, /^\*+$/);
+    assert.match(saved.identity || saved.clientkey, hidden);
 
     // What was saved is what works, secrets that nobody sees included.
     isGreen(await settings.test());
