@@ -9,7 +9,8 @@ withEachReact('a save of unusable settings is refused with the reason', async (t
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ TeleportAddress: 'not an address' });
-  await settings.problem('TeleportAddress').waitFor();
+  // At first the field says that nothing is filled in.
+  await settings.problem('TeleportAddress').filter({ hasText: 'not an address' }).waitFor();
   const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error:\s*/, '').trim();
   const error = await settings.save();
   assert.ok(said.length > 20 && error.includes(said), `the field says “${said}”, the save “${error}”`);
