@@ -54,7 +54,8 @@ export async function forgetSettings() {
   const { answer: config } = await call('GET', '/api/v4/config', { token });
   // Every server has its own, and it is not the admin's.
   const { sealingkey = '' } = config.PluginSettings.Plugins[stage.pluginId] ?? {};
-  config.PluginSettings.Plugins[stage.pluginId] = { sealingkey };
+  // Where the server shows it, it is no asterisks that stand for it, and the plugin warns of it.
+  config.PluginSettings.Plugins[stage.pluginId] = { sealingkey: isOldest ? '' : sealingkey };
   await call('PUT', '/api/v4/config', { token, body: config });
 }
 
