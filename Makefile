@@ -166,7 +166,7 @@ e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost 
 	$(call say,Testing on real servers)
 	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
 	$(call say,Testing on the oldest Mattermost server)
-	@cd e2e && MATTERMOST=9.9 BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 20m -v ./suite ./endurance 2>&1 | $(CURDIR)/scripts/brief.sh
+	@cd e2e && MATTERMOST=9.9 BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 2 -timeout 20m -v ./suite ./endurance 2>&1 | $(CURDIR)/scripts/brief.sh
 
 # What browser tests play on; a command may follow.
 STAGE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
