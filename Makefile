@@ -40,7 +40,7 @@ tools: ## Installs the Rust toolchain and targets that rust-toolchain.toml names
 	@scripts/need-rust.sh
 
 .PHONY: servers
-servers: build/bin/mattermost-server build/bin/teleport-server ## Builds the real Mattermost and Teleport servers for tests and demo, once.
+servers: build/bin/mattermost-server build/bin/mattermost-9.9-server build/bin/teleport-server ## Builds the real Mattermost and Teleport servers for tests and demo, once.
 
 build/bin/%-server: e2e/%-server/main.go e2e/%-server/go.mod e2e/%-server/go.sum scripts/build-server.sh
 	@scripts/build-server.sh $*
@@ -165,6 +165,8 @@ test-webapp: $(BROWSER) ## Tests the settings page, and the core in its browser 
 e2e: $(HOST_BUNDLE) servers postgresql ## Tests the bundle on a real Mattermost server with a real Teleport, and with the double.
 	$(call say,Testing on real servers)
 	@cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 1 -timeout 40m -v ./... 2>&1 | $(CURDIR)/scripts/brief.sh
+	$(call say,Testing on the oldest Mattermost server)
+	@cd e2e && MATTERMOST=9.9 BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go test -count=1 -p 2 -timeout 20m -v ./suite ./endurance 2>&1 | $(CURDIR)/scripts/brief.sh
 
 # What browser tests play on; a command may follow.
 STAGE := cd e2e && BUNDLE=$(CURDIR)/$(HOST_BUNDLE) go run ./cmd/settings-page
@@ -174,6 +176,8 @@ BROWSER_TESTS := build/console/.built $(HOST_BUNDLE) servers postgresql chromium
 test-browser: $(BROWSER_TESTS) ## Tests the settings page in Chromium, on real servers: ONLY=pattern takes some.
 	$(call say,Testing the settings page in a browser)
 	@$(STAGE) node --test-reporter=spec browser/tests/all.mjs
+	$(call say,Testing the settings page on the oldest Mattermost server)
+	@export MATTERMOST=9.9; $(STAGE) node --test-reporter=spec browser/tests/all.mjs
 
 .PHONY: test-broken
 test-broken: $(BROWSER_TESTS) ## Shows that the browser tests notice a broken page: BREAK=name takes one way to break it.

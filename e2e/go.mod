@@ -10,6 +10,7 @@ require (
 	github.com/lib/pq v1.12.3
 	github.com/mattermost/mattermost/server/public v0.4.3
 	golang.org/x/crypto v0.51.0
+	golang.org/x/tools v0.45.0
 	google.golang.org/grpc v1.81.0
 	google.golang.org/protobuf v1.36.11
 	gopkg.in/yaml.v3 v3.0.1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds one of the real servers (mattermost, teleport) into build/bin. The binary is kept in the user's cache under a
+# Builds one of the real servers (mattermost, mattermost-9.9, teleport) into build/bin. The binary is kept in the user's cache under a
 # hash of all that goes into it, so that no machine builds the same server twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,7 @@ if [ ! -x "$binary" ]; then
   case $server in
     teleport) echo "==> Building Teleport 13.3.8 from its Go module: about 8 minutes the first time, 400 MB of downloads" ;;
     mattermost) echo "==> Building Mattermost 11.4.0 from its Go module: about 5 minutes the first time" ;;
+    mattermost-9.9) echo "==> Building Mattermost 9.9.0 from its Go module: about 5 minutes the first time" ;;
   esac
   mkdir -p "$cache"
   (while sleep 30; do echo "    … still building the $server server (${SECONDS}s)"; done) &

@@ -7,6 +7,7 @@ require (
 	github.com/mattermost/mattermost/server/public v0.4.3
 	github.com/stretchr/testify v1.11.1
 	github.com/tetratelabs/wazero v1.12.0
+	golang.org/x/mod v0.36.0
 	golang.org/x/net v0.54.0
 	golang.org/x/time v0.14.0
 	google.golang.org/grpc v1.81.0
@@ -53,7 +54,6 @@ require (
 	github.com/wiggin77/merror v1.0.5 // indirect
 	github.com/wiggin77/srslog v1.0.1 // indirect
 	golang.org/x/crypto v0.51.0 // indirect
-	golang.org/x/mod v0.36.0 // indirect
 	golang.org/x/sys v0.44.0 // indirect
 	golang.org/x/text v0.37.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260511170946-3700d4141b60 // indirect

@@ -1,4 +1,4 @@
-// Bundles the console's pages into build/console/, once for each React that Mattermost's web app has or will have.
+// Bundles the console's pages into build/console/, once for each React that Mattermost's web app has, had or will have.
 import { cpSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const outdir = join(here, '../../build/console');
 const { resolve } = createRequire(import.meta.url);
 
-for (const version of ['18', '19']) {
+for (const version of ['17', '18', '19']) {
   await build({
     entryPoints: { [`console-${version}`]: join(here, 'console/main.jsx') },
     outdir,
@@ -23,7 +23,7 @@ for (const version of ['18', '19']) {
     alias: {
       react: resolve(`react-${version}`),
       'react-dom': resolve(`react-dom-${version}`),
-      'react-dom/client': resolve(`react-dom-${version}/client`),
+      'react-dom/client': version === '17' ? join(here, 'console/client-17.js') : resolve(`react-dom-${version}/client`),
     },
     logLevel: 'warning',
   });

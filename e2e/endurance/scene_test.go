@@ -15,6 +15,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/child"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/postgres"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
@@ -40,8 +41,14 @@ func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
-		var err error
-		if database, err = postgres.Start(ctx); err != nil {
+		err := mattermost.ChooseOnOldest(
+			TestKillsOfPluginMattermostAndTeleportLoseAndDoubleNothing,
+			TestAllPostsOfARequestWithSeveralRecipientsStayTrue,
+		)
+		if err == nil {
+			database, err = postgres.Start(ctx)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}

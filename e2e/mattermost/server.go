@@ -129,8 +129,12 @@ func (s *Server) StartBeside(ctx context.Context) (*Server, error) {
 }
 
 // prepare makes the folders of a server.
-func prepare(database *postgres.Cluster, name string) (*Server, error) {
-	binary, err := repository.Server("mattermost")
+func prepare(database *postgres.Cluster, databaseName string) (*Server, error) {
+	name, err := binaryName()
+	if err != nil {
+		return nil, err
+	}
+	binary, err := repository.Server(name)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +147,7 @@ func prepare(database *postgres.Cluster, name string) (*Server, error) {
 			return nil, err
 		}
 	}
-	return &Server{binary: binary, dir: dir, data: filepath.Join(dir, "data"), database: database, databaseName: name}, nil
+	return &Server{binary: binary, dir: dir, data: filepath.Join(dir, "data"), database: database, databaseName: databaseName}, nil
 }
 
 // launch starts the process and waits until it answers. The address stays the same from one launch to the next.
@@ -209,6 +213,17 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.process != nil {
 		s.Stop()
 	}
+	return s.launch(ctx)
+}
+
+// Upgrade stops the server and starts the newest one over what it has left behind: same address, database and plugins.
+func (s *Server) Upgrade(ctx context.Context) error {
+	binary, err := repository.Server(newestBinary)
+	if err != nil {
+		return err
+	}
+	s.Stop()
+	s.binary = binary
 	return s.launch(ctx)
 }
 

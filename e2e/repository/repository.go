@@ -77,7 +77,7 @@ func Bundle() (string, error) {
 	return path, nil
 }
 
-// Server is the path of one of the real servers, "mattermost" or "teleport".
+// Server is the path of one of the real servers: "mattermost", "mattermost-9.9" or "teleport".
 func Server(name string) (string, error) {
 	root, err := Root()
 	if err != nil {

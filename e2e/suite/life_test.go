@@ -1,9 +1,11 @@
 package suite
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
 )
 
@@ -58,4 +60,45 @@ func TestRestartsLoseAndDoubleNothing(t *testing.T) {
 		}
 		s.once(ids...)
 	})
+}
+
+func TestAnUpgradeOfMattermostLosesAndDoublesNothing(t *testing.T) {
+	if !mattermost.OnOldest() {
+		t.Skip("the newest server is upgraded to nothing")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	made, err := stage.Set(ctx, progress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := set
+	set = made
+	t.Cleanup(func() {
+		set = shared
+		made.Close()
+	})
+	s := newScene(t, fast)
+	s.connect(s.settings())
+	s.sealed()
+	pending, decided := s.file("pending"), s.file("decided")
+	before := s.post(pending)
+	_, err = set.Approver.Decide(s.ctx, s.post(decided), stage.Approve, "")
+	s.must(err)
+	s.settled(decided, "bob")
+	s.must(set.Mattermost.Upgrade(s.ctx))
+	s.must(set.Mattermost.WaitForPlugin(s.ctx, set.PluginID))
+	s.must(set.WaitForWatch(s.ctx, s.channel.Id))
+	after := s.file("after the upgrade")
+	s.post(after)
+	s.once(pending, decided, after)
+	if post := s.post(pending); post.Id != before.Id || post.UserId != before.UserId {
+		s.Errorf("the post was %s by %s and is %s by %s", before.Id, before.UserId, post.Id, post.UserId)
+	}
+	for _, id := range []string{pending, after} {
+		_, err := set.Approver.Decide(s.ctx, s.post(id), stage.Approve, "")
+		s.must(err)
+		s.settled(id, "bob")
+	}
+	s.once(pending, decided, after)
 }

@@ -21,28 +21,27 @@ import (
 // rewriterID is the id of the plugin in e2e/rewriter.
 const rewriterID = "com.example.rewriter"
 
-// rewriterBundle builds the plugin of e2e/rewriter.
-func (s *scene) rewriterBundle() []byte {
+// bundled builds the plugin in a folder of e2e, whose id ends with the folder's name.
+func (s *scene) bundled(folder string) []byte {
 	s.Helper()
 	root, err := repository.Root()
 	s.must(err)
-	binary := filepath.Join(s.TempDir(), "rewriter")
-	build := exec.CommandContext(s.ctx, "go", "build", "-o", binary, "./rewriter")
+	binary := filepath.Join(s.TempDir(), folder)
+	build := exec.CommandContext(s.ctx, "go", "build", "-o", binary, "./"+folder)
 	build.Dir = filepath.Join(root, "e2e")
 	if output, err := build.CombinedOutput(); err != nil {
-		s.Fatalf("cannot build the rewriter: %v\n%s", err, output)
+		s.Fatalf("cannot build the plugin %s: %v\n%s", folder, err, output)
 	}
 	executable, err := os.ReadFile(binary)
 	s.must(err)
-	manifest, err := json.Marshal(model.Manifest{
-		Id: rewriterID, Name: "Rewriter", Version: "1.0.0", Server: &model.ManifestServer{Executable: "rewriter"},
-	})
+	id := "com.example." + folder
+	manifest, err := json.Marshal(model.Manifest{Id: id, Name: folder, Version: "1.0.0", Server: &model.ManifestServer{Executable: folder}})
 	s.must(err)
 	var bundle bytes.Buffer
 	packed := gzip.NewWriter(&bundle)
 	files := tar.NewWriter(packed)
-	for name, content := range map[string][]byte{"plugin.json": manifest, "rewriter": executable} {
-		s.must(files.WriteHeader(&tar.Header{Name: rewriterID + "/" + name, Mode: 0o755, Size: int64(len(content))}))
+	for name, content := range map[string][]byte{"plugin.json": manifest, folder: executable} {
+		s.must(files.WriteHeader(&tar.Header{Name: id + "/" + name, Mode: 0o755, Size: int64(len(content))}))
 		_, err := files.Write(content)
 		s.must(err)
 	}
@@ -55,7 +54,7 @@ func (s *scene) rewriterBundle() []byte {
 func (s *scene) rewrites(settings map[string]any) {
 	s.Helper()
 	admin := set.Mattermost.Admin.Client
-	_, _, err := admin.UploadPluginForced(s.ctx, bytes.NewReader(s.rewriterBundle()))
+	_, _, err := admin.UploadPluginForced(s.ctx, bytes.NewReader(s.bundled("rewriter")))
 	s.must(err)
 	s.Cleanup(func() {
 		if _, err := admin.RemovePlugin(s.ctx, rewriterID); err != nil {

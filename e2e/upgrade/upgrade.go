@@ -15,6 +15,9 @@ import (
 
 	// The driver registers itself as "postgres".
 	_ "github.com/lib/pq"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
 )
 
 // tables whose rows are kept, in an order in which they can be inserted. The plugin's own table is the last.
@@ -90,6 +93,14 @@ func (f *Fixture) PutRows(ctx context.Context, dsn string) error {
 		if _, err := database.ExecContext(ctx, statement, string(f.Tables[table])); err != nil {
 			return fmt.Errorf("cannot write %s: %w", table, err)
 		}
+	}
+	// Older servers do not know the hashes of newer ones.
+	hash, err := bcrypt.GenerateFromPassword([]byte(mattermost.Password), bcrypt.MinCost)
+	if err != nil {
+		return err
+	}
+	if _, err := database.ExecContext(ctx, "UPDATE users SET password = $1 WHERE password <> ''", string(hash)); err != nil {
+		return err
 	}
 	age := time.Now().UnixMilli() - f.Captured
 	_, err = database.ExecContext(ctx, "UPDATE pluginkeyvaluestore SET expireat = expireat + $1 WHERE expireat > 0", age)

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,11 @@ type server struct {
 	creating func(*model.Bot)
 	// kvFails makes the key-value store fail.
 	kvFails bool
+	// version of the server; empty: a new one.
+	version string
+	// replica is the address of a replica that the server watches, and shows makes it show secret settings.
+	replica string
+	shows   bool
 	// noConfig makes the server not tell its configuration, and saveFails not save any.
 	noConfig, saveFails bool
 	// overtake is called before the plugin's own save reaches the server.
@@ -153,10 +159,21 @@ func (s *server) LogWarn(message string, pairs ...any)  { s.log("warn", message,
 func (s *server) LogError(message string, pairs ...any) { s.log("error", message, pairs) }
 
 func (s *server) GetBundlePath() (string, error) { return s.bundle, nil }
-func (s *server) GetServerVersion() string       { return "11.4.0" }
+
+func (s *server) GetServerVersion() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.version, "11.4.0")
+}
+
 func (s *server) GetConfig() *model.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	config := &model.Config{}
 	config.SetDefaults()
+	if s.shows {
+		config.PluginSettings.Plugins[pluginID] = maps.Clone(s.settings)
+	}
 	config.ServiceSettings.SiteURL = model.NewPointer("https://chat.example")
 	return config
 }
@@ -180,6 +197,9 @@ func (s *server) GetUnsanitizedConfig() *model.Config {
 	config := &model.Config{}
 	config.SetDefaults()
 	config.PluginSettings.Plugins[pluginID] = maps.Clone(s.settings)
+	if s.replica != "" {
+		config.SqlSettings.ReplicaLagSettings = []*model.ReplicaLagSettings{{DataSource: &s.replica}}
+	}
 	return config
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin/pluginconnect"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/sdk"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
@@ -72,18 +74,19 @@ func (c *core) tellSettings() {
 		p.API.LogError("The settings cannot be read.", "error", err.Error())
 		return
 	}
+	version, config := p.API.GetServerVersion(), p.API.GetConfig()
 	request := &pb.ConfigureRequest{
 		PluginId:      p.manifest.Id,
 		PluginVersion: p.manifest.Version,
 		Build:         p.build,
 		BotUserId:     p.bot.id(),
-		ServerVersion: p.API.GetServerVersion(),
+		ServerVersion: version,
 		Node:          p.node,
 		SettingsJson:  settings,
-		Notes:         append(append([]string(nil), c.engine...), p.bot.notes()...),
+		Notes:         slices.Concat(c.engine, p.bot.notes(), p.aboutSettings(config, version), sdk.Missing(version)),
 		Failures:      p.bot.failures(),
 	}
-	if config := p.API.GetConfig(); config != nil && config.ServiceSettings.SiteURL != nil {
+	if config != nil && config.ServiceSettings.SiteURL != nil {
 		request.SiteUrl = *config.ServiceSettings.SiteURL
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)

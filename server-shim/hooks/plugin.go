@@ -19,6 +19,7 @@ import (
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/bridge"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/lease"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/mattermost"
+	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/sdk"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/wasm"
 )
 
@@ -68,6 +69,11 @@ func nodeName() string {
 		host = "unknown"
 	}
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:8])
+}
+
+// SetAPI takes the Plugin API, before anything else happens. From here on a server that does not answer is an error.
+func (p *Plugin) SetAPI(api plugin.API) {
+	p.MattermostPlugin.SetAPI(sdk.Answered(api))
 }
 
 // OnActivate starts the plugin. Wrong settings are no reason to fail: an admin can only mend them while it runs.

@@ -168,3 +168,21 @@ func TestWithoutAKeyValueStoreThePluginStillAnswers(t *testing.T) {
 		return len(s.logged("which node watches")) == 1
 	})
 }
+
+// mute is a server that does not answer: it has no version.
+type mute struct{ *server }
+
+func (mute) GetServerVersion() string { return "" }
+
+func TestAServerThatDoesNotAnswerIsAnErrorFromTheStart(t *testing.T) {
+	p := New("test-build")
+	s := newServer(t)
+	s.running = p
+	p.SetAPI(mute{s})
+	if value, appErr := p.API.KVGet("a key"); appErr == nil {
+		t.Errorf("the key is taken to have the value %q", value)
+	}
+	if appErr := p.API.SavePluginConfig(map[string]any{}); appErr == nil {
+		t.Error("the settings are taken for saved")
+	}
+}

@@ -371,6 +371,9 @@ const mostSeals = 5
 // seal saves texts in the form that the core wants, where they are still stored as they were pasted. All other settings
 // are left as they are: where they change between look and save, it is looked again.
 func (p *Plugin) seal(due []sealed) {
+	if p.isLossy() {
+		return
+	}
 	p.saves.begin()
 	defer p.saves.end()
 	var appErr *model.AppError

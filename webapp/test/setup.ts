@@ -1,13 +1,19 @@
-// Runs the page's tests with the React that REACT names, because a host has either.
+// Runs the page's tests with the React that REACT names, because a host has one of them.
 import Module from 'node:module';
+import { join } from 'node:path';
 
 import { afterEach, expect, vi } from 'vitest';
 
-if (process.env.REACT === '19') {
+const version = process.env.REACT ?? '';
+if (version !== '18') {
   type Resolve = (request: string, ...rest: unknown[]) => string;
   const module = Module as unknown as { _resolveFilename: Resolve };
   const resolve = module._resolveFilename;
-  module._resolveFilename = (request, ...rest) => resolve(request.replace(/^(react|react-dom)(?=$|\/)/, '$1-19'), ...rest);
+  const client = join(import.meta.dirname, 'client-17.cjs');
+  module._resolveFilename = (request, ...rest) => {
+    if (version === '17' && request === 'react-dom/client') return client;
+    return resolve(request.replace(/^(react|react-dom)(?=$|\/)/, `$1-${version}`), ...rest);
+  };
 }
 vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
 
@@ -27,6 +33,6 @@ if (!('text' in Blob.prototype)) {
 
 const { cleanup, configure } = await import('@testing-library/react');
 const React = await import('react');
-expect(React.version.split('.')[0]).toBe(process.env.REACT);
+expect(React.version.split('.')[0]).toBe(version);
 configure({ asyncUtilTimeout: 20_000 });
 afterEach(cleanup);

@@ -11,7 +11,8 @@ import { listen } from './socket.js';
 
 // The web app shares its own React with plugins: a second one would not work with it.
 window.React = React;
-window.ReactDOM = { ...ReactDOM, createRoot };
+// React 17 has no createRoot.
+window.ReactDOM = React.version.startsWith('17.') ? { ...ReactDOM } : { ...ReactDOM, createRoot };
 
 const PLUGIN_PAGE = /^\/admin_console\/plugins\/plugin_([^/]+)$/;
 

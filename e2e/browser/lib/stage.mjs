@@ -11,6 +11,12 @@ if (!file) {
 /** See facts.go of the command settings-page. */
 export const stage = JSON.parse(readFileSync(file, 'utf8'));
 
+/** Whether the oldest Mattermost server is tested on. */
+export const isOldest = process.env.MATTERMOST === '9.9';
+
+/** What the server shows of a saved secret: asterisks. The oldest hides nothing of plugins, and shows what is sealed. */
+export const hidden = isOldest ? /^(?![^]*PRIVATE KEY)[^]*sealed:v2:/ : /^\*+$/;
+
 /** The manifest as it is in the repository. */
 export const manifest = JSON.parse(readFileSync(new URL('../../../plugin.json', import.meta.url), 'utf8'));
 
@@ -48,7 +54,8 @@ export async function forgetSettings() {
   const { answer: config } = await call('GET', '/api/v4/config', { token });
   // Every server has its own, and it is not the admin's.
   const { sealingkey = '' } = config.PluginSettings.Plugins[stage.pluginId] ?? {};
-  config.PluginSettings.Plugins[stage.pluginId] = { sealingkey };
+  // Where the server shows it, it is no asterisks that stand for it, and the plugin warns of it.
+  config.PluginSettings.Plugins[stage.pluginId] = { sealingkey: isOldest ? '' : sealingkey };
   await call('PUT', '/api/v4/config', { token, body: config });
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { stage } from '../lib/stage.mjs';
 
@@ -27,7 +27,7 @@ async function look(settings, state) {
 }
 
 for (const theme of ['light', 'dark'])
-  withBothReacts(`axe-core finds nothing serious, ${theme} theme`, async (t, react) => {
+  withEachReact(`axe-core finds nothing serious, ${theme} theme`, async (t, react) => {
     const { double } = stage.clusters;
     const settings = await openSettings(t, { react, theme });
     await settings.ready();
@@ -53,7 +53,7 @@ for (const theme of ['light', 'dark'])
   });
 
 for (const theme of ['light', 'dark'])
-  withBothReacts(`axe-core finds nothing serious in the reduced form, ${theme} theme`, async (t, react) => {
+  withEachReact(`axe-core finds nothing serious in the reduced form, ${theme} theme`, async (t, react) => {
     const settings = await openSettings(t, { react, theme, prepare: (context) => context.route('**/worker-*.js', (route) => route.abort()) });
     await settings.noEngine.waitFor();
     await settings.page.evaluate(axe);

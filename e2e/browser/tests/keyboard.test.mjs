@@ -1,7 +1,7 @@
 // All of it without a mouse.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
 import { savedSettings, stage } from '../lib/stage.mjs';
 
@@ -20,7 +20,7 @@ async function tabTo(page, locator) {
   assert.fail(`Tab does not reach ${locator}`);
 }
 
-withBothReacts('the page is set up, tested and saved with Tab, Space and Enter alone', async (t, react) => {
+withEachReact('the page is set up, tested and saved with Tab, Space and Enter alone', async (t, react) => {
   const { double } = stage.clusters;
   const settings = await openSettings(t, { react });
   const { page } = settings;
@@ -63,7 +63,7 @@ withBothReacts('the page is set up, tested and saved with Tab, Space and Enter a
   settings.quiet();
 });
 
-withBothReacts('import, export and further clusters work with the keyboard', async (t, react) => {
+withEachReact('import, export and further clusters work with the keyboard', async (t, react) => {
   const settings = await openSettings(t, { react });
   const { page } = settings;
   await settings.ready();
@@ -90,7 +90,7 @@ withBothReacts('import, export and further clusters work with the keyboard', asy
   settings.quiet();
 });
 
-withBothReacts('Enter in a field saves, as everywhere in System Console, and no button of the page does', async (t, react) => {
+withEachReact('Enter in a field saves, as everywhere in System Console, and no button of the page does', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ Recipients: stage.recipient });

@@ -1,13 +1,13 @@
 // What is loaded when, under Mattermost's own policy; and what remains of the page where its engine does not run.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { INSECURE_HOST, open } from '../lib/browser.mjs';
 import { PAGE, STATIC } from '../lib/paths.mjs';
 import { Settings, openSettings } from '../lib/settings.mjs';
-import { savedSettings, setSiteURL, stage } from '../lib/stage.mjs';
+import { hidden, isOldest, savedSettings, setSiteURL, stage } from '../lib/stage.mjs';
 
-withBothReacts('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
+withEachReact('the pages have Mattermost’s own policy, and it is in force', async (t, react) => {
   const { page, context } = await open(t, { react });
   const header = (await context.request.get(`${PAGE}?react=${react}`)).headers()['content-security-policy'];
   assert.match(header, /frame-ancestors 'self'.*script-src 'self'/);
@@ -34,7 +34,7 @@ withBothReacts('the pages have Mattermost’s own policy, and it is in force', a
   assert.deepEqual(refused, { blob: true, wasm: true, inline: true });
 });
 
-withBothReacts('on other pages nothing of the plugin is loaded but its one script', async (t, react) => {
+withEachReact('on other pages nothing of the plugin is loaded but its one script', async (t, react) => {
   const opened = await open(t, { react, path: '/ops/channels/town-square' });
   const { page, requests } = opened;
   const ours = () => requests.filter((path) => path.startsWith(STATIC) || path.startsWith(`/plugins/${stage.pluginId}`));
@@ -61,7 +61,7 @@ const obstacles = {
 };
 
 for (const [name, prepare] of Object.entries(obstacles))
-  withBothReacts(`where ${name}, everything can be edited and saved all the same`, async (t, react) => {
+  withEachReact(`where ${name}, everything can be edited and saved all the same`, async (t, react) => {
     const { double } = stage.clusters;
     const settings = await openSettings(t, { react, prepare });
     await settings.noEngine.waitFor();
@@ -70,7 +70,8 @@ for (const [name, prepare] of Object.entries(obstacles))
     assert.equal(await settings.save(), '');
     const saved = await savedSettings();
     assert.equal(saved.teleportaddress, double.auth);
-    assert.match(saved.identity, /^\*+$/);
+    // Where the page cannot seal it, the plugin does so a second later.
+    assert.match(saved.identity, isOldest ? /sealed:v2:|PRIVATE KEY/ : hidden);
 
     // The host checks in the page's stead.
     await settings.fill({ TeleportAddress: 'not an address' });
@@ -78,7 +79,7 @@ for (const [name, prepare] of Object.entries(obstacles))
     assert.equal((await savedSettings()).teleportaddress, double.auth);
   });
 
-withBothReacts('the page works on plain HTTP, where browsers hold much back', async (t, react) => {
+withEachReact('the page works on plain HTTP, where browsers hold much back', async (t, react) => {
   const { double } = stage.clusters;
   const url = new URL(stage.url);
   url.hostname = INSECURE_HOST;

@@ -1,15 +1,16 @@
 // What cannot be used is not saved, and the page says why in the core's words.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { openSettings } from '../lib/settings.mjs';
-import { savedSettings, stage } from '../lib/stage.mjs';
+import { hidden, isOldest, savedSettings, stage } from '../lib/stage.mjs';
 
-withBothReacts('a save of unusable settings is refused with the reason', async (t, react) => {
+withEachReact('a save of unusable settings is refused with the reason', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ TeleportAddress: 'not an address' });
-  await settings.problem('TeleportAddress').waitFor();
+  // At first the field says that nothing is filled in.
+  await settings.problem('TeleportAddress').filter({ hasText: 'not an address' }).waitFor();
   const said = (await settings.problem('TeleportAddress').innerText()).replace(/^Error:\s*/, '').trim();
   const error = await settings.save();
   assert.ok(said.length > 20 && error.includes(said), `the field says “${said}”, the save “${error}”`);
@@ -21,7 +22,7 @@ withBothReacts('a save of unusable settings is refused with the reason', async (
   assert.equal((await savedSettings()).teleportaddress, stage.clusters.double.auth);
 });
 
-withBothReacts('what is missing may be saved, and is said at its field', async (t, react) => {
+withEachReact('what is missing may be saved, and is said at its field', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ Recipients: stage.recipient });
@@ -31,7 +32,7 @@ withBothReacts('what is missing may be saved, and is said at its field', async (
   settings.quiet();
 });
 
-withBothReacts('a second cluster is filled in, tested and saved along', async (t, react) => {
+withEachReact('a second cluster is filled in, tested and saved along', async (t, react) => {
   const { double, real } = stage.clusters;
   const settings = await openSettings(t, { react });
   await settings.ready();
@@ -48,13 +49,17 @@ withBothReacts('a second cluster is filled in, tested and saved along', async (t
   assert.ok(steps.every(({ outcome }) => outcome === 'ok'), said);
   assert.equal(await settings.save(), '');
   // It may hold keys, so Mattermost shows nobody what is saved.
-  assert.match((await savedSettings()).moreclusters, /^\*+$/);
+  assert.match((await savedSettings()).moreclusters, hidden);
   settings.quiet();
 
   const later = await openSettings(t, { react });
   await later.ready();
-  await later.root.getByTestId('clusters-hidden').waitFor();
-  await later.button('Enter the list anew').click();
+  if (isOldest) {
+    await later.button('Remove Cluster 2').click();
+  } else {
+    await later.root.getByTestId('clusters-hidden').waitFor();
+    await later.button('Enter the list anew').click();
+  }
   assert.equal(await later.save(), '');
   later.quiet();
 

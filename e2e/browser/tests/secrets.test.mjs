@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
 import { record, stage } from '../lib/stage.mjs';
 
@@ -14,7 +14,7 @@ for (const { name, values, held } of [
   { name: 'an identity file', values: identityOf(double.plugin), held: 'Identity' },
   { name: 'three files', values: threeFilesOf(double.plugin), held: 'ClientKey' },
 ])
-  withBothReacts(`no response to the browser holds a line of a pasted key: ${name}`, async (t, react) => {
+  withEachReact(`no response to the browser holds a line of a pasted key: ${name}`, async (t, react) => {
     const lines = linesOf(double.plugin.key);
     assert.ok(lines.length > 10 && double.plugin.identity.includes(lines[3]));
     const settings = await openSettings(t, { react });
@@ -59,7 +59,7 @@ for (const { name, values, held } of [
     settings.quiet();
   });
 
-withBothReacts('a saved secret is replaced, and removed', async (t, react) => {
+withEachReact('a saved secret is replaced, and removed', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   await settings.fill({ TeleportAddress: double.auth, Recipients: stage.recipient, Approvers: `* = ${stage.approver}`, Identity: double.stranger.identity });

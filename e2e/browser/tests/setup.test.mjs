@@ -1,9 +1,9 @@
 // From a plugin that was just enabled to one that works.
 import assert from 'node:assert/strict';
 
-import { withBothReacts } from '../lib/tests.mjs';
+import { withEachReact } from '../lib/tests.mjs';
 import { identityOf, openSettings, threeFilesOf } from '../lib/settings.mjs';
-import { manifest, savedSettings, stage } from '../lib/stage.mjs';
+import { hidden, manifest, savedSettings, stage } from '../lib/stage.mjs';
 
 const outcomes = (steps) => steps.map(({ name, outcome, text }) => `${name}: ${outcome} (${text})`).join('\n');
 
@@ -14,7 +14,7 @@ const isGreen = (steps) => {
   assert.ok(steps.every(({ outcome }) => outcome === 'ok'), `not everything is ok:\n${outcomes(steps)}`);
 };
 
-withBothReacts('every setting has its field and the page its sections', async (t, react) => {
+withEachReact('every setting has its field and the page its sections', async (t, react) => {
   const settings = await openSettings(t, { react });
   await settings.ready();
   for (const section of ['Connection', 'Credentials', 'Recipients', 'Who may decide', 'Notifications', 'Advanced'])
@@ -34,7 +34,7 @@ for (const { kind, place, form } of [
   { kind: 'double', place: 'auth', form: 'three files' },
   { kind: 'double', place: 'proxy', form: 'identity file' },
 ])
-  withBothReacts(`an empty page is filled in, tested green and saved: ${kind} Teleport, ${place}, ${form}`, async (t, react) => {
+  withEachReact(`an empty page is filled in, tested green and saved: ${kind} Teleport, ${place}, ${form}`, async (t, react) => {
     const cluster = stage.clusters[kind];
     const credentials = form === 'three files' ? threeFilesOf(cluster.plugin) : identityOf(cluster.plugin);
     const settings = await openSettings(t, { react });
@@ -50,7 +50,7 @@ for (const { kind, place, form } of [
     const saved = await savedSettings();
     assert.equal(saved.teleportaddress, cluster[place]);
     assert.equal(saved.recipients, stage.recipient);
-    assert.match(saved.identity || saved.clientkey, /^\*+$/);
+    assert.match(saved.identity || saved.clientkey, hidden);
 
     // What was saved is what works, secrets that nobody sees included.
     isGreen(await settings.test());

@@ -50,7 +50,7 @@ export const SelfTest = ({ engine, values }: { engine: Engine; values: Values })
     } catch (error) {
       if (!controller.signal.aborted) say(`The test could not be made: ${reason(error)}`);
     } finally {
-      if (abort.current === controller) setRunning(false);
+      if (!controller.signal.aborted) setRunning(false);
     }
   };
   const stop = () => {
