@@ -20,11 +20,12 @@ const largestMessage = 8 << 20
 // Cluster carries gRPC-web calls to a cluster.
 func (b *Bridge) Cluster(cluster string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		endpoint := b.endpoint(cluster)
+		endpoint, end := b.begin(cluster)
 		if endpoint == nil {
 			failed(fmt.Errorf("%w: %q", errNoEndpoint, cluster), nil).Write(w)
 			return
 		}
+		defer end()
 		endpoint.call(w, request)
 	})
 }

@@ -352,33 +352,6 @@ func TestABrokenConnectionIsSaidToBe(t *testing.T) {
 	}
 }
 
-func TestAnotherEndpointEndsTheStreamsOfTheOneBefore(t *testing.T) {
-	tp, other := startTeleport(t, nil), startTeleport(t, nil)
-	c := newCore(t)
-	c.set(tp.endpoint())
-	stream := c.stream(context.Background(), "Wait", "now")
-	defer func() { _ = stream.Close() }()
-	if !stream.Receive() {
-		t.Fatal(stream.Err())
-	}
-	there := <-tp.waiting
-	c.set(other.endpoint())
-	for stream.Receive() {
-	}
-	if got := failure(stream.Err()); got != "broken" {
-		t.Errorf("the failure is %q", got)
-	}
-	select {
-	case <-there.Done():
-	case <-time.After(soon):
-		t.Error("the old connection is still open")
-	}
-	tp.server.Stop()
-	if _, err := c.echo("over there"); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestAForgottenEndpointIsReachedNoMoreAndItsStreamsEnd(t *testing.T) {
 	tp := startTeleport(t, nil)
 	c := newCore(t)
