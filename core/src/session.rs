@@ -23,7 +23,7 @@ use crate::teleport::{Decision, ServerInfo, State, Teleport, TeleportError};
 use crate::time::Time;
 use crate::world::World;
 
-pub(crate) use checks::check_cluster;
+pub(crate) use checks::{check_cluster, not_shown};
 pub(crate) use endpoints::forget_later;
 pub(crate) use watch::Watch;
 
@@ -386,7 +386,7 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
         TeleportError::MfaRequired(detail) => at(
             Place::Permissions,
             format!(
-                "Teleport asks for multi-factor authentication where an administrator changes something, which a certificate from `tctl auth sign` cannot give: {detail}. Let Machine ID (`tbot`) write the identity file; its bots are exempt."
+                "Teleport asks for multi-factor authentication where an administrator changes something, and these credentials are not excused from it: {detail}. Two kinds are: those that Machine ID (`tbot`) writes and renews, and those that `tctl auth sign` makes on the auth server's own host. Take one of them."
             ),
         ),
         TeleportError::Unavailable(detail) => {
@@ -420,5 +420,8 @@ mod tests {
         let denied = explain(&address, TeleportError::Denied("no".into()));
         assert_eq!(denied.place, Place::Permissions);
         assert!(denied.message.contains("list, read, update"));
+        let mfa = explain(&address, TeleportError::MfaRequired("no".into()));
+        assert_eq!(mfa.place, Place::Permissions);
+        assert!(mfa.message.contains("`tbot`") && mfa.message.contains("on the auth server's own host"));
     }
 }

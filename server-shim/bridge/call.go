@@ -94,11 +94,12 @@ func (e *endpoint) request(ctx context.Context, request *http.Request) *http.Req
 	return out.WithContext(ctx)
 }
 
-// hopHeaders belong to one side of the bridge only.
+// hopHeaders belong to one side of the bridge only. So does Version: Teleport takes it for the version of a client of its own,
+// and from 16 on closes the connection where it cannot read it, or finds it too old. Without one, clients are let in.
 var hopHeaders = map[string]bool{
 	"Accept": true, "Connection": true, "Content-Length": true, "Content-Type": true, "Date": true, "Host": true,
 	"Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Server": true,
-	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "X-Grpc-Web": true, "X-User-Agent": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Version": true, "X-Grpc-Web": true, "X-User-Agent": true,
 }
 
 func isStatus(name string) bool {
