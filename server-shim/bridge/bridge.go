@@ -61,13 +61,18 @@ func (b *Bridge) Close() {
 
 // SetEndpoint says how to reach a cluster from now on. Calls that are under way end where they began.
 func (b *Bridge) SetEndpoint(
-	_ context.Context, request *connect.Request[pb.SetEndpointRequest],
+	ctx context.Context, request *connect.Request[pb.SetEndpointRequest],
 ) (*connect.Response[pb.SetEndpointResponse], error) {
 	endpoint, err := newEndpoint(request.Msg)
 	if err != nil {
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
 	b.mu.Lock()
+	// Who has given this up may have called again, and that may have come first.
+	if ctx.Err() != nil {
+		b.mu.Unlock()
+		return nil, connect.NewError(connect.CodeCanceled, ctx.Err())
+	}
 	before := b.endpoints[request.Msg.GetCluster()]
 	closed := b.closed
 	if !closed {

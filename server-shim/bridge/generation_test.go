@@ -135,3 +135,18 @@ func TestCallsThatNeverEndDoNotKeepAnOldEndpointForEver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAnEndpointThatNobodyWaitsForAnyMoreTakesNoPlace(t *testing.T) {
+	tp, other := startTeleport(t, nil), startTeleport(t, nil)
+	c := newCore(t)
+	c.set(tp.endpoint())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := c.bridge.SetEndpoint(ctx, connect.NewRequest(other.endpoint())); connect.CodeOf(err) != connect.CodeCanceled {
+		t.Errorf("got %v", err)
+	}
+	other.server.Stop()
+	if _, err := c.echo("to the one before"); err != nil {
+		t.Error(err)
+	}
+}

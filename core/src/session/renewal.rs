@@ -86,6 +86,8 @@ pub(super) fn move_over<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, usable: Usab
 /// Whether Teleport takes new credentials, found out over a way of its own: what works goes on working.
 async fn try_out<W: World>(lane: &Lane<W>, address: &Address, usable: &Usable) -> Result<ServerInfo, Trouble> {
     let destination = format!("trial-{:016x}", lane.world.random());
+    // In case that this is given up in between.
+    endpoints::forget_later(&lane.app, destination.clone());
     point(lane, &destination, &usable.cluster, address, Some(usable)).await?;
     let teleport = lane.world.teleport(&destination);
     let answer = async {
