@@ -240,11 +240,11 @@ fn paired(before: &[Rc<config::Cluster>], wanted: &[config::Cluster]) -> Vec<Opt
     pairs
 }
 
+/// Clusters, each of which several parts hold on to.
+type Clusters<W> = Vec<Rc<Cluster<W>>>;
+
 /// The clusters that the settings want, in their order, and those that they do not want any more.
-pub(crate) fn arrange<W: World>(
-    mut before: Vec<Rc<Cluster<W>>>,
-    wanted: &[config::Cluster],
-) -> (Vec<Rc<Cluster<W>>>, Vec<Rc<Cluster<W>>>) {
+pub(crate) fn arrange<W: World>(mut before: Clusters<W>, wanted: &[config::Cluster]) -> (Clusters<W>, Clusters<W>) {
     let known: Vec<_> = before.iter().map(|cluster| cluster.settings()).collect();
     let pairs = paired(&known, wanted);
     let clusters = pairs.iter().enumerate().map(|(place, pair)| {
