@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::audit::{self, Audit};
-use crate::cluster::{Cluster, Lane};
+use crate::cluster::{self, Cluster, Lane};
 use crate::config::{self, Problem, Settings};
 use crate::decision::Locks;
 use crate::mattermost::{LogLevel, Mattermost as _};
@@ -115,7 +115,7 @@ impl<W: World> App<W> {
         let (settings, mut problems) = config::parse(settings_json);
         problems.extend(save::in_the_clear(&save::read(settings_json)));
         let unchanged =
-            self.configured.get() && **self.settings.borrow() == settings && self.host.borrow().is_as(&host);
+            self.configured.get() && self.settings.borrow().is_as(&settings) && self.host.borrow().is_as(&host);
         *self.host.borrow_mut() = host;
         *self.settings.borrow_mut() = Rc::new(settings);
         *self.raw.borrow_mut() = save::read(settings_json);
@@ -139,18 +139,16 @@ impl<W: World> App<W> {
         }
     }
 
-    /// Ends the sessions with Teleport and begins new ones.
+    /// Begins everything anew by the settings and the leadership as they are now. Connections to Teleport stay, and watches,
+    /// where they are as the settings want them.
     fn restart(self: &Rc<Self>) {
         self.epoch.set(self.epoch.get() + 1);
         self.world.spawn(Box::pin(audit::keep(Rc::clone(self), self.epoch.get())));
         let settings = self.settings();
         let wanted = if self.configured.get() { settings.clusters.as_slice() } else { &[] };
-        let mut clusters = std::mem::take(&mut *self.clusters.borrow_mut());
-        while clusters.len() > wanted.len() {
-            clusters.pop().iter().for_each(|cluster| cluster.begin_anew(config::Cluster::default()));
-        }
-        while clusters.len() < wanted.len() {
-            clusters.push(Cluster::new(clusters.len()));
+        let (clusters, gone) = cluster::arrange(std::mem::take(&mut *self.clusters.borrow_mut()), wanted);
+        for destination in gone.iter().filter_map(|cluster| cluster.give_up()) {
+            session::forget_later(self, destination);
         }
         self.recipients.forget();
         self.clusters.borrow_mut().clone_from(&clusters);
@@ -161,8 +159,10 @@ impl<W: World> App<W> {
         if self.leader.get() && self.configured.get() {
             self.world.spawn(Box::pin(links::keep(Rc::clone(self), self.epoch.get())));
         }
-        for (cluster, settings) in clusters.into_iter().zip(wanted) {
-            cluster.begin_anew(settings.clone());
+        for (place, (cluster, settings)) in clusters.iter().zip(wanted).enumerate() {
+            cluster.begin_anew(place, settings.clone());
+        }
+        for cluster in clusters {
             let lane = Lane { app: Rc::clone(self), cluster: Rc::clone(&cluster) };
             let (task, handle) = futures::future::abortable(session::run(lane, self.epoch.get()));
             *cluster.session.borrow_mut() = Some(handle);

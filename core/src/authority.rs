@@ -60,9 +60,33 @@ pub fn lacks(authority: Authority, rights: &Rights, reads_users: bool) -> Option
     None
 }
 
+/// What to do where the role does not let its user see requests: Teleport then says of each that there is none.
+#[must_use]
+pub fn blind(rights: &Rights) -> Option<&'static str> {
+    let sees = ["list", "read"].iter().all(|verb| Rights::holds(&rights.requests, verb));
+    (!sees).then_some(
+        "The role of the plugin's Teleport user may not list and read access requests, so Teleport shows it none. It needs the rule `resources: [access_request], verbs: [list, read, update]`; change it with `tctl create -f`.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_not_list_and_read_sees_no_requests() {
+        let rights = |verbs: &str| Rights {
+            requests: verbs.split_whitespace().map(str::to_owned).collect(),
+            reviews: true,
+            ..Default::default()
+        };
+        for sees in ["list read", "*", "list readnosecrets update"] {
+            assert_eq!(blind(&rights(sees)), None, "{sees}");
+        }
+        for blinded in ["", "update", "list update", "read update"] {
+            assert!(blind(&rights(blinded)).is_some_and(|cure| cure.contains("list, read")), "{blinded}");
+        }
+    }
 
     fn server(version: &str) -> ServerInfo {
         ServerInfo { cluster: "tp".into(), version: version.into(), reviews: true, web: String::new() }

@@ -25,6 +25,7 @@ use crate::notices;
 use crate::requests::open::OpenIndex;
 use crate::requests::{self, deliver, digest};
 use crate::rules::links;
+use crate::session::not_shown;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
 use crate::world::World;
@@ -962,11 +963,16 @@ async fn learn<W: World>(
         let outcome = request.state.into();
         return Ok(Some((request, outcome)));
     }
+    let is_over = |record: &Record| record.request.expires.is_some_and(|expires| expires <= lane.world.now());
+    // What Teleport does not show is gone only where it would be shown.
+    if known.is_some_and(|record| record.outcome == Outcome::Pending && !is_over(record))
+        && let Some(cure) = not_shown(&way.teleport).await?
+    {
+        return Err(TeleportError::Denied(cure.to_owned()).into());
+    }
     Ok(known.map(|record| {
         let outcome = match record.outcome {
-            Outcome::Pending if record.request.expires.is_some_and(|expires| expires <= lane.world.now()) => {
-                Outcome::Expired
-            }
+            Outcome::Pending if is_over(record) => Outcome::Expired,
             Outcome::Pending => Outcome::Deleted,
             // A deletion after a decision keeps the decision.
             settled => settled,

@@ -307,7 +307,7 @@ async fn try_way<W: World, R: Report>(
     }
     let edition = if server.reviews { "with reviews (Enterprise)" } else { "without reviews (open source)" };
     steps.ok(SERVER, format!("cluster {}, version {}, {edition}", code(&server.cluster), server.version));
-    let way: Way<W> = Way { cluster, teleport, credentials: usable, server };
+    let way: Way<W> = Way { cluster, teleport, credentials: usable, server, generation: 0 };
 
     steps.begin(PERMISSIONS);
     if let Err(trouble) = session::check_rights(&way.teleport, &way.server, settings, address).await {

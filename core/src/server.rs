@@ -44,7 +44,11 @@ use crate::support;
 use crate::teleport::WallTeleport;
 use crate::time::Time;
 use crate::wall;
-use crate::world::World;
+use crate::world::{World, within};
+
+/// How long sealing what was stored as it was pasted may take, when settings are heard. What was not sealed by then is said in
+/// the status, and sealed when they are heard again. The host waits five seconds for all of it.
+const SEALING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The world behind the wall.
 struct Wall {
@@ -151,8 +155,11 @@ impl Plugin for Desk {
             };
             let problems = core.configure(host, &request.settings_json);
             let problems = problems.into_iter().map(on_wire).collect();
-            let sealed = save::sealed_at_rest(core.world.bridge(), &save::read(&request.settings_json)).await;
-            let settings_json = match sealed {
+            // The host waits for this answer, and gives up a core that does not take note, with all that people wait for: a
+            // store that takes its time is no reason for that.
+            let raw = save::read(&request.settings_json);
+            let sealing = save::sealed_at_rest(core.world.bridge(), &raw);
+            let settings_json = match within(&core.world, SEALING_TIMEOUT, sealing).await.unwrap_or(Ok(None)) {
                 Ok(sealed) => sealed.and_then(|sealed| serde_json::to_vec(&sealed).ok()).unwrap_or_default(),
                 Err(problem) => {
                     core.log(LogLevel::Error, &problem.message, &[("setting", &problem.setting)]);

@@ -1,12 +1,13 @@
 //! The connection to Teleport: made, watched, lost and made again.
 
 mod checks;
+mod endpoints;
+mod renewal;
+mod watch;
 
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
-
-use futures::StreamExt;
-use futures::future::{Either, select};
 
 use crate::app::App;
 use crate::authority;
@@ -14,27 +15,18 @@ use crate::bridge::{Bridge as _, Endpoint, EndpointKind};
 use crate::cluster::Lane;
 use crate::config::{Address, Authority, Problem, Settings, key};
 use crate::credentials::Usable;
-use crate::desk;
 use crate::mattermost::LogLevel;
 use crate::messages::code;
 use crate::notices;
 use crate::proto::bridge;
-use crate::rules::mapping;
-use crate::teleport::{Decision, Event, ServerInfo, State, Teleport, TeleportError};
+use crate::teleport::{Decision, ServerInfo, State, Teleport, TeleportError};
 use crate::time::Time;
-use crate::world::{World, within};
+use crate::world::World;
 
-pub(crate) use checks::check_cluster;
-use checks::{load_accepted_fields, note_fields};
+pub(crate) use checks::{check_cluster, not_shown};
+pub(crate) use endpoints::forget_later;
+pub(crate) use watch::Watch;
 
-/// How long the first event of a watch may take.
-const INIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often all requests are listed besides the watch, in case it has lost something.
-const RELIST: Duration = Duration::from_secs(300);
-/// How often files with credentials are looked at again, and expiry times checked.
-const TICK: Duration = Duration::from_secs(30);
-/// How often it is looked whether other nodes have called attention to a request.
-const ATTEND: Duration = Duration::from_secs(5);
 /// The first wait after a failure; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
@@ -92,6 +84,8 @@ pub struct Way<W: World> {
     pub(crate) credentials: Option<Usable>,
     /// The server.
     pub(crate) server: ServerInfo,
+    /// The generation of the endpoint that it was made for.
+    pub(crate) generation: u64,
 }
 
 /// How the connection stands.
@@ -105,15 +99,15 @@ pub enum Link {
     Down(Trouble),
 }
 
-/// Keeps the connection, for as long as this epoch lasts.
+/// Keeps the connection, for as long as this epoch lasts. What an earlier epoch has left of it goes on where it is still what
+/// the settings say.
 pub(crate) async fn run<W: World>(lane: Lane<W>, epoch: u64) {
     let mut wait = FIRST_WAIT;
     let mut told: Option<Trouble> = None;
     loop {
         let since = lane.world.now();
-        *lane.cluster.link.borrow_mut() = Link::Connecting;
         let Err(trouble) = hold(&lane, epoch).await;
-        *lane.cluster.link.borrow_mut() = Link::Down(trouble.clone());
+        lane.cluster.broken(&trouble);
         // One line for each new trouble, not one for each attempt.
         if told.as_ref() != Some(&trouble) {
             lane.log(LogLevel::Warn, &trouble.message, &[("at", &format!("{:?}", trouble.place))]);
@@ -128,20 +122,26 @@ pub(crate) async fn run<W: World>(lane: Lane<W>, epoch: u64) {
         let chance = u64::try_from(half.as_millis()).unwrap_or(1).max(1);
         lane.world.sleep(half + Duration::from_millis(lane.world.random() % chance)).await;
         wait = (wait * 2).min(LONGEST_WAIT);
+        *lane.cluster.link.borrow_mut() = Link::Connecting;
     }
 }
 
-/// Makes the connection and stays on it until it breaks.
-async fn hold<W: World>(lane: &Lane<W>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
-    let way = Rc::new(open(lane).await?);
-    lane.cluster.connects.set(lane.cluster.connects.get() + 1);
+/// Makes the connection, or takes the one that stands, and stays on it until it breaks.
+async fn hold<W: World>(lane: &Lane<W>, epoch: u64) -> Result<Infallible, Trouble> {
+    let way = open(lane).await?;
     *lane.cluster.way.borrow_mut() = Some(Rc::clone(&way));
+    lane.cluster.unproven.set(false);
+    if lane.leader.get() {
+        return watch::watch(lane, &way, epoch).await;
+    }
+    *lane.cluster.watch.borrow_mut() = None;
     *lane.cluster.link.borrow_mut() = Link::Up(None);
-    if lane.leader.get() { watch(lane, &way, epoch).await } else { stand_by(lane, &way).await }
+    watch::stand_by(lane, way).await
 }
 
-/// Makes the way to Teleport and checks that it leads there.
-async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
+/// Makes the way to Teleport and checks that it leads there. The one that stands is taken where it leads to the same place
+/// with the same credentials, wherever these are kept now.
+async fn open<W: World>(lane: &Lane<W>) -> Result<Rc<Way<W>>, Trouble> {
     let settings = lane.cluster.settings();
     let Some(address) = &settings.address else { return Err(no_address(lane)) };
     let credentials = match (address, &settings.credentials) {
@@ -162,20 +162,27 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
     let cluster = match &credentials {
         Some(usable) => usable.cluster.clone(),
         None => {
-            let name = gateway_name(lane.cluster.place);
+            let name = gateway_name(lane.cluster.place.get());
             claim_name(lane, &name)?;
             name
         }
     };
-    point(lane, &cluster, &cluster, address, credentials.as_ref()).await?;
-    let teleport = lane.world.teleport(&cluster);
+    let endpoint = endpoints::wanted(&cluster, address, credentials.as_ref());
+    if let Some(way) = endpoints::standing(lane, &endpoint, credentials.as_ref()) {
+        return Ok(way);
+    }
+    *lane.cluster.link.borrow_mut() = Link::Connecting;
+    let teleport = lane.world.teleport(&endpoint.cluster);
+    let generation = endpoints::point(lane, endpoint).await?;
     lane.log(LogLevel::Debug, "Checking Teleport's version.", &[("cluster", &cluster)]);
     let server = teleport.ping().await.map_err(|error| explain(address, error))?;
     if let Some(usable) = &credentials {
         check_cluster(&usable.cluster, &server)?;
     }
     lane.log(LogLevel::Debug, "Teleport answers.", &[("cluster", &cluster), ("version", &server.version)]);
-    Ok(Way { cluster, teleport, credentials, server })
+    lane.cluster.connects.set(lane.cluster.connects.get() + 1);
+    *lane.cluster.link.borrow_mut() = Link::Up(None);
+    Ok(Rc::new(Way { cluster, teleport, credentials, server, generation }))
 }
 
 /// What a cluster behind a gateway that needs no credentials goes by: nothing tells its name before it is asked.
@@ -191,7 +198,10 @@ pub(crate) async fn point<W: World>(
     address: &Address,
     credentials: Option<&Usable>,
 ) -> Result<(), Trouble> {
-    let endpoint = Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials) };
+    set(app, Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials) }).await
+}
+
+async fn set<W: World>(app: &App<W>, endpoint: Endpoint) -> Result<(), Trouble> {
     app.world
         .bridge()
         .set_endpoint(endpoint)
@@ -202,7 +212,7 @@ pub(crate) async fn point<W: World>(
 fn no_address<W: World>(lane: &Lane<W>) -> Trouble {
     let problems = lane.problems.borrow();
     let first = |setting: &'static str| problems.iter().find(move |problem| problem.setting == setting);
-    let setting = if lane.cluster.place == 0 { key::TELEPORT_ADDRESS } else { key::MORE_CLUSTERS };
+    let setting = if lane.cluster.place.get() == 0 { key::TELEPORT_ADDRESS } else { key::MORE_CLUSTERS };
     let message = first(setting).map_or("No Teleport address is set.", |problem| problem.message.as_str());
     Trouble::new(Place::Settings, message)
 }
@@ -210,7 +220,7 @@ fn no_address<W: World>(lane: &Lane<W>) -> Trouble {
 /// Writes down which cluster it is. Nobody watches the same one twice: each request would be posted twice.
 fn claim_name<W: World>(lane: &Lane<W>, name: &str) -> Result<(), Trouble> {
     let named = |other: &Lane<W>| {
-        other.cluster.place != lane.cluster.place && other.cluster.name.borrow().as_deref() == Some(name)
+        other.cluster.place.get() != lane.cluster.place.get() && other.cluster.name.borrow().as_deref() == Some(name)
     };
     if let Some(other) = lane.app.lanes().into_iter().find(named) {
         return Err(Trouble::new(
@@ -218,8 +228,8 @@ fn claim_name<W: World>(lane: &Lane<W>, name: &str) -> Result<(), Trouble> {
             format!(
                 "The settings name the Teleport cluster {} twice, as clusters {} and {}. Take one of them out.",
                 code(name),
-                other.cluster.place.min(lane.cluster.place) + 1,
-                other.cluster.place.max(lane.cluster.place) + 1,
+                other.cluster.place.get().min(lane.cluster.place.get()) + 1,
+                other.cluster.place.get().max(lane.cluster.place.get()) + 1,
             ),
         ));
     }
@@ -248,125 +258,6 @@ fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> E
             alpn_protocols: vec![format!("teleport-auth@{hex}.teleport.cluster.local"), "h2".to_owned()],
             credentials,
         },
-    }
-}
-
-/// Watches Teleport and hands everything to the desk.
-async fn watch<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, epoch: u64) -> Result<std::convert::Infallible, Trouble> {
-    let settings = lane.cluster.settings();
-    let address = settings.address.as_ref();
-    let explain_here = |error| match address {
-        Some(address) => explain(address, error),
-        None => Trouble::new(Place::Watch, "No Teleport address is set."),
-    };
-    // What holds because of earlier versions, before anything new is written.
-    let settled = mapping::settle(lane).await;
-    settled.map_err(|error| Trouble::new(Place::Watch, format!("Mattermost could not be asked: {error}.")))?;
-    // A role that has what was needed until now goes on watching while an admin is asked about what would be needed.
-    let authority = authority::settle(lane, way).await;
-    if let Some(address) = address {
-        let settings = Settings { authority, ..Settings::clone(&lane.settings()) };
-        check_rights(&way.teleport, &way.server, &settings, address).await?;
-    }
-    let mut events = way.teleport.watch().await.map_err(explain_here)?;
-    let silent =
-        || Trouble::new(Place::Watch, "Teleport opened the watch but does not send anything. It is tried again.");
-    loop {
-        match within(&lane.world, INIT_TIMEOUT, events.next()).await.ok_or_else(silent)? {
-            Some(Ok(Event::Init)) => break,
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(explain_here(error)),
-            None => return Err(silent()),
-        }
-    }
-    // From here on nothing is missed; what was there before comes with the listing. What admins have accepted is known before
-    // any post is written.
-    load_accepted_fields(lane, way).await;
-    desk::open(lane, &way.cluster, epoch).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
-    let requests = way.teleport.list().await.map_err(explain_here)?;
-    note_fields(lane, way, &requests).await;
-    let pending = requests.iter().filter(|request| request.state == State::Pending).count();
-    lane.log(
-        LogLevel::Info,
-        "Watching Teleport for access requests.",
-        &[("cluster", &way.cluster), ("version", &way.server.version), ("pending", &pending.to_string())],
-    );
-    desk::reconcile(lane, requests);
-    *lane.cluster.link.borrow_mut() = Link::Up(Some(lane.world.now()));
-
-    let mut relisted = lane.world.now();
-    let mut ticked = lane.world.now();
-    // Counted in rounds, not by the clock, which may jump.
-    let mut rounds: u32 = 0;
-    let mut attended = lane.world.now();
-    loop {
-        let next = match select(events.next(), lane.world.sleep(ATTEND)).await {
-            Either::Left((event, _)) => Some(event),
-            Either::Right(((), _)) => None,
-        };
-        match next {
-            Some(Some(Ok(event))) => {
-                if let Event::Put(request) = &event {
-                    note_fields(lane, way, [&**request]).await;
-                }
-                desk::hear(lane, event);
-            }
-            Some(Some(Err(error))) => return Err(explain_here(error)),
-            Some(None) => return Err(Trouble::new(Place::Watch, "Teleport ended the watch. It is opened again.")),
-            None => {}
-        }
-        let now = lane.world.now();
-        if now.since(attended) >= ATTEND || now < attended {
-            attended = now;
-            desk::attend(lane).await;
-        }
-        // A clock that was set back must not stop the rounds.
-        if now.since(ticked) >= TICK || now < ticked {
-            ticked = now;
-            rounds += 1;
-            if TICK * rounds > desk::LANDING && !lane.cluster.desk.reread.get() {
-                desk::reread(lane).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
-                lane.cluster.desk.reread.set(true);
-            }
-            renewed(lane, way).await?;
-            desk::tick(lane);
-        }
-        if now.since(relisted) >= RELIST || now < relisted {
-            relisted = now;
-            let requests = way.teleport.list().await.map_err(explain_here)?;
-            note_fields(lane, way, &requests).await;
-            desk::reconcile(lane, requests);
-            desk::rescan(lane).await.map_err(|error| Trouble::new(Place::Watch, error.to_string()))?;
-        }
-    }
-}
-
-/// Keeps the way ready for clicks while another node watches.
-async fn stand_by<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>) -> Result<std::convert::Infallible, Trouble> {
-    loop {
-        lane.world.sleep(TICK).await;
-        renewed(lane, way).await?;
-    }
-}
-
-/// Notices credentials that were renewed on disk, or have expired: then the connection is made again.
-async fn renewed<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>) -> Result<(), Trouble> {
-    let Some(now) = &way.credentials else { return Ok(()) };
-    if lane.leader.get() {
-        notices::credentials(lane, now).await;
-    }
-    if let Some(problem) = now.expired(lane.world.now()) {
-        // The next attempt reads them again, and says so while they are the same.
-        return Err(problem.into());
-    }
-    if !lane.reads_files() {
-        return Ok(());
-    }
-    match lane.credentials().await {
-        Ok(usable) if usable == *now || usable.expired(lane.world.now()).is_some() => Ok(()),
-        Ok(_) => Err(Trouble::new(Place::Credentials, "The credentials were renewed: connecting with the new ones.")),
-        // A file in the middle of being written: what we have is still good.
-        Err(_) => Ok(()),
     }
 }
 
@@ -495,7 +386,7 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
         TeleportError::MfaRequired(detail) => at(
             Place::Permissions,
             format!(
-                "Teleport asks for multi-factor authentication where an administrator changes something, which a certificate from `tctl auth sign` cannot give: {detail}. Let Machine ID (`tbot`) write the identity file; its bots are exempt."
+                "Teleport asks for multi-factor authentication where an administrator changes something, and these credentials are not excused from it: {detail}. Two kinds are: those that Machine ID (`tbot`) writes and renews, and those that `tctl auth sign` makes on the auth server's own host. Take one of them."
             ),
         ),
         TeleportError::Unavailable(detail) => {
@@ -529,5 +420,8 @@ mod tests {
         let denied = explain(&address, TeleportError::Denied("no".into()));
         assert_eq!(denied.place, Place::Permissions);
         assert!(denied.message.contains("list, read, update"));
+        let mfa = explain(&address, TeleportError::MfaRequired("no".into()));
+        assert_eq!(mfa.place, Place::Permissions);
+        assert!(mfa.message.contains("`tbot`") && mfa.message.contains("on the auth server's own host"));
     }
 }

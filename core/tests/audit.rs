@@ -87,7 +87,7 @@ impl Node {
         let world = NodeWorld {
             sim: Rc::clone(sim),
             mattermost: SimMattermost { sim: Rc::clone(sim), node: number },
-            bridge: SimBridge { sim: Rc::clone(sim) },
+            bridge: SimBridge { sim: Rc::clone(sim), node: number },
             node: number,
             skew: Rc::new(Cell::new(0)),
             spawner: pool.spawner(),

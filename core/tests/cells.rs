@@ -257,7 +257,7 @@ fn play(authority: Authority, clicker: Clicker, mapping: Mapping, situation: Sit
     let world = NodeWorld {
         sim: Rc::clone(&sim),
         mattermost: SimMattermost { sim: Rc::clone(&sim), node: 0 },
-        bridge: SimBridge { sim: Rc::clone(&sim) },
+        bridge: SimBridge { sim: Rc::clone(&sim), node: 0 },
         node: 0,
         skew: Rc::new(Cell::new(0)),
         spawner: pool.spawner(),

@@ -69,7 +69,7 @@ impl Stage {
         let world = NodeWorld {
             sim: Rc::clone(&sim),
             mattermost: SimMattermost { sim: Rc::clone(&sim), node: 0 },
-            bridge: SimBridge { sim: Rc::clone(&sim) },
+            bridge: SimBridge { sim: Rc::clone(&sim), node: 0 },
             node: 0,
             skew: Rc::new(Cell::new(0)),
             spawner: pool.spawner(),

@@ -172,7 +172,7 @@ func (s *scene) settings() stage.Settings {
 func (s *scene) connect(settings stage.Settings) {
 	s.Helper()
 	s.must(s.set.Configure(s.ctx, settings))
-	// What is pasted without the settings page is saved once more, sealed, and the connection is made again then.
+	// What is pasted without the settings page is saved once more, sealed.
 	s.eventually(soon, "what was pasted is sealed", s.holdsNoKey)
 	s.eventually(soon, "the plugin watches", s.watches)
 }

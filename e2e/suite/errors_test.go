@@ -11,7 +11,7 @@ import (
 func TestMultiFactorAuthenticationForAdministratorsIsSaidWithItsCure(t *testing.T) {
 	d := newDouble(t, double.Options{Version: "18.0.0", Cluster: "mfa.example", AdminMFA: true})
 	s := newScene(t, d)
-	s.says(trouble{"a certificate without a second factor", s.settings(), "Permissions", []string{"multi-factor", "Machine ID", "tbot"}})
+	s.says(trouble{"a certificate without a second factor", s.settings(), "Permissions", []string{"multi-factor", "Machine ID", "tbot", "`tctl auth sign`", "on the auth server's own host"}})
 
 	// A bot of Machine ID needs none.
 	s.must(d.CreateResources(s.ctx, `

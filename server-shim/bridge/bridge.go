@@ -21,16 +21,19 @@ type Bridge struct {
 	api  API
 	keys keys
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	// endpoints are those that new calls go to.
 	endpoints map[string]*endpoint
-	closed    bool
+	// retired are the ones before, whose last calls are under way.
+	retired map[*endpoint]struct{}
+	closed  bool
 }
 
 var _ bridgeconnect.BridgeHandler = (*Bridge)(nil)
 
 // New makes a bridge that leads nowhere yet.
 func New(api API) *Bridge {
-	return &Bridge{api: api, keys: keys{api}, endpoints: map[string]*endpoint{}}
+	return &Bridge{api: api, keys: keys{api}, endpoints: map[string]*endpoint{}, retired: map[*endpoint]struct{}{}}
 }
 
 // Handler is the path that the Bridge service answers under, and the handler.
@@ -45,37 +48,59 @@ func (b *Bridge) Handler() (string, http.Handler) {
 // Close closes all connections; their calls fail.
 func (b *Bridge) Close() {
 	b.mu.Lock()
-	endpoints := b.endpoints
-	b.endpoints, b.closed = map[string]*endpoint{}, true
+	endpoints, retired := b.endpoints, b.retired
+	b.endpoints, b.retired, b.closed = map[string]*endpoint{}, map[*endpoint]struct{}{}, true
 	b.mu.Unlock()
 	for _, endpoint := range endpoints {
-		endpoint.close()
+		endpoint.calls.close()
+	}
+	for endpoint := range retired {
+		endpoint.calls.close()
 	}
 }
 
-// SetEndpoint says how to reach a cluster from now on.
+// SetEndpoint says how to reach a cluster from now on. Calls that are under way end where they began.
 func (b *Bridge) SetEndpoint(
-	_ context.Context, request *connect.Request[pb.SetEndpointRequest],
+	ctx context.Context, request *connect.Request[pb.SetEndpointRequest],
 ) (*connect.Response[pb.SetEndpointResponse], error) {
 	endpoint, err := newEndpoint(request.Msg)
 	if err != nil {
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
 	b.mu.Lock()
+	// Who has given this up may have called again, and that may have come first.
+	if ctx.Err() != nil {
+		b.mu.Unlock()
+		return nil, connect.NewError(connect.CodeCanceled, ctx.Err())
+	}
 	before := b.endpoints[request.Msg.GetCluster()]
 	closed := b.closed
 	if !closed {
 		b.endpoints[request.Msg.GetCluster()] = endpoint
+		if before != nil {
+			b.retired[before] = struct{}{}
+		}
 	}
 	b.mu.Unlock()
 	if closed {
-		endpoint.close()
+		endpoint.calls.close()
 		return nil, connect.NewError(connect.CodeUnavailable, errors.New("the plugin is being stopped"))
 	}
 	if before != nil {
-		before.close()
+		b.retire(before)
 	}
 	return connect.NewResponse(&pb.SetEndpointResponse{}), nil
+}
+
+// retire lets an endpoint go once its calls are over.
+func (b *Bridge) retire(before *endpoint) {
+	before.calls.retire()
+	go func() {
+		<-before.calls.over
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.retired, before)
+	}()
 }
 
 // ForgetEndpoint closes the connection to a cluster, which cannot be reached any more then.
@@ -87,7 +112,7 @@ func (b *Bridge) ForgetEndpoint(
 	delete(b.endpoints, request.Msg.GetCluster())
 	b.mu.Unlock()
 	if endpoint != nil {
-		endpoint.close()
+		endpoint.calls.close()
 	}
 	return connect.NewResponse(&pb.ForgetEndpointResponse{}), nil
 }
@@ -110,9 +135,14 @@ func (b *Bridge) ReadFile(
 	return connect.NewResponse(&pb.ReadFileResponse{Content: content}), nil
 }
 
-// endpoint is the one for a cluster, or nil.
-func (b *Bridge) endpoint(cluster string) *endpoint {
+// begin is the endpoint that a new call to a cluster goes to, or nil, and what is called when the call has ended.
+func (b *Bridge) begin(cluster string) (*endpoint, func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.endpoints[cluster]
+	endpoint := b.endpoints[cluster]
+	if endpoint == nil {
+		return nil, nil
+	}
+	// Counted before anybody can retire it.
+	return endpoint, endpoint.calls.begin()
 }

@@ -20,11 +20,12 @@ const largestMessage = 8 << 20
 // Cluster carries gRPC-web calls to a cluster.
 func (b *Bridge) Cluster(cluster string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		endpoint := b.endpoint(cluster)
+		endpoint, end := b.begin(cluster)
 		if endpoint == nil {
 			failed(fmt.Errorf("%w: %q", errNoEndpoint, cluster), nil).Write(w)
 			return
 		}
+		defer end()
 		endpoint.call(w, request)
 	})
 }
@@ -93,11 +94,12 @@ func (e *endpoint) request(ctx context.Context, request *http.Request) *http.Req
 	return out.WithContext(ctx)
 }
 
-// hopHeaders belong to one side of the bridge only.
+// hopHeaders belong to one side of the bridge only. So does Version: Teleport takes it for the version of a client of its own,
+// and from 16 on closes the connection where it cannot read it, or finds it too old. Without one, clients are let in.
 var hopHeaders = map[string]bool{
 	"Accept": true, "Connection": true, "Content-Length": true, "Content-Type": true, "Date": true, "Host": true,
 	"Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Server": true,
-	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "X-Grpc-Web": true, "X-User-Agent": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Version": true, "X-Grpc-Web": true, "X-User-Agent": true,
 }
 
 func isStatus(name string) bool {

@@ -17,7 +17,7 @@ import (
 // errReplaced says that an endpoint is not to be used any more.
 var errReplaced = errors.New("the endpoint was replaced")
 
-// endpoint is where a cluster is reached, with the connections to it.
+// endpoint is one generation of the way to a cluster, with the connections to it.
 type endpoint struct {
 	transport http.RoundTripper
 	// base is put before the path of a call.
@@ -27,6 +27,8 @@ type endpoint struct {
 	// certificate is the client certificate; nil where there is none.
 	certificate *x509.Certificate
 	connections *connections
+	// calls are those that are under way.
+	calls *calls
 	// worked is true once a call was answered.
 	worked atomic.Bool
 	// reason looks for the reason of a connection that broke before it carried anything; nil where that makes no sense.
@@ -38,19 +40,22 @@ func newEndpoint(request *pb.SetEndpointRequest) (*endpoint, error) {
 	if request.GetCluster() == "" {
 		return nil, errors.New("cluster is missing")
 	}
+	var e *endpoint
+	var err error
 	switch request.GetKind() {
 	case pb.EndpointKind_ENDPOINT_KIND_TELEPORT:
-		return newTeleport(request)
+		e, err = newTeleport(request)
 	case pb.EndpointKind_ENDPOINT_KIND_GATEWAY:
-		return newGateway(request)
+		e, err = newGateway(request)
 	default:
-		return nil, errors.New("kind must be TELEPORT or GATEWAY")
+		err = errors.New("kind must be TELEPORT or GATEWAY")
 	}
-}
-
-// close closes all connections; calls on them fail.
-func (e *endpoint) close() {
-	e.connections.close()
+	if err != nil {
+		return nil, err
+	}
+	// Calls on connections that are closed fail.
+	e.calls = newCalls(e.connections.close)
+	return e, nil
 }
 
 // url is the address of a call.

@@ -71,6 +71,7 @@ func (p *Plugin) ExecuteCommand(c *plugin.Context, args *model.CommandArgs) (
 			response.Text = textFailed
 		}
 	}()
+	defer p.visits.begin()()
 	if !p.ready.Load() {
 		response.Text = textRestarting
 		return response, nil

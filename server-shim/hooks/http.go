@@ -21,6 +21,8 @@ type route struct {
 	pace   pace
 	// adminsOnly keeps all but system admins out.
 	adminsOnly bool
+	// awaited says that a person waits for the answer, which comes soon.
+	awaited bool
 	// largest is the most that a body may have, in bytes; Mattermost sets no bound of its own. 0: none is read.
 	largest int
 	// budget is what the body is read within.
@@ -69,6 +71,10 @@ func (p *Plugin) enter(c *plugin.Context, w http.ResponseWriter, request *http.R
 		refuse(w, http.StatusMethodNotAllowed, "Only "+route.method+" is understood here.")
 		return
 	}
+	if route.awaited {
+		// Counted before it is looked whether the plugin is being stopped.
+		defer p.visits.begin()()
+	}
 	if !p.ready.Load() {
 		refuse(w, http.StatusServiceUnavailable, textRestarting)
 		return
@@ -98,12 +104,12 @@ func (p *Plugin) routeOf(path string) (route, bool) {
 	switch {
 	case path == "/click":
 		return route{
-			name: "click", method: http.MethodPost, pace: byPeople,
+			name: "click", method: http.MethodPost, pace: byPeople, awaited: true,
 			largest: largestClick, budget: p.door.clicks, handle: p.click,
 		}, true
 	case path == "/dialog":
 		return route{
-			name: "dialog", method: http.MethodPost, pace: byPeople,
+			name: "dialog", method: http.MethodPost, pace: byPeople, awaited: true,
 			largest: largestClick, budget: p.door.clicks, handle: p.dialog,
 		}, true
 	case strings.HasPrefix(path, panelPath):

@@ -39,6 +39,8 @@ type Plugin struct {
 	actor    actor
 	core     *core
 	saves    saves
+	// visits are what people wait for.
+	visits visits
 	// ready is true between OnActivate and OnDeactivate; hooks may come at other times, too.
 	ready atomic.Bool
 	stop  context.CancelFunc
@@ -113,14 +115,18 @@ func (p *Plugin) OnActivate() error {
 // leaderKey is where the key-value store says which node watches Teleport.
 const leaderKey = "leader"
 
-// OnDeactivate stops everything. The role of the leader goes to another node before the core stops.
+// OnDeactivate stops everything. The role of the leader goes to another node before the core stops, and what people wait for is
+// answered.
 func (p *Plugin) OnDeactivate() error {
 	p.ready.Store(false)
 	if p.stop == nil {
 		return nil
 	}
 	p.stop()
+	var drained sync.WaitGroup
+	drained.Go(func() { p.visits.drain(drainTimeout) })
 	p.tasks.Wait()
+	drained.Wait()
 	p.actor.Close()
 	p.bridge.Close()
 	return nil

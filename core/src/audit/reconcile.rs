@@ -10,6 +10,7 @@ use super::{chain, index, log, write};
 use crate::app::{App, NoWay};
 use crate::mattermost::HostError;
 use crate::messages;
+use crate::session::not_shown;
 use crate::teleport::{AccessRequest, State, Teleport as _};
 use crate::time::Time;
 use crate::world::World;
@@ -121,7 +122,12 @@ async fn ask<W: World>(app: &Rc<App<W>>, entry: &Entry) -> Option<String> {
         }
         Err(NoWay::Down(_)) => return None,
     };
-    way.teleport.get(&entry.request_id).await.ok().map(|request| says(request.as_ref()))
+    let request = way.teleport.get(&entry.request_id).await.ok()?;
+    // Asked again later, while the plugin's user may not see requests.
+    if request.is_none() && not_shown(&way.teleport).await.ok()?.is_some() {
+        return None;
+    }
+    Some(says(request.as_ref()))
 }
 
 fn says(request: Option<&AccessRequest>) -> String {

@@ -229,6 +229,14 @@ pub struct Cluster {
     pub recipients: Vec<Recipient>,
 }
 
+impl Cluster {
+    /// Whether another one is reached in the same way, with the same credentials.
+    #[must_use]
+    pub fn is_reached_as(&self, other: &Self) -> bool {
+        self.address == other.address && self.credentials == other.credentials
+    }
+}
+
 /// What an admin has set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -274,6 +282,14 @@ pub struct Settings {
     pub request_days: u32,
     /// What is less than this is not logged.
     pub log_level: LogLevel,
+}
+
+impl Settings {
+    /// Whether all that is done goes on as before: what is logged changes nothing.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        *self == Self { log_level: self.log_level, ..other.clone() }
+    }
 }
 
 impl Default for Settings {

@@ -355,7 +355,7 @@ pub(super) async fn pending<W: World>(
 ) -> Result<Current, Refused> {
     let request = match authorized.way.teleport.get(&attempt.request_id).await {
         Ok(Some(request)) => request,
-        Ok(None) => return Err(Refused::Gone),
+        Ok(None) => return Err(gone(authorized).await),
         Err(error) => return Err(Refused::NotConnected(explain(&authorized.lane, error))),
     };
     if digest::of_request(&attempt.cluster, &request) != attempt.digest && request.state == State::Pending {
@@ -368,6 +368,15 @@ pub(super) async fn pending<W: World>(
     let (author, needed) = may_decide(app, authorized, &request, attempt.state).await?;
     in_time(app, attempt, authorized, &request)?;
     Ok(Current { request, author, needed })
+}
+
+/// Why Teleport does not know a request: it is gone, or the plugin's user may not see it any more.
+pub(super) async fn gone<W: World>(authorized: &Authorized<W>) -> Refused {
+    match connection::not_shown(&authorized.way.teleport).await {
+        Ok(Some(cure)) => Refused::NotShown(cure),
+        Ok(None) => Refused::Gone,
+        Err(error) => Refused::NotConnected(explain(&authorized.lane, error)),
+    }
 }
 
 /// Whether a request that is to be approved does not expire in the next moments, where another one could take its id.

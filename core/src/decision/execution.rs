@@ -363,6 +363,7 @@ async fn ask_teleport<W: World>(
             Ok(Some(request)) => Refused::AlreadySettled(settled(app, &attempt.cluster, &request).await),
             _ => Refused::AlreadySettled("decided".to_owned()),
         },
+        Err(TeleportError::NotFound(_)) => super::admission::gone(authorized).await,
         Err(error) => refusal::of_teleport(authorized.lane.cluster.settings().address.as_ref(), &current.author, error),
     };
     let uncertain = matches!(refused, Refused::Uncertain(_));

@@ -70,6 +70,9 @@ pub enum Refused {
     /// It is gone.
     #[error("Nothing was changed: Teleport has no such request any more. It has expired or was deleted.")]
     Gone,
+    /// Teleport does not show it, which may only be for want of a right.
+    #[error("Nothing was changed: Teleport does not show this request to the plugin, though it may be there. {0}")]
+    NotShown(&'static str),
     /// Somebody else is at it.
     #[error("@{0} is deciding this request right now. If it is still pending in 30 seconds, click again.")]
     Busy(String),

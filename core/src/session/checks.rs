@@ -1,10 +1,11 @@
 //! What is looked at besides on a connection: whose it is, and what the requests say that is not known.
 
 use super::{Place, Trouble, Way};
+use crate::authority;
 use crate::cluster::Lane;
 use crate::mattermost::LogLevel;
 use crate::messages::code;
-use crate::teleport::{AccessRequest, ServerInfo, fields};
+use crate::teleport::{AccessRequest, ServerInfo, Teleport, TeleportError, fields};
 use crate::world::World;
 
 /// Whether the server is of the cluster whose certificate authority we trust. TLS proves it only where Teleport itself is
@@ -21,6 +22,17 @@ pub(crate) fn check_cluster(trusted: &str, server: &ServerInfo) -> Result<(), Tr
             code(trusted),
         ),
     ))
+}
+
+/// Whether what Teleport does not show may be there all the same, because the role of the plugin's user lost the right to see
+/// requests: what to do about it then.
+pub(crate) async fn not_shown<T: Teleport>(teleport: &T) -> Result<Option<&'static str>, TeleportError> {
+    match teleport.rights().await {
+        Ok(rights) => Ok(authority::blind(&rights)),
+        // Servers that do not tell rights say what is missing by themselves.
+        Err(TeleportError::Unimplemented(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Remembers unknown fields of requests for an admin's word, and looks which have been accepted. Where that fails they are seen

@@ -48,7 +48,7 @@ pub enum TeleportError {
     /// The author may not review, or this edition has no reviews.
     #[error("Teleport takes no review of this user: {0}")]
     MayNotReview(String),
-    /// Changes by an administrator take multi-factor authentication there, which a certificate alone cannot give.
+    /// Changes by an administrator take multi-factor authentication there, which only some certificates are excused from.
     #[error("Teleport asks for multi-factor authentication: {0}")]
     MfaRequired(String),
     /// There is no such Teleport user.
@@ -158,15 +158,15 @@ impl From<tonic::Status> for TeleportError {
 /// What Teleport says in words only, under codes that mean many things.
 fn by_text(detail: &str) -> Option<TeleportError> {
     type Kind = fn(String) -> TeleportError;
-    let words: [(&str, Kind); 8] = [
+    let words: [(&str, Kind); 7] = [
         ("already reviewed", TeleportError::AlreadyReviewed),
         ("your own access request", TeleportError::OwnRequest),
         ("own access request", TeleportError::OwnRequest),
         ("reviews on behalf of", TeleportError::NotOnBehalf),
         ("cannot submit reviews", TeleportError::MayNotReview),
         ("cannot review", TeleportError::MayNotReview),
-        ("MFA", TeleportError::MfaRequired),
-        ("multi-factor", TeleportError::MfaRequired),
+        // The whole of it: roles and users may have such words in their names.
+        ("admin-level API request requires MFA verification", TeleportError::MfaRequired),
     ];
     words.iter().find(|(words, _)| detail.contains(words)).map(|(_, kind)| kind(detail.to_owned()))
 }
@@ -200,6 +200,7 @@ mod tests {
             ),
             ("admin-level API request requires MFA verification", kind(TeleportError::MfaRequired)),
             ("access denied to perform action \"update\" on \"access_request\"", kind(TeleportError::Denied)),
+            ("role \"MFA multi-factor verification\" does not allow that", kind(TeleportError::Denied)),
             ("the access request has been already denied", kind(TeleportError::AlreadyDecided)),
         ] {
             assert_eq!(of(text), expected, "{text}");

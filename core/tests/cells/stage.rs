@@ -77,7 +77,7 @@ fn app(sim: &Rc<Sim>, pool: &LocalPool) -> Rc<App<NodeWorld>> {
     App::new(NodeWorld {
         sim: Rc::clone(sim),
         mattermost: SimMattermost { sim: Rc::clone(sim), node: 0 },
-        bridge: SimBridge { sim: Rc::clone(sim) },
+        bridge: SimBridge { sim: Rc::clone(sim), node: 0 },
         node: 0,
         skew: Rc::new(Cell::new(0)),
         spawner: pool.spawner(),

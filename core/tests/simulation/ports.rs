@@ -23,7 +23,7 @@ use teleport_access_core::time::Time;
 use teleport_access_core::world::World;
 
 use crate::servers::{Applied, Opened, Watcher};
-use crate::sim::{HOST_TIMEOUT, Sim, TELEPORT_TIMEOUT};
+use crate::sim::{HOST_TIMEOUT, Reached, Sim, TELEPORT_TIMEOUT};
 
 /// One node's view of the world.
 pub struct NodeWorld {
@@ -49,8 +49,8 @@ impl World for NodeWorld {
         &self.bridge
     }
 
-    fn teleport(&self, _: &str) -> SimTeleport {
-        SimTeleport { sim: Rc::clone(&self.sim), node: self.node }
+    fn teleport(&self, destination: &str) -> SimTeleport {
+        SimTeleport { sim: Rc::clone(&self.sim), node: self.node, destination: destination.to_owned() }
     }
 
     fn now(&self) -> Time {
@@ -352,6 +352,8 @@ fn standing(sim: &Sim, key: &str) -> Option<Vec<u8>> {
 pub struct SimTeleport {
     pub sim: Rc<Sim>,
     pub node: usize,
+    /// The name that the bridge knows it by.
+    pub destination: String,
 }
 
 fn broken(text: &str) -> TeleportError {
@@ -359,17 +361,38 @@ fn broken(text: &str) -> TeleportError {
 }
 
 fn refused(text: &str) -> TeleportError {
-    TeleportError::Unreachable { failure: Failure::from_name("refused"), detail: text.to_owned() }
+    unreachable("refused", text)
+}
+
+fn unreachable(failure: &str, text: &str) -> TeleportError {
+    TeleportError::Unreachable { failure: Failure::from_name(failure), detail: text.to_owned() }
 }
 
 impl SimTeleport {
+    /// Where the bridge leads now.
+    fn reached(&self) -> Option<Reached> {
+        self.sim.endpoints.borrow().get(&(self.node, self.destination.clone())).cloned()
+    }
+
     fn call<T: 'static>(
         &self,
         what: &'static str,
         effect: impl FnOnce(&Sim) -> Result<T, TeleportError> + 'static,
     ) -> impl Future<Output = Result<T, TeleportError>> + 'static {
+        // A call ends on the generation that it began on.
+        let reached = self.reached();
         self.sim.call(what, TELEPORT_TIMEOUT, broken, refused, move |sim| {
-            if sim.teleport.borrow().down { Err(refused("Teleport is down")) } else { effect(sim) }
+            let Some(reached) = reached else { return Err(unreachable("no_endpoint", "no endpoint is set")) };
+            if sim.teleport.borrow().down {
+                return Err(refused("Teleport is down"));
+            }
+            if what != "ping" && sim.teleport.borrow().refuses.contains(&reached.key) {
+                return Err(unreachable("certificate_refused", "bad certificate"));
+            }
+            if ["decide", "review"].contains(&what) {
+                sim.teleport.borrow_mut().decided_at.push(reached.address);
+            }
+            effect(sim)
         })
     }
 }
@@ -388,9 +411,10 @@ impl Teleport for SimTeleport {
 
     async fn watch(&self) -> Result<Self::Events, TeleportError> {
         let node = self.node;
+        let over = (self.destination.clone(), self.reached().map(|reached| reached.generation).unwrap_or_default());
         self.call("watch", move |sim| {
             let (events, stream) = mpsc::unbounded();
-            let mut watcher = Watcher { node, events, last: 0, stalled: false };
+            let mut watcher = Watcher { node, over, events, last: 0, stalled: false };
             crate::teleport::send(sim, &mut watcher, Event::Init);
             sim.teleport.borrow_mut().watchers.push(watcher);
             Ok(stream)
@@ -399,12 +423,20 @@ impl Teleport for SimTeleport {
     }
 
     async fn list(&self) -> Result<Vec<AccessRequest>, TeleportError> {
-        self.call("list", |sim| Ok(sim.teleport.borrow().requests.values().cloned().collect())).await
+        self.call("list", |sim| {
+            let server = sim.teleport.borrow();
+            Ok(server.requests.values().filter(|_| !server.hides).cloned().collect())
+        })
+        .await
     }
 
     async fn get(&self, id: &str) -> Result<Option<AccessRequest>, TeleportError> {
         let id = id.to_owned();
-        self.call("get", move |sim| Ok(sim.teleport.borrow().requests.get(&id).cloned())).await
+        self.call("get", move |sim| {
+            let server = sim.teleport.borrow();
+            Ok(server.requests.get(&id).filter(|_| !server.hides).cloned())
+        })
+        .await
     }
 
     async fn decide(&self, decision: Decision) -> Result<(), TeleportError> {
@@ -414,7 +446,8 @@ impl Teleport for SimTeleport {
             }
             let changed = {
                 let mut server = sim.teleport.borrow_mut();
-                let Some(request) = server.requests.get_mut(&decision.request_id) else {
+                let hides = server.hides;
+                let Some(request) = server.requests.get_mut(&decision.request_id).filter(|_| !hides) else {
                     return Err(TeleportError::NotFound("no such request".to_owned()));
                 };
                 // As Teleport 13 and 14 do: a denied request stays denied, an approved one can be decided again.
@@ -482,7 +515,8 @@ impl Teleport for SimTeleport {
         self.call("rights", |sim| {
             let all = vec!["*".to_owned()];
             let review_for = if sim.teleport.borrow().submits_for_nobody { Vec::new() } else { all.clone() };
-            Ok(Rights { requests: all.clone(), users: all, review_for, reviews: true })
+            let requests = if sim.teleport.borrow().hides { vec!["update".to_owned()] } else { all.clone() };
+            Ok(Rights { requests, users: all, review_for, reviews: true })
         })
         .await
     }
@@ -549,6 +583,18 @@ impl SimTeleport {
 /// The bridge: credentials are good until the moment that the world says.
 pub struct SimBridge {
     pub sim: Rc<Sim>,
+    pub node: usize,
+}
+
+/// How long the bridge lets calls go on over an endpoint that was replaced.
+const RETIRED_AFTER: i64 = 60_000;
+
+/// An identity file, as it is after so many renewals.
+pub fn identity(renewed: u32) -> String {
+    let block = |label: &str, text: &str| format!("-----BEGIN {label}-----\n{text}-----END {label}-----\n");
+    let key = block("RSA PRIVATE KEY", &format!("{renewed}\n"));
+    let certificate = block("CERTIFICATE", "");
+    format!("{key}{certificate}{certificate}")
 }
 
 impl Bridge for SimBridge {
@@ -562,11 +608,28 @@ impl Bridge for SimBridge {
         })
     }
 
-    async fn set_endpoint(&self, _: Endpoint) -> Result<(), HostError> {
+    async fn set_endpoint(&self, endpoint: Endpoint) -> Result<(), HostError> {
+        *self.sim.calls.borrow_mut().entry("set_endpoint").or_default() += 1;
+        let (node, destination) = (self.node, endpoint.cluster);
+        let mut endpoints = self.sim.endpoints.borrow_mut();
+        let before = endpoints.get(&(node, destination.clone())).map(|reached| reached.generation);
+        let generation = before.unwrap_or_default() + 1;
+        let key = endpoint.credentials.map(|credentials| credentials.private_key).unwrap_or_default();
+        self.sim.note(|| format!("node {node} reaches {destination} by generation {generation}"));
+        endpoints.insert((node, destination.clone()), Reached { address: endpoint.address, key, generation });
+        let later = Rc::clone(&self.sim);
+        self.sim.later(RETIRED_AFTER, move || {
+            let is_old = |watcher: &Watcher| {
+                watcher.node == node && watcher.over.0 == destination && watcher.over.1 < generation
+            };
+            crate::teleport::cut_where(&later, is_old);
+        });
         Ok(())
     }
 
-    async fn forget_endpoint(&self, _: &str) -> Result<(), HostError> {
+    async fn forget_endpoint(&self, destination: &str) -> Result<(), HostError> {
+        self.sim.endpoints.borrow_mut().remove(&(self.node, destination.to_owned()));
+        crate::teleport::cut_where(&self.sim, |watcher| watcher.node == self.node && watcher.over.0 == destination);
         Ok(())
     }
 
@@ -586,6 +649,6 @@ impl Bridge for SimBridge {
     }
 
     async fn read_file(&self, _: &str) -> Result<Vec<u8>, HostError> {
-        Err(HostError::NotFound("no files here".to_owned()))
+        Ok(identity(self.sim.renewed.get()).into_bytes())
     }
 }

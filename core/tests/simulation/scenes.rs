@@ -8,7 +8,7 @@ use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{AccessRequest, State};
 use teleport_access_core::time::Time;
 
-use crate::script::{Script, Setting};
+use crate::script::{Kept, Script, Setting};
 use crate::sim::{DAWN, Sim};
 use crate::{invariants, teleport};
 
@@ -36,6 +36,12 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("what was decided while another bot took over loses its buttons, and is finished", decided_under_another_bot),
     ("without chance nothing is decided", no_chance),
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
+    ("settings that have nothing to do with the connection touch neither it nor the watch", unconcerned_settings),
+    ("renewed credentials take over while the watch and the clicks go on", renewed_credentials),
+    ("renewed credentials that Teleport refuses change nothing", refused_renewal),
+    ("a decision ends at the address where it began, whatever is saved meanwhile", address_changed),
+    ("credentials that do not work, once they are saved, are not covered up by the ones before", wrong_credentials),
+    ("a right to see requests that was lost is told as that, and no request as withdrawn", blinded),
 ];
 
 const HOUR: i64 = 3_600_000;
@@ -515,5 +521,258 @@ fn part_not_written() -> Vec<String> {
     expect(&sim, &format!("{asked} dialogs were opened"), asked == 0);
     sim.mattermost.borrow_mut().archived = false;
     script.run_until(sim.now() + 700_000);
+    end(&script, &sim)
+}
+
+fn reached(sim: &Sim) -> [usize; 3] {
+    ["set_endpoint", "ping", "watch"].map(|what| sim.called(what))
+}
+
+/// Watches that somebody still listens to.
+fn watches(sim: &Sim) -> usize {
+    sim.teleport.borrow().watchers.iter().filter(|watcher| !watcher.events.is_closed()).count()
+}
+
+/// A node on which one approval is enough, with credentials in a file or pasted.
+fn begin_with(credentials: Kept) -> (Script, Rc<Sim>) {
+    let recipients = vec!["ops/one"];
+    let setting = Setting { recipients, ask_reason: "never", authority: "approvers", needed: 1 };
+    let mut script = Script::with(1, setting);
+    script.credentials = credentials;
+    let sim = Rc::clone(&script.sim);
+    script.start(0);
+    script.run_until(DAWN + 2_000);
+    (script, sim)
+}
+
+/// Files a request that one person may approve.
+fn file_simple(sim: &Rc<Sim>, id: &str) {
+    let now = sim.now();
+    let request = AccessRequest {
+        id: id.into(),
+        user: "requester".into(),
+        roles: vec!["dba".into()],
+        created: Some(Time(now)),
+        expires: Some(Time(now + HOUR)),
+        ..Default::default()
+    };
+    teleport::file_as(sim, request, HOUR);
+}
+
+/// Alice approves a request in its post.
+fn approve(script: &mut Script, sim: &Sim, id: &str) {
+    let post = {
+        let server = sim.mattermost.borrow();
+        let of_request = |post: &&Post| {
+            post.props.get(REQUEST_PROP).is_some_and(|of| of == id) && !post.props.contains_key(NEWS_PROP)
+        };
+        server.posts.values().find(of_request).cloned()
+    };
+    match post {
+        Some(post) => script.click_on("alice", &post, "Approve"),
+        None => sim.violation(format!("{id} has no post")),
+    }
+}
+
+/// So many clicks were answered, each with an approval.
+fn all_approved(script: &Script, sim: &Sim, count: usize) {
+    let answers = script.answers.borrow();
+    if answers.len() != count || !answers.iter().all(|answer| answer.starts_with("You approved")) {
+        sim.violation(format!("{count} clicks were answered with {answers:#?}"));
+    }
+}
+
+fn unconcerned_settings() -> Vec<String> {
+    let (mut script, sim) = begin_with(Kept::Pasted);
+    file_simple(&sim, "early");
+    script.run_until(DAWN + 4_000);
+    let before = reached(&sim);
+    let mut at = DAWN + 4_000;
+    let mut step = |script: &mut Script, what: &str| {
+        script.save();
+        at += 3_000;
+        script.run_until(at);
+        if reached(&sim) != before || watches(&sim) != 1 {
+            sim.violation(format!("{what}: {before:?} became {:?}, {} watches", reached(&sim), watches(&sim)));
+        }
+    };
+    script.reminders = "1m, 2m";
+    step(&mut script, "reminders");
+    script.log_level = "debug";
+    step(&mut script, "the log level");
+    script.credentials = Kept::Sealed;
+    step(&mut script, "the save that seals");
+    script.credentials = Kept::InFile;
+    step(&mut script, "the same credentials from a file");
+    script.recipients = vec!["ops/one", "@bob"];
+    step(&mut script, "recipients");
+    if posts(&sim, "early") != 2 {
+        sim.violation("the request is not posted to the new recipient".into());
+    }
+    file_simple(&sim, "late");
+    script.run_until(DAWN + 21_000);
+    approve(&mut script, &sim, "late");
+    script.save();
+    // The other node takes over for a moment: clicks need no new way.
+    script.hears_lead(0, false);
+    script.run_until(DAWN + 23_000);
+    approve(&mut script, &sim, "early");
+    script.hears_lead(0, true);
+    script.run_until(DAWN + 30_000);
+    all_approved(&script, &sim, 2);
+    if reached(&sim)[..2] != before[..2] || watches(&sim) != 1 {
+        sim.violation(format!("leadership: {before:?} became {:?}", reached(&sim)));
+    }
+    end(&script, &sim)
+}
+
+fn renewed_credentials() -> Vec<String> {
+    let (mut script, sim) = begin_with(Kept::InFile);
+    let ids: Vec<String> = (0..20).map(|number| format!("request-{number}")).collect();
+    ids.iter().for_each(|id| file_simple(&sim, id));
+    script.run_until(DAWN + 20_000);
+    let before = reached(&sim);
+    sim.renewed.set(1);
+    sim.delays.borrow_mut().insert("decide", 1_500);
+    // They are looked at twice a minute.
+    for (number, id) in ids.iter().enumerate() {
+        approve(&mut script, &sim, id);
+        for part in 0..100 {
+            script.run_until(DAWN + 20_000 + number as i64 * 1_000 + part * 10);
+            if watches(&sim) == 0 {
+                sim.violation(format!("nothing is watched at {} ms", sim.now() - DAWN));
+                return end(&script, &sim);
+            }
+        }
+    }
+    script.run_until(DAWN + 50_000);
+    all_approved(&script, &sim, ids.len());
+    let keys: Vec<String> = sim.endpoints.borrow().values().map(|reached| reached.key.clone()).collect();
+    if keys.len() != 1 || !keys.iter().all(|key| key.contains("\n1\n")) || watches(&sim) != 1 {
+        sim.violation(format!("the new credentials are not used: {keys:?}, {} watches", watches(&sim)));
+    }
+    // Once for the trial, once for good.
+    if reached(&sim) != [before[0] + 2, before[1] + 1, before[2] + 1] {
+        sim.violation(format!("{before:?} became {:?}", reached(&sim)));
+    }
+    file_simple(&sim, "afterwards");
+    script.run_until(DAWN + 200_000);
+    if posts(&sim, "afterwards") != 1 {
+        sim.violation("nothing is posted after the move".into());
+    }
+    end(&script, &sim)
+}
+
+fn refused_renewal() -> Vec<String> {
+    let (mut script, sim) = begin_with(Kept::InFile);
+    file_simple(&sim, "one");
+    file_simple(&sim, "two");
+    let key = |renewed: u32| format!("-----BEGIN RSA PRIVATE KEY-----\n{renewed}\n-----END RSA PRIVATE KEY-----\n");
+    sim.teleport.borrow_mut().refuses.push(key(1));
+    sim.renewed.set(1);
+    let watch = sim.called("watch");
+    script.run_until(DAWN + 100_000);
+    approve(&mut script, &sim, "one");
+    script.run_until(DAWN + 105_000);
+    let used = |sim: &Sim| sim.endpoints.borrow().values().map(|reached| reached.key.clone()).collect::<Vec<_>>();
+    if used(&sim) != [key(0)] || sim.called("watch") != watch || watches(&sim) != 1 {
+        sim.violation(format!("{:?} is used, {} watches", used(&sim), watches(&sim)));
+    }
+    sim.renewed.set(2);
+    script.run_until(DAWN + 140_000);
+    approve(&mut script, &sim, "two");
+    script.run_until(DAWN + 145_000);
+    if used(&sim) != [key(2)] || watches(&sim) != 1 {
+        sim.violation(format!("later {:?} is used, {} watches", used(&sim), watches(&sim)));
+    }
+    all_approved(&script, &sim, 2);
+    end(&script, &sim)
+}
+
+fn address_changed() -> Vec<String> {
+    let (mut script, sim) = begin_with(Kept::Pasted);
+    file_simple(&sim, "one");
+    file_simple(&sim, "two");
+    script.run_until(DAWN + 4_000);
+    sim.delays.borrow_mut().insert("get", 2_000);
+    approve(&mut script, &sim, "one");
+    script.run_until(DAWN + 5_000);
+    script.address = "tp:3025";
+    script.save();
+    script.run_until(DAWN + 15_000);
+    approve(&mut script, &sim, "two");
+    script.run_until(DAWN + 30_000);
+    all_approved(&script, &sim, 2);
+    if sim.teleport.borrow().decided_at.iter().filter(|address| *address == "tp:443").count() != 2
+        || sim.teleport.borrow().decided_at.last().is_none_or(|address| address != "tp:3025")
+    {
+        // The first one is the trial of the rights.
+        sim.violation(format!("it was decided at {:?}", sim.teleport.borrow().decided_at));
+    }
+    script.run_until(DAWN + 100_000);
+    let left: Vec<String> = sim.endpoints.borrow().values().map(|reached| reached.address.clone()).collect();
+    if left != ["tp:3025"] || watches(&sim) != 1 {
+        sim.violation(format!("{left:?} are left, {} watches", watches(&sim)));
+    }
+    end(&script, &sim)
+}
+
+fn wrong_credentials() -> Vec<String> {
+    let (mut script, sim) = begin_with(Kept::Pasted);
+    file_simple(&sim, "one");
+    script.run_until(DAWN + 4_000);
+    sim.renewed.set(7);
+    let bad = "-----BEGIN RSA PRIVATE KEY-----\n7\n-----END RSA PRIVATE KEY-----\n".to_owned();
+    sim.teleport.borrow_mut().refuses.push(bad);
+    script.credentials = Kept::InFile;
+    script.save();
+    script.run_until(DAWN + 20_000);
+    approve(&mut script, &sim, "one");
+    script.run_until(DAWN + 30_000);
+    let answers = script.answers.borrow().clone();
+    if answers.len() != 1 || !answers.iter().all(|answer| answer.contains("refuses the client certificate")) {
+        sim.violation(format!("the click was answered with {answers:?}"));
+    }
+    script.credentials = Kept::Pasted;
+    script.save();
+    script.run_until(DAWN + 40_000);
+    approve(&mut script, &sim, "one");
+    script.run_until(DAWN + 50_000);
+    if !script.answers.borrow().last().is_some_and(|answer| answer.starts_with("You approved")) {
+        sim.violation(format!("afterwards the click was answered with {:?}", script.answers.borrow().last()));
+    }
+    end(&script, &sim)
+}
+
+fn blinded() -> Vec<String> {
+    let (mut script, sim) = begin_with(Kept::Pasted);
+    file_simple(&sim, "one");
+    file_simple(&sim, "two");
+    script.run_until(DAWN + 4_000);
+    // Lost between the look and the decision, and then before the look.
+    sim.delays.borrow_mut().insert("decide", 2_000);
+    approve(&mut script, &sim, "one");
+    script.run_until(DAWN + 5_000);
+    sim.teleport.borrow_mut().hides = true;
+    script.run_until(DAWN + 10_000);
+    approve(&mut script, &sim, "two");
+    // The next listing has none of them.
+    script.run_until(DAWN + 400_000);
+    let answers = script.answers.borrow().clone();
+    if answers.len() != 2 || !answers.iter().all(|answer| answer.contains("verbs: [list, read, update]")) {
+        sim.violation(format!("the clicks were answered with {answers:#?}"));
+    }
+    for post in sim.mattermost.borrow().posts.values().filter(|post| post.props.contains_key(REQUEST_PROP)) {
+        if post.attachments.iter().all(|attachment| attachment.actions.is_empty()) {
+            sim.violation(format!("{} has no buttons any more: {}", post.id, post.message));
+        }
+    }
+    sim.teleport.borrow_mut().hides = false;
+    script.run_until(DAWN + 1_100_000);
+    approve(&mut script, &sim, "one");
+    script.run_until(DAWN + 1_110_000);
+    if !script.answers.borrow().last().is_some_and(|answer| answer.starts_with("You approved")) {
+        sim.violation(format!("afterwards the click was answered with {:?}", script.answers.borrow().last()));
+    }
     end(&script, &sim)
 }

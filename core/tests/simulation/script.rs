@@ -13,7 +13,7 @@ use teleport_access_core::messages::{CLUSTER_PROP, NEWS_PROP, REQUEST_PROP};
 use teleport_access_core::teleport::State;
 
 use crate::invariants;
-use crate::ports::{NodeWorld, SimBridge, SimMattermost};
+use crate::ports::{NodeWorld, SimBridge, SimMattermost, identity};
 use crate::servers::{BOT, Opened};
 use crate::sim::{DAWN, Faults, Sim};
 use crate::teleport;
@@ -41,6 +41,14 @@ pub struct Setting {
     pub needed: u32,
 }
 
+/// Where the plugin's credentials are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Pasted,
+    Sealed,
+    InFile,
+}
+
 /// That somebody who may decide wants a verdict.
 pub struct Wish {
     pub user: String,
@@ -58,7 +66,13 @@ pub struct Script {
     nodes: Vec<Option<Node>>,
     skews: Vec<Rc<Cell<i64>>>,
     leader: Rc<Cell<Option<usize>>>,
-    recipients: Vec<&'static str>,
+    pub recipients: Vec<&'static str>,
+    /// Where Teleport is.
+    pub address: &'static str,
+    /// How the settings say the plugin's credentials.
+    pub credentials: Kept,
+    pub reminders: &'static str,
+    pub log_level: &'static str,
     ask_reason: &'static str,
     /// By which authority decisions are made.
     pub authority: &'static str,
@@ -87,6 +101,8 @@ pub struct Script {
     pub deleted_by_hand: HashSet<String>,
     /// How many of the decisions have been looked at.
     pub looked_at: Cell<usize>,
+    /// Whether Teleport was ever out of reach: else nobody reads that it is.
+    pub out_of_reach: Rc<Cell<bool>>,
 }
 
 impl Script {
@@ -148,6 +164,10 @@ impl Script {
         }
         Self {
             ask_reason,
+            address: "tp:443",
+            credentials: if sim.random(|rng| rng.bool()) { Kept::Pasted } else { Kept::InFile },
+            reminders: "1m",
+            log_level: "info",
             authority,
             needed,
             bot: BOT,
@@ -166,6 +186,7 @@ impl Script {
             clicks: 0,
             deleted_by_hand: HashSet::new(),
             looked_at: Cell::new(0),
+            out_of_reach: Rc::default(),
             sim,
         }
     }
@@ -196,32 +217,68 @@ impl Script {
         let world = NodeWorld {
             sim: Rc::clone(&self.sim),
             mattermost: SimMattermost { sim: Rc::clone(&self.sim), node },
-            bridge: SimBridge { sim: Rc::clone(&self.sim) },
+            bridge: SimBridge { sim: Rc::clone(&self.sim), node },
             node,
             skew: Rc::clone(&self.skews[node]),
             spawner: pool.spawner(),
         };
         let app = App::new(world);
-        let settings = serde_json::json!({
-            "teleportaddress": "tp:443",
-            "identity": concat!("-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
-                "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+        app.configure(self.host(), self.settings().to_string().as_bytes());
+        self.nodes[node] = Some(Node { pool, app });
+        if self.leader.get().is_none() {
+            self.lead(node);
+        }
+    }
+
+    fn host(&self) -> Host {
+        Host { plugin_id: "the.plugin".into(), bot_user_id: self.bot.into(), ..Host::default() }
+    }
+
+    fn settings(&self) -> serde_json::Value {
+        let identity = match self.credentials {
+            Kept::Pasted => identity(0),
+            Kept::Sealed => format!("sealed:v2:Identity:{}", identity(0)),
+            Kept::InFile => "/var/lib/identity".to_owned(),
+        };
+        serde_json::json!({
+            "teleportaddress": self.address,
+            "identity": identity,
             "recipients": self.recipients.join(","),
             "approvers": format!("* = {} of channel-members, requester, erin", self.needed),
             "askreason": self.ask_reason,
             "authority": self.authority,
             "usermapping": "bob = bob-tp",
             "usertrait": "mattermost",
-            "reminders": "1m",
-        });
-        app.configure(
-            Host { plugin_id: "the.plugin".into(), bot_user_id: self.bot.into(), ..Host::default() },
-            settings.to_string().as_bytes(),
-        );
-        self.nodes[node] = Some(Node { pool, app });
-        if self.leader.get().is_none() {
-            self.lead(node);
+            "reminders": self.reminders,
+            "loglevel": self.log_level,
+        })
+    }
+
+    /// All nodes hear the settings as they are now.
+    pub fn save(&self) {
+        self.sim.note(|| "settings are saved".to_owned());
+        for node in self.nodes.iter().flatten() {
+            node.app.configure(self.host(), self.settings().to_string().as_bytes());
         }
+    }
+
+    /// A node hears whether it leads.
+    pub fn hears_lead(&self, node: usize, leads: bool) {
+        if let Some(node) = &self.nodes[node] {
+            node.app.lead(leads);
+        }
+    }
+
+    /// Somebody saves settings that change nothing about the way to Teleport, or pasted credentials are saved sealed.
+    fn save_something(&mut self) {
+        match self.sim.random(|rng| rng.u8(0..4)) {
+            0 => self.reminders = if self.reminders == "1m" { "1m, 2m" } else { "1m" },
+            1 => self.log_level = if self.log_level == "info" { "debug" } else { "info" },
+            2 if self.credentials == Kept::Pasted => self.credentials = Kept::Sealed,
+            2 if self.credentials == Kept::Sealed => self.credentials = Kept::Pasted,
+            _ => {}
+        }
+        self.save();
     }
 
     /// Makes a node the leader. The one before may notice later than that.
@@ -252,6 +309,7 @@ impl Script {
             return;
         }
         self.sim.note(|| format!("node {node} is killed"));
+        self.sim.endpoints.borrow_mut().retain(|(at, _), _| *at != node);
         // Mattermost answers the clicks of a dead plugin itself.
         self.waiting.borrow_mut().retain(|_, at| *at != node);
         if self.leader.get() == Some(node) {
@@ -315,10 +373,12 @@ impl Script {
             self.sim.note(|| format!("{user} clicks {verdict} for {request} on node {node}"));
             let asked = self.asks(approve);
             let (app, click, user) = (Rc::clone(&at.app), click.clone(), user.to_owned());
+            let out_of_reach = Rc::clone(&self.out_of_reach);
             let _ = at.pool.spawner().spawn_local(async move {
                 let answer = decision::click(&app, click).await;
                 waiting.borrow_mut().remove(&number);
                 sim.note(|| format!("{user} reads: {answer}"));
+                in_reach(&sim, &out_of_reach, &answer);
                 // Who is asked for a reason reads nothing yet.
                 if answer.trim().is_empty() && !asked {
                     sim.violation("a click was answered with nothing".to_owned());
@@ -510,10 +570,12 @@ impl Script {
             waiting.borrow_mut().insert(number, node);
             sim.note(|| format!("{user} submits {:?} on node {node}, cancelled: {cancelled}", dialog.title));
             let (app, submission) = (Rc::clone(&at.app), submission.clone());
+            let out_of_reach = Rc::clone(&self.out_of_reach);
             let _ = at.pool.spawner().spawn_local(async move {
                 let answer = decision::submit_dialog(&app, submission).await;
                 waiting.borrow_mut().remove(&number);
                 sim.note(|| format!("the dialog answers {answer:?}"));
+                in_reach(&sim, &out_of_reach, &answer.error);
             });
         }
     }
@@ -546,7 +608,12 @@ impl Script {
                 teleport::file(&sim, format!("request-{filed}"), lives);
             }
             22..44 => self.click(),
-            44..52 => self.submit(),
+            44..50 => self.submit(),
+            50 => self.save_something(),
+            51 => {
+                sim.renewed.set(sim.renewed.get() + 1);
+                sim.note(|| "the credentials in the file are renewed".to_owned());
+            }
             52..53 => self.rename(),
             53..54 => self.edit(),
             54..55 => {
@@ -589,6 +656,7 @@ impl Script {
                 let down = !sim.teleport.borrow().down;
                 sim.note(|| format!("Teleport is {}", if down { "down" } else { "up" }));
                 sim.teleport.borrow_mut().down = down;
+                self.out_of_reach.set(true);
                 if down {
                     teleport::cut(&sim, None);
                 }
@@ -634,6 +702,15 @@ impl Script {
     }
 }
 
+/// Nobody reads that Teleport is out of reach where it never was: saved settings, renewed credentials and changes of
+/// leadership cut off nothing that somebody waits for.
+fn in_reach(sim: &Sim, was_out: &Cell<bool>, answer: &str) {
+    let cut = answer.contains("no connection to Teleport") || answer.contains("Teleport did not answer");
+    if cut && !was_out.get() {
+        sim.violation(format!("Teleport was always in reach, but somebody reads: {answer}"));
+    }
+}
+
 /// Who may decide, as long as they have their names.
 const PERMITTED: [&str; 3] = ["alice", "bob", "erin"];
 
@@ -667,6 +744,7 @@ pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     if faults.answer_lost + faults.late + faults.slow > 0 {
         script.grace = 120_000;
     }
+    script.out_of_reach.set(faults.refused + faults.answer_lost + faults.late + faults.slow > 0);
     script.start(0);
     let things = sim.random(|rng| rng.usize(4..30));
     let mut moments: Vec<i64> = (0..things).map(|_| sim.random(|rng| rng.i64(0..TROUBLED))).collect();

@@ -96,6 +96,8 @@ impl MattermostServer {
 /// A running watch.
 pub struct Watcher {
     pub node: usize,
+    /// The destination and the generation of the endpoint that it goes over.
+    pub over: (String, u64),
     pub events: mpsc::UnboundedSender<Result<Event, TeleportError>>,
     /// When the last event sent will have arrived: events keep their order.
     pub last: i64,
@@ -135,6 +137,12 @@ pub struct TeleportServer {
     pub applied: Vec<Applied>,
     /// What became of requests that are gone: the last state they had.
     pub gone: BTreeMap<String, AccessRequest>,
+    /// The role of the plugin's user may not see requests: there seem to be none.
+    pub hides: bool,
+    /// Private keys that it does not let in.
+    pub refuses: Vec<String>,
+    /// The addresses that decisions came by, in order.
+    pub decided_at: Vec<String>,
     /// The decisions that a request has had, by its id.
     pub had: BTreeMap<String, Vec<State>>,
 }

@@ -29,6 +29,14 @@ impl Faults {
     pub const NONE: Self = Self { refused: 0, answer_lost: 0, late: 0, slow: 0 };
 }
 
+/// One generation of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    pub address: String,
+    pub key: String,
+    pub generation: u64,
+}
+
 type Thing = Box<dyn FnOnce()>;
 
 /// One simulated world.
@@ -44,6 +52,12 @@ pub struct Sim {
     pub no_chance: Cell<bool>,
     /// When the plugin's credentials expire.
     pub credentials_end: Cell<i64>,
+    /// The plugin's credentials in the file, which are renewed now and then.
+    pub renewed: Cell<u32>,
+    /// Where each node's bridge leads, by node and destination.
+    pub endpoints: RefCell<BTreeMap<(usize, String), Reached>>,
+    /// How much longer calls take to arrive.
+    pub delays: RefCell<BTreeMap<&'static str, i64>>,
     pub mattermost: RefCell<MattermostServer>,
     pub teleport: RefCell<TeleportServer>,
     /// How often each call was made.
@@ -72,6 +86,9 @@ impl Sim {
             before_decision: RefCell::default(),
             no_chance: Cell::new(false),
             credentials_end: Cell::new(i64::MAX / 10),
+            renewed: Cell::new(0),
+            endpoints: RefCell::default(),
+            delays: RefCell::default(),
             mattermost: RefCell::default(),
             teleport: RefCell::default(),
             calls: RefCell::default(),
@@ -97,6 +114,11 @@ impl Sim {
     pub fn violation(&self, text: String) {
         self.note(|| format!("VIOLATION {text}"));
         self.violations.borrow_mut().push(text);
+    }
+
+    /// How often a call was made.
+    pub fn called(&self, what: &str) -> usize {
+        self.calls.borrow().get(what).copied().unwrap_or_default()
     }
 
     /// Does something later.
@@ -174,6 +196,7 @@ impl Sim {
         }
         bound += faults.slow;
         let there = if dice < bound { self.random(|rng| rng.i64(0..timeout)) } else { there };
+        let there = there + self.delays.borrow().get(what).copied().unwrap_or_default();
         self.later(there, move || {
             let done = effect(&sim);
             sim.later(back, move || {

@@ -137,8 +137,13 @@ pub fn remove(sim: &Sim, id: &str) {
 /// Ends all watches, those of one node or everybody's.
 pub fn cut(sim: &Sim, node: Option<usize>) {
     sim.note(|| "watches are cut".to_owned());
+    cut_where(sim, |watcher| node.is_none_or(|node| node == watcher.node));
+}
+
+/// Ends some watches.
+pub fn cut_where(sim: &Sim, which: impl Fn(&Watcher) -> bool) {
     sim.teleport.borrow_mut().watchers.retain(|watcher| {
-        let cut = node.is_none_or(|node| node == watcher.node);
+        let cut = which(watcher);
         if cut {
             let failure = Failure::from_name("broken");
             let _ = watcher.events.unbounded_send(Err(TeleportError::Unreachable { failure, detail: "cut".into() }));

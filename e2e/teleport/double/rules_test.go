@@ -12,6 +12,7 @@ import (
 	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -407,4 +408,38 @@ spec: {roles: [access-plugin]}
 	if err := as(t, d, "bot-access").SetState(within(t), id, types.RequestState_DENIED, ""); err != nil {
 		t.Errorf("a bot: %v", err)
 	}
+}
+
+func TestAClientThatSendsAVersionWhichCannotBeReadIsLetIntoNothing(t *testing.T) {
+	for version, code := range map[string]codes.Code{"15.0.0": codes.OK, "16.0.0": codes.PermissionDenied} {
+		d := start(t, double.Options{Version: version})
+		plugin := as(t, d, teleport.PluginUser)
+		for text, want := range map[string]codes.Code{"": codes.OK, version: codes.OK, "not a version": code} {
+			ctx := within(t)
+			if text != "" {
+				ctx = metadata.AppendToOutgoingContext(ctx, "version", text)
+			}
+			if _, err := plugin.Auth().Ping(ctx, &proto.PingRequest{}); status.Code(err) != want {
+				t.Errorf("%s with %q: got %v, want %s", version, text, err, want)
+			}
+		}
+	}
+}
+
+func TestWhoCannotSeeARequestDoesNotFindItToDecide(t *testing.T) {
+	d := start(t, double.Options{})
+	id := file(t, d)
+	err := d.CreateResources(within(t), `
+kind: role
+metadata: {name: access-plugin}
+spec:
+  allow:
+    rules:
+      - {resources: [access_request], verbs: [update]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = as(t, d, teleport.PluginUser).SetState(within(t), id, types.RequestState_DENIED, "")
+	says(t, "a state", err, codes.NotFound, `cannot set state of access request "`+id+`" (not found)`)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -37,6 +38,12 @@ type service struct {
 func (d *Double) newServer() *grpc.Server {
 	meet := func(ctx context.Context, full string) (before, after error) {
 		service, method, _ := strings.Cut(strings.TrimPrefix(full, "/"), "/")
+		received, _ := metadata.FromIncomingContext(ctx)
+		for _, text := range received.Get("version") {
+			if _, err := parseVersion(text); err != nil && d.version.readsClientVersions() {
+				return status.Error(codes.PermissionDenied, "client version is unsupported"), nil
+			}
+		}
 		switch {
 		case service == usersv1.UsersService_ServiceDesc.ServiceName && !d.version.usersService():
 			return status.Errorf(codes.Unimplemented, "unknown service %s", service), nil
@@ -225,6 +232,15 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 		return nil, status.Errorf(codes.InvalidArgument, "access request resolve reason is too long, max %d bytes", maxReason)
 	}
 	missing := status.Errorf(codes.NotFound, "cannot set state of access request %q (not found)", setter.ID)
+	if s.double.version.looksForTheCaller() {
+		seen, err := s.visible(ctx, types.AccessRequestFilter{ID: setter.ID})
+		if err != nil {
+			return nil, err
+		}
+		if len(seen) == 0 {
+			return nil, missing
+		}
+	}
 	_, err = s.double.state.change(setter.ID, missing, func(request *types.AccessRequestV3) (teleport.AuditEvent, error) {
 		if request.GetUser() == caller.name && s.double.version.refusesOwnState() {
 			return teleport.AuditEvent{}, status.Error(codes.PermissionDenied, "directly updating the state of your own access requests is not permitted")

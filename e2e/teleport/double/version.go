@@ -41,6 +41,12 @@ func (v version) ownIDs() bool { return v.since(14, 0) }
 // watchStatus: INIT says what is watched.
 func (v version) watchStatus() bool { return v.since(13, 0) }
 
+// readsClientVersions: a client that sends a version which cannot be read is let into nothing. One that sends none is.
+func (v version) readsClientVersions() bool { return v.since(16, 0) }
+
+// looksForTheCaller: who sets a request's state must be able to see it, else it is not found. The paged listing does so.
+func (v version) looksForTheCaller() bool { return v.pagedListing() }
+
 // refusesOwnState: nobody sets the state of their own request. 13.3.8 does not look.
 func (v version) refusesOwnState() bool { return v.since(14, 0) }
 

@@ -56,13 +56,14 @@ const (
 type BridgeClient interface {
 	// Reads certificates without connecting anywhere. Whatever is wrong with them is an answer, not an error.
 	InspectCredentials(context.Context, *connect.Request[bridge.Credentials]) (*connect.Response[bridge.InspectCredentialsResponse], error)
-	// Makes exchanges with the destination "teleport/<cluster>" go to this endpoint from now on, and closes the
-	// connection it had before. Does not connect yet. INVALID_ARGUMENT where the credentials cannot be used at all.
+	// Makes new exchanges with the destination "teleport/<cluster>" go to this endpoint from now on. Those that are under way
+	// end on the connection that they began on, which is closed after the last of them, within a minute. Does not connect
+	// yet. INVALID_ARGUMENT where the credentials cannot be used at all.
 	SetEndpoint(context.Context, *connect.Request[bridge.SetEndpointRequest]) (*connect.Response[bridge.SetEndpointResponse], error)
 	// A file on the Mattermost server, at most 1 MiB. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (not an absolute
 	// path, not a regular file, too large).
 	ReadFile(context.Context, *connect.Request[bridge.ReadFileRequest]) (*connect.Response[bridge.ReadFileResponse], error)
-	// Closes the connection to a cluster and forgets its endpoint. Nothing happens where there is none.
+	// Closes the connection to a cluster, whatever is under way, and forgets its endpoint. Nothing happens where there is none.
 	ForgetEndpoint(context.Context, *connect.Request[bridge.ForgetEndpointRequest]) (*connect.Response[bridge.ForgetEndpointResponse], error)
 	// Encrypts a text so that it may be kept in the settings (AES-256-GCM). The key is made where there is none yet.
 	// UNAVAILABLE where the key cannot be kept.
@@ -181,13 +182,14 @@ func (c *bridgeClient) Sign(ctx context.Context, req *connect.Request[bridge.Sig
 type BridgeHandler interface {
 	// Reads certificates without connecting anywhere. Whatever is wrong with them is an answer, not an error.
 	InspectCredentials(context.Context, *connect.Request[bridge.Credentials]) (*connect.Response[bridge.InspectCredentialsResponse], error)
-	// Makes exchanges with the destination "teleport/<cluster>" go to this endpoint from now on, and closes the
-	// connection it had before. Does not connect yet. INVALID_ARGUMENT where the credentials cannot be used at all.
+	// Makes new exchanges with the destination "teleport/<cluster>" go to this endpoint from now on. Those that are under way
+	// end on the connection that they began on, which is closed after the last of them, within a minute. Does not connect
+	// yet. INVALID_ARGUMENT where the credentials cannot be used at all.
 	SetEndpoint(context.Context, *connect.Request[bridge.SetEndpointRequest]) (*connect.Response[bridge.SetEndpointResponse], error)
 	// A file on the Mattermost server, at most 1 MiB. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (not an absolute
 	// path, not a regular file, too large).
 	ReadFile(context.Context, *connect.Request[bridge.ReadFileRequest]) (*connect.Response[bridge.ReadFileResponse], error)
-	// Closes the connection to a cluster and forgets its endpoint. Nothing happens where there is none.
+	// Closes the connection to a cluster, whatever is under way, and forgets its endpoint. Nothing happens where there is none.
 	ForgetEndpoint(context.Context, *connect.Request[bridge.ForgetEndpointRequest]) (*connect.Response[bridge.ForgetEndpointResponse], error)
 	// Encrypts a text so that it may be kept in the settings (AES-256-GCM). The key is made where there is none yet.
 	// UNAVAILABLE where the key cannot be kept.
