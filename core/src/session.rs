@@ -10,9 +10,10 @@ use futures::future::{Either, select};
 
 use crate::app::App;
 use crate::authority;
-use crate::bridge::{Bridge as _, Endpoint, EndpointKind};
+use crate::bridge::{Bridge as _, Endpoint, EndpointKind, RouteFacts};
 use crate::cluster::Lane;
 use crate::config::{Address, Authority, Problem, Settings, key};
+use crate::connection::route;
 use crate::credentials::Usable;
 use crate::desk;
 use crate::mattermost::LogLevel;
@@ -92,6 +93,8 @@ pub struct Way<W: World> {
     pub(crate) credentials: Option<Usable>,
     /// The server.
     pub(crate) server: ServerInfo,
+    /// Which way the connection took.
+    pub(crate) route: RouteFacts,
 }
 
 /// How the connection stands.
@@ -167,7 +170,9 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
             name
         }
     };
-    point(lane, &cluster, &cluster, address, credentials.as_ref()).await?;
+    let wanted = route::load(lane.world.bridge(), &settings).await;
+    let wanted = wanted.map_err(|problem| route::trouble(problem, lane.cluster.place))?;
+    point(lane, &cluster, &cluster, address, &wanted, credentials.as_ref()).await?;
     let teleport = lane.world.teleport(&cluster);
     lane.log(LogLevel::Debug, "Checking Teleport's version.", &[("cluster", &cluster)]);
     let server = teleport.ping().await.map_err(|error| explain(address, error))?;
@@ -175,7 +180,9 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Way<W>, Trouble> {
         check_cluster(&usable.cluster, &server)?;
     }
     lane.log(LogLevel::Debug, "Teleport answers.", &[("cluster", &cluster), ("version", &server.version)]);
-    Ok(Way { cluster, teleport, credentials, server })
+    // Only for telling: where it cannot be said, the connection is as good.
+    let route = lane.world.bridge().describe_endpoint(&cluster).await.unwrap_or_default();
+    Ok(Way { cluster, teleport, credentials, server, route })
 }
 
 /// What a cluster behind a gateway that needs no credentials goes by: nothing tells its name before it is asked.
@@ -189,9 +196,10 @@ pub(crate) async fn point<W: World>(
     destination: &str,
     cluster: &str,
     address: &Address,
+    wanted: &route::Wanted,
     credentials: Option<&Usable>,
 ) -> Result<(), Trouble> {
-    let endpoint = Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials) };
+    let endpoint = Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, wanted, credentials) };
     app.world
         .bridge()
         .set_endpoint(endpoint)
@@ -229,7 +237,8 @@ fn claim_name<W: World>(lane: &Lane<W>, name: &str) -> Result<(), Trouble> {
 
 /// How the bridge gets there. Teleport's servers know each other, and are known to clients, by the name
 /// `<cluster in hex>.teleport.cluster.local`; a proxy with TLS routing tells by the first protocol that its auth server is meant.
-fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> Endpoint {
+fn endpoint(address: &Address, cluster: &str, wanted: &route::Wanted, credentials: Option<&Usable>) -> Endpoint {
+    let (upgrade, load_balancer_authorities) = wanted.for_bridge();
     let credentials = credentials.map(|usable| usable.credentials.clone());
     let hex: String = cluster.bytes().map(|byte| format!("{byte:02x}")).collect();
     match address {
@@ -247,6 +256,8 @@ fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> E
             server_name: format!("{hex}.teleport.cluster.local"),
             alpn_protocols: vec![format!("teleport-auth@{hex}.teleport.cluster.local"), "h2".to_owned()],
             credentials,
+            connection_upgrade: upgrade.into(),
+            load_balancer_authorities,
         },
     }
 }
@@ -482,9 +493,9 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
                     "The server at {address} answers, but not as Teleport's API does: it looks like a web page or another proxy ({detail})."
                 ),
             ),
-            F::Broken | F::Unspecified | F::NoEndpoint => {
+            other => route::explain(&address.to_string(), other, &detail).unwrap_or_else(|| {
                 at(Place::Connection, format!("The connection to {address} broke ({detail}). It is made again."))
-            }
+            }),
         },
         TeleportError::Denied(detail) => at(
             Place::Permissions,
@@ -511,7 +522,7 @@ mod tests {
 
     #[test]
     fn the_endpoint_carries_the_names_that_teleport_goes_by() {
-        let endpoint = endpoint(&Address::Teleport("tp:443".into()), "tp.example", None);
+        let endpoint = endpoint(&Address::Teleport("tp:443".into()), "tp.example", &route::Wanted::default(), None);
         let name = "74702e6578616d706c65.teleport.cluster.local";
         assert_eq!(endpoint.server_name, name);
         assert_eq!(endpoint.alpn_protocols, [format!("teleport-auth@{name}"), "h2".into()]);
@@ -520,7 +531,7 @@ mod tests {
     #[test]
     fn every_failure_names_a_place_and_a_cure() {
         let address = Address::Teleport("tp:443".into());
-        for code in 0..=13 {
+        for code in 0..=16 {
             let failure = bridge::Failure::try_from(code).unwrap_or_default();
             let error = TeleportError::Unreachable { failure: crate::teleport::Failure(failure), detail: "why".into() };
             let trouble = explain(&address, error);
