@@ -525,6 +525,7 @@ mod tests {
         let endpoint = endpoint(&Address::Teleport("tp:443".into()), "tp.example", &route::Wanted::default(), None);
         let name = "74702e6578616d706c65.teleport.cluster.local";
         assert_eq!(endpoint.server_name, name);
+        assert_eq!(endpoint.connection_upgrade(), bridge::ConnectionUpgrade::Auto);
         assert_eq!(endpoint.alpn_protocols, [format!("teleport-auth@{name}"), "h2".into()]);
     }
 
@@ -536,6 +537,7 @@ mod tests {
             let error = TeleportError::Unreachable { failure: crate::teleport::Failure(failure), detail: "why".into() };
             let trouble = explain(&address, error);
             assert!(trouble.message.len() > 40, "{trouble:?}");
+            assert_eq!(code >= 14, trouble.message.contains("such as a load balancer"), "{trouble:?}");
         }
         let denied = explain(&address, TeleportError::Denied("no".into()));
         assert_eq!(denied.place, Place::Permissions);

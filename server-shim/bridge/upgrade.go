@@ -149,8 +149,13 @@ func askForLegacy(conn io.ReadWriter, address string) (*bufio.Reader, error) {
 	}
 	rest := bufio.NewReader(conn)
 	response, err := http.ReadResponse(rest, request)
-	if err != nil {
+	var broken net.Error
+	switch {
+	case errors.As(err, &broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, err
+	case err != nil:
+		// Not the parser's words: they repeat what the server says.
+		return nil, errors.New("something that is not HTTP")
 	}
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {

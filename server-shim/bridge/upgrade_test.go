@@ -322,6 +322,21 @@ func TestWhereABalancerCannotBePassedTheFailureSaysSo(t *testing.T) {
 			})
 			return b.endpoint(tp, auto)
 		}},
+		"something that is not HTTP": {"upgrade_refused", []string{"not HTTP"}, func(t *testing.T) *pb.SetEndpointRequest {
+			b := trusting(t, nil)
+			b.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if here, _, err := w.(http.Hijacker).Hijack(); err == nil {
+					_, _ = io.WriteString(here, "220 <b>mail</b> @all\r\n")
+					_ = here.Close()
+				}
+			})
+			return b.endpoint(tp, auto)
+		}},
+		"the end of the connection": {"upgrade_refused", []string{"EOF"}, func(t *testing.T) *pb.SetEndpointRequest {
+			b := trusting(t, nil)
+			b.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+			return b.endpoint(tp, auto)
+		}},
 		"an answer without end": {"upgrade_refused", nil, func(t *testing.T) *pb.SetEndpointRequest {
 			b := trusting(t, nil)
 			b.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -342,6 +357,9 @@ func TestWhereABalancerCannotBePassedTheFailureSaysSo(t *testing.T) {
 				_, err := c.echo("hello")
 				if failure(err) != test.want {
 					t.Errorf("the failure is %q: %v", failure(err), err)
+				}
+				if strings.Contains(err.Error(), "@all") {
+					t.Errorf("what the server says is repeated: %v", err)
 				}
 				for _, word := range test.words {
 					if !strings.Contains(err.Error(), word) {

@@ -120,6 +120,15 @@ mod tests {
     }
 
     #[test]
+    fn the_bridge_hears_what_is_set() {
+        let heard = |upgrade| Wanted { upgrade, authorities: "ca".into() }.for_bridge();
+        assert_eq!(heard(Upgrade::Auto), (ConnectionUpgrade::Auto, "ca".into()));
+        assert_eq!(heard(Upgrade::Always), (ConnectionUpgrade::Always, "ca".into()));
+        assert_eq!(heard(Upgrade::Never), (ConnectionUpgrade::Never, "ca".into()));
+        assert_eq!(Wanted::default().for_bridge(), (ConnectionUpgrade::Auto, String::new()));
+    }
+
+    #[test]
     fn the_way_is_told_and_a_detour_wherever_the_connection_is() {
         assert_eq!(in_words(&facts(Route::Unspecified, "")), None);
         assert_eq!(in_words(&facts(Route::Direct, "")).as_deref(), Some("straight to Teleport"));
