@@ -93,6 +93,8 @@ func classifyRoute(err error) pb.Failure {
 	var refused *upgradeError
 	var certificate *balancerCertificateError
 	switch {
+	case errors.Is(err, errReplaced):
+		return pb.Failure_FAILURE_BROKEN
 	case errors.As(err, &balancer):
 		return pb.Failure_FAILURE_LOAD_BALANCER
 	case errors.As(err, &refused):

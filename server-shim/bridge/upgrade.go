@@ -72,12 +72,22 @@ func (r *route) upgraded(ctx context.Context, d *dialer) (*tls.Conn, error) {
 			return nil, err
 		}
 		conn, err := d.secure(ctx, pipe)
+		if err != nil && ctx.Err() == nil && leadsNowhere(err) {
+			refused.answers = append(refused.answers, statusText(http.StatusSwitchingProtocols)+" and then "+err.Error())
+			continue
+		}
 		if err == nil {
 			r.taken.Store(int32(form.route))
 		}
 		return conn, err
 	}
 	return nil, refused
+}
+
+// leadsNowhere tells whether no server of Teleport's was reached, as where the proxy does no TLS routing, or not for this cluster.
+func leadsNowhere(err error) bool {
+	failure := classify(err, nil)
+	return failure == pb.Failure_FAILURE_BROKEN || failure == pb.Failure_FAILURE_PROTOCOL || failure == pb.Failure_FAILURE_NOT_TLS
 }
 
 // upgrade makes a connection that carries bytes to Teleport's proxy.

@@ -322,6 +322,14 @@ func TestWhereABalancerCannotBePassedTheFailureSaysSo(t *testing.T) {
 			})
 			return b.endpoint(tp, auto)
 		}},
+		"a proxy without TLS routing": {"upgrade_refused", []string{"101 Switching Protocols and then"}, func(t *testing.T) *pb.SetEndpointRequest {
+			return startBalancer(t, listen(t, func(net.Conn) {}), nil).endpoint(tp, auto)
+		}},
+		"a proxy that does not know the cluster": {"upgrade_refused", []string{"101 Switching Protocols and then"}, func(t *testing.T) *pb.SetEndpointRequest {
+			config := &tls.Config{Certificates: []tls.Certificate{tp.host.server(nil)}, NextProtos: []string{"http/1.1"}}
+			other := listen(t, func(conn net.Conn) { _ = tls.Server(conn, config).Handshake() })
+			return startBalancer(t, other, nil).endpoint(tp, always)
+		}},
 		"something that is not HTTP": {"upgrade_refused", []string{"not HTTP"}, func(t *testing.T) *pb.SetEndpointRequest {
 			b := trusting(t, nil)
 			b.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

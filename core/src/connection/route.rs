@@ -101,7 +101,7 @@ pub(crate) fn explain(address: &str, failure: bridge::Failure, detail: &str) -> 
             "{between}. If it is a load balancer before Teleport's proxy, set \"Connection upgrade\" to auto. Otherwise check the address, or give the auth server's (port 3025)."
         ),
         bridge::Failure::UpgradeRefused => format!(
-            "{between}. It does not take Teleport's connection upgrade ({detail}). That needs a proxy of Teleport 13 or later with `proxy_listener_mode: multiplex` behind it, and a load balancer that lets WebSockets through at /webapi/connectionupgrade. Otherwise check the address, or give the auth server's (port 3025)."
+            "{between}. It does not take Teleport's connection upgrade ({detail}). That needs a proxy of this cluster behind it, of Teleport 13 or later and with `proxy_listener_mode: multiplex`, and a load balancer that lets WebSockets through at /webapi/connectionupgrade. Otherwise check the address, or give the auth server's (port 3025)."
         ),
         bridge::Failure::LoadBalancerCertificate => format!(
             "{between}. The Mattermost server does not trust its certificate ({detail}). If the certificate is from an authority of your own, give that in \"Load balancer certificate authority\". If it has expired or is for another name, renew it. If there should be no load balancer, check the address."
