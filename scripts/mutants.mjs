@@ -47,7 +47,7 @@ const mutants = [
   ['forget the way with every save', 'cluster.rs',
     'if before.address != now.address {', 'if true {'],
   ['end the watch before another one stands', 'session/renewal.rs',
-    'let endpoint = endpoints::wanted(&way.cluster, address, Some(&usable));', '*lane.cluster.watch.borrow_mut() = None;\n        return Moved::Broken(Trouble::new(Place::Credentials, "They were renewed."));\n        #[allow(unreachable_code)]\n        let endpoint = endpoints::wanted(&way.cluster, address, Some(&usable));'],
+    'let endpoint = endpoints::wanted(&way.cluster, address, &wanted, Some(&usable));', '*lane.cluster.watch.borrow_mut() = None;\n        return Moved::Broken(Trouble::new(Place::Credentials, "They were renewed."));\n        #[allow(unreachable_code)]\n        let endpoint = endpoints::wanted(&way.cluster, address, Some(&usable));'],
   ['do not try renewed credentials out', 'session/renewal.rs',
     'Err(trouble) => return Moved::Not(trouble),\n        };', 'Err(_) => way.server.clone(),\n        };'],
   ['never move over to renewed credentials', 'session/renewal.rs',
@@ -101,6 +101,10 @@ const mutants = [
 // caught by the target that it names, because other checks, or the world, keep the simulation from seeing it.
 const admission = 'decision/admission.rs';
 const checks = [
+  ['lib', 'use the connection upgrade though it is never to be used', 'connection/route.rs', 'Upgrade::Never => ConnectionUpgrade::Never,', 'Upgrade::Never => ConnectionUpgrade::Auto,'],
+  ['lib', 'keep the authority of the load balancer to itself', 'connection/route.rs', '(upgrade, self.authorities.clone())', '(upgrade, String::new())'],
+  ['lib', 'take any text for the authority of the load balancer', 'connection/route.rs', 'if facts.problem() == CredentialProblem::Certificate {', 'if false {'],
+  ['lib', 'blame the cluster for what the load balancer does', 'session.rs', 'other => route::explain(&address.to_string(), other, &detail).unwrap_or_else(|| {', 'other => None.unwrap_or_else(|| {\n                let _ = other;'],
   // Who clicks, and with what.
   ['cells', 'take any session', admission,
     'let session = session::judge(&signed_in?, &user.id, settings.session_max_age, app.world.now())?;', 'let _ = signed_in?;\n    let session = SessionKind::Login;'],

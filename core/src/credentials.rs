@@ -186,7 +186,13 @@ async fn open<B: Bridge>(bridge: &B, setting: &'static str, sealed: &str, cluste
     })
 }
 
-async fn read<B: Bridge>(bridge: &B, setting: &'static str, source: &Source, cluster: &str) -> Result<String, Problem> {
+/// The text that a setting holds or names.
+pub(crate) async fn read<B: Bridge>(
+    bridge: &B,
+    setting: &'static str,
+    source: &Source,
+    cluster: &str,
+) -> Result<String, Problem> {
     let path = match source {
         Source::Text(text) => return Ok(unfold(text)),
         Source::Path(path) => path,
@@ -197,7 +203,7 @@ async fn read<B: Bridge>(bridge: &B, setting: &'static str, source: &Source, clu
         Ok(bytes) => String::from_utf8(bytes).map(|text| unfold(&text)).map_err(|_| {
             Problem::new(
                 setting,
-                format!("{shown} is not a text file. Give the path of a file that `tctl auth sign` wrote."),
+                format!("{shown} is not a text file. Give the path of a PEM file, as `tctl auth sign` writes them."),
             )
         }),
         Err(HostError::NotFound(_)) => Err(Problem::new(

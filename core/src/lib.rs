@@ -11,6 +11,7 @@ mod cluster;
 pub mod command;
 pub mod config;
 pub mod confirmations;
+mod connection;
 pub mod credentials;
 pub mod decision;
 pub mod desk;

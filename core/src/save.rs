@@ -5,7 +5,8 @@ mod sealing;
 use serde_json::{Map, Value};
 
 use crate::bridge::Bridge;
-use crate::config::{self, Problem, Severity, Source, is_mask, key};
+use crate::config::{self, Cluster, Problem, Severity, Source, is_mask, key};
+use crate::connection::route;
 use crate::credentials;
 use crate::mattermost::Mattermost;
 use crate::rules::pins;
@@ -62,6 +63,9 @@ pub async fn check<B: Bridge>(bridge: &B, new: Values, saved: &Values, now: Time
     problems.retain(|problem| is_refused(problem, &known));
     problems.extend(weak_sealing_key(&whole, saved));
     for (place, cluster) in settings.clusters.iter().enumerate() {
+        problems.extend(
+            unusable_authority(bridge, cluster, before.clusters.get(place)).await.map(|it| it.of_cluster(place)),
+        );
         let Some(source) = &cluster.credentials else { continue };
         let unchanged = before.clusters.get(place).is_some_and(|before| before.credentials == cluster.credentials);
         // A file may be written later, and what was fine when it was saved must not keep anybody from saving the rest.
@@ -78,6 +82,15 @@ pub async fn check<B: Bridge>(bridge: &B, new: Values, saved: &Values, now: Time
         return Err(problems);
     }
     sealed(bridge, new, &whole).await.map_err(|problem| vec![problem])
+}
+
+/// What is wrong with the authority of a load balancer that somebody has pasted.
+async fn unusable_authority<B: Bridge>(bridge: &B, new: &Cluster, before: Option<&Cluster>) -> Option<Problem> {
+    let unchanged = before.is_some_and(|before| before.balancer_authorities == new.balancer_authorities);
+    if unchanged || !matches!(new.balancer_authorities, Some(Source::Text(_))) {
+        return None;
+    }
+    route::load(bridge, new).await.err()
 }
 
 /// Settings whose lines are read one by one: what was saved in them before keeps nobody from saving the rest.
@@ -202,7 +215,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bridge::{CredentialFacts, CredentialProblem, Credentials, Endpoint, Signature};
+    use crate::bridge::{CredentialFacts, CredentialProblem, Credentials, Endpoint, RouteFacts, Signature};
     use crate::mattermost::HostError;
 
     const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----\n";
@@ -224,6 +237,10 @@ mod tests {
 
         async fn set_endpoint(&self, _: Endpoint) -> Result<(), HostError> {
             Ok(())
+        }
+
+        async fn describe_endpoint(&self, _: &str) -> Result<RouteFacts, HostError> {
+            Ok(RouteFacts::default())
         }
 
         async fn forget_endpoint(&self, _: &str) -> Result<(), HostError> {
@@ -339,6 +356,28 @@ mod tests {
         let (new, saved) =
             (json!({"Approvers": "dba = Bob Stone\nops = alice"}), json!({"Approvers": "dba = Bob Stone"}));
         assert_eq!(refused(new, saved), 0);
+    }
+
+    #[test]
+    fn a_load_balancers_authority_that_cannot_be_read_is_refused_when_it_is_new() {
+        let with = |authority: &str| {
+            let cluster = json!({"TeleportAddress": "tp:443", "Identity": "/a", "LoadBalancerCA": authority});
+            let mut settings = cluster.clone();
+            settings["MoreClusters"] = json!([cluster]);
+            object(settings)
+        };
+        let refused = |problem: CredentialProblem, new: &Values, saved: &Values| {
+            let answer = block_on(check(&Turned(problem), new.clone(), saved, Time(0)));
+            let problems = answer.err().unwrap_or_default();
+            problems.into_iter().map(|problem| problem.setting.into_owned()).collect::<Vec<_>>()
+        };
+        let (new, none) = (with(CERT), Values::new());
+        // The bridge reads certificates; that there is no key with them is no matter.
+        assert_eq!(refused(CredentialProblem::PrivateKey, &new, &none), Vec::<String>::new());
+        let both = [key::LOAD_BALANCER_CA, key::MORE_CLUSTERS];
+        assert_eq!(refused(CredentialProblem::Certificate, &new, &none), both);
+        assert_eq!(refused(CredentialProblem::Certificate, &new, &new), Vec::<String>::new(), "it is in use");
+        assert_eq!(refused(CredentialProblem::Certificate, &with("/not/there/yet"), &none), Vec::<String>::new());
     }
 
     #[test]

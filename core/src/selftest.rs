@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::authority;
 use crate::bridge::Bridge as _;
 use crate::config::{self, Address, Authority, Cluster, Settings, Severity};
+use crate::connection::route;
 use crate::credentials;
 use crate::mattermost::{Mattermost as _, UserBy};
 use crate::messages::code;
@@ -230,9 +231,17 @@ async fn try_cluster<W: World, R: Report>(
             }
         }
     };
+    let wanted = match route::load(app.world.bridge(), cluster).await {
+        Ok(wanted) => wanted,
+        Err(problem) => {
+            steps.failed(ADDRESS, &route::trouble(problem, place), "");
+            steps.waits(&after_credentials[1..]);
+            return;
+        }
+    };
     // A way of its own, so that what works now goes on working.
     let destination = format!("trial-{:016x}", app.world.random());
-    try_way(app, settings, address, &destination, usable, steps).await;
+    try_way(app, settings, (address, &wanted), &destination, usable, steps).await;
     let _ = app.world.bridge().forget_endpoint(&destination).await;
 }
 
@@ -265,7 +274,7 @@ fn was_reached(error: &TeleportError) -> bool {
 async fn try_way<W: World, R: Report>(
     app: &Rc<App<W>>,
     settings: &Settings,
-    address: &Address,
+    (address, wanted): (&Address, &route::Wanted),
     destination: &str,
     usable: Option<credentials::Usable>,
     steps: &Steps<'_, R>,
@@ -273,7 +282,7 @@ async fn try_way<W: World, R: Report>(
     let user = usable.as_ref().map(|usable| usable.user.clone()).unwrap_or_default();
     let cluster = usable.as_ref().map_or_else(|| "gateway".to_owned(), |usable| usable.cluster.clone());
     steps.begin(ADDRESS);
-    let pointed = session::point(app, destination, &cluster, address, usable.as_ref()).await;
+    let pointed = session::point(app, destination, &cluster, address, wanted, usable.as_ref()).await;
     if let Err(trouble) = pointed {
         steps.failed(CREDENTIALS, &trouble, &user);
         steps.waits(&[ADDRESS, secured(address, &cluster).0, SERVER, PERMISSIONS, DECISIONS, WATCH]);
@@ -298,7 +307,11 @@ async fn try_way<W: World, R: Report>(
         }
     };
     steps.ok(ADDRESS, format!("{address} answers"));
-    let (name, outcome, text) = secured(address, &cluster);
+    let route = route::taken(app.world.bridge(), destination).await;
+    let (name, outcome, mut text) = secured(address, &cluster);
+    if let Some(way) = route::in_words(&route) {
+        text = format!("{text}\nThe connection goes {way}.");
+    }
     steps.end(status::check(name, outcome, text));
     if let Some(Err(trouble)) = usable.as_ref().map(|usable| session::check_cluster(&usable.cluster, &server)) {
         steps.failed(SERVER, &trouble, "");
@@ -307,7 +320,7 @@ async fn try_way<W: World, R: Report>(
     }
     let edition = if server.reviews { "with reviews (Enterprise)" } else { "without reviews (open source)" };
     steps.ok(SERVER, format!("cluster {}, version {}, {edition}", code(&server.cluster), server.version));
-    let way: Way<W> = Way { cluster, teleport, credentials: usable, server, generation: 0 };
+    let way: Way<W> = Way { cluster, teleport, credentials: usable, server, generation: 0, route };
 
     steps.begin(PERMISSIONS);
     if let Err(trouble) = session::check_rights(&way.teleport, &way.server, settings, address).await {

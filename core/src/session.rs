@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::authority;
-use crate::bridge::{Bridge as _, Endpoint, EndpointKind};
+use crate::bridge::{Bridge as _, Endpoint, EndpointKind, RouteFacts};
 use crate::cluster::Lane;
 use crate::config::{Address, Authority, Problem, Settings, key};
+use crate::connection::route;
 use crate::credentials::Usable;
 use crate::mattermost::LogLevel;
 use crate::messages::code;
@@ -86,6 +87,8 @@ pub struct Way<W: World> {
     pub(crate) server: ServerInfo,
     /// The generation of the endpoint that it was made for.
     pub(crate) generation: u64,
+    /// Which way the connection took.
+    pub(crate) route: RouteFacts,
 }
 
 /// How the connection stands.
@@ -167,12 +170,15 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Rc<Way<W>>, Trouble> {
             name
         }
     };
-    let endpoint = endpoints::wanted(&cluster, address, credentials.as_ref());
+    let wanted = route::load(lane.world.bridge(), &settings).await;
+    let wanted = wanted.map_err(|problem| route::trouble(problem, lane.cluster.place.get()))?;
+    let endpoint = endpoints::wanted(&cluster, address, &wanted, credentials.as_ref());
     if let Some(way) = endpoints::standing(lane, &endpoint, credentials.as_ref()) {
         return Ok(way);
     }
     *lane.cluster.link.borrow_mut() = Link::Connecting;
-    let teleport = lane.world.teleport(&endpoint.cluster);
+    let destination = endpoint.cluster.clone();
+    let teleport = lane.world.teleport(&destination);
     let generation = endpoints::point(lane, endpoint).await?;
     lane.log(LogLevel::Debug, "Checking Teleport's version.", &[("cluster", &cluster)]);
     let server = teleport.ping().await.map_err(|error| explain(address, error))?;
@@ -182,7 +188,8 @@ async fn open<W: World>(lane: &Lane<W>) -> Result<Rc<Way<W>>, Trouble> {
     lane.log(LogLevel::Debug, "Teleport answers.", &[("cluster", &cluster), ("version", &server.version)]);
     lane.cluster.connects.set(lane.cluster.connects.get() + 1);
     *lane.cluster.link.borrow_mut() = Link::Up(None);
-    Ok(Rc::new(Way { cluster, teleport, credentials, server, generation }))
+    let route = route::taken(lane.world.bridge(), &destination).await;
+    Ok(Rc::new(Way { cluster, teleport, credentials, server, generation, route }))
 }
 
 /// What a cluster behind a gateway that needs no credentials goes by: nothing tells its name before it is asked.
@@ -196,9 +203,10 @@ pub(crate) async fn point<W: World>(
     destination: &str,
     cluster: &str,
     address: &Address,
+    wanted: &route::Wanted,
     credentials: Option<&Usable>,
 ) -> Result<(), Trouble> {
-    set(app, Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, credentials) }).await
+    set(app, Endpoint { cluster: destination.to_owned(), ..endpoint(address, cluster, wanted, credentials) }).await
 }
 
 async fn set<W: World>(app: &App<W>, endpoint: Endpoint) -> Result<(), Trouble> {
@@ -239,7 +247,8 @@ fn claim_name<W: World>(lane: &Lane<W>, name: &str) -> Result<(), Trouble> {
 
 /// How the bridge gets there. Teleport's servers know each other, and are known to clients, by the name
 /// `<cluster in hex>.teleport.cluster.local`; a proxy with TLS routing tells by the first protocol that its auth server is meant.
-fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> Endpoint {
+fn endpoint(address: &Address, cluster: &str, wanted: &route::Wanted, credentials: Option<&Usable>) -> Endpoint {
+    let (upgrade, load_balancer_authorities) = wanted.for_bridge();
     let credentials = credentials.map(|usable| usable.credentials.clone());
     let hex: String = cluster.bytes().map(|byte| format!("{byte:02x}")).collect();
     match address {
@@ -257,6 +266,8 @@ fn endpoint(address: &Address, cluster: &str, credentials: Option<&Usable>) -> E
             server_name: format!("{hex}.teleport.cluster.local"),
             alpn_protocols: vec![format!("teleport-auth@{hex}.teleport.cluster.local"), "h2".to_owned()],
             credentials,
+            connection_upgrade: upgrade.into(),
+            load_balancer_authorities,
         },
     }
 }
@@ -373,9 +384,9 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
                     "The server at {address} answers, but not as Teleport's API does: it looks like a web page or another proxy ({detail})."
                 ),
             ),
-            F::Broken | F::Unspecified | F::NoEndpoint => {
+            other => route::explain(&address.to_string(), other, &detail).unwrap_or_else(|| {
                 at(Place::Connection, format!("The connection to {address} broke ({detail}). It is made again."))
-            }
+            }),
         },
         TeleportError::Denied(detail) => at(
             Place::Permissions,
@@ -402,20 +413,22 @@ mod tests {
 
     #[test]
     fn the_endpoint_carries_the_names_that_teleport_goes_by() {
-        let endpoint = endpoint(&Address::Teleport("tp:443".into()), "tp.example", None);
+        let endpoint = endpoint(&Address::Teleport("tp:443".into()), "tp.example", &route::Wanted::default(), None);
         let name = "74702e6578616d706c65.teleport.cluster.local";
         assert_eq!(endpoint.server_name, name);
+        assert_eq!(endpoint.connection_upgrade(), bridge::ConnectionUpgrade::Auto);
         assert_eq!(endpoint.alpn_protocols, [format!("teleport-auth@{name}"), "h2".into()]);
     }
 
     #[test]
     fn every_failure_names_a_place_and_a_cure() {
         let address = Address::Teleport("tp:443".into());
-        for code in 0..=13 {
+        for code in 0..=16 {
             let failure = bridge::Failure::try_from(code).unwrap_or_default();
             let error = TeleportError::Unreachable { failure: crate::teleport::Failure(failure), detail: "why".into() };
             let trouble = explain(&address, error);
             assert!(trouble.message.len() > 40, "{trouble:?}");
+            assert_eq!(code >= 14, trouble.message.contains("such as a load balancer"), "{trouble:?}");
         }
         let denied = explain(&address, TeleportError::Denied("no".into()));
         assert_eq!(denied.place, Place::Permissions);

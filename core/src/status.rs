@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::authority;
 use crate::cluster::Lane;
 use crate::config::{Address, Approver, Authority, Problem, Recipient, Rule, Settings, Severity, about};
+use crate::connection::route;
 use crate::mattermost::{ChannelBy, Mattermost};
 use crate::messages::code;
 pub use crate::proto::panel::{Check, Outcome};
@@ -141,7 +142,12 @@ fn links<W: World>(lane: &Lane<W>) -> Vec<Check> {
         } else {
             (Outcome::Warning, ", not encrypted (plain HTTP on this machine)")
         };
-        let text = format!("cluster `{}`, version {}, at {address}{plain}", way.server.cluster, way.server.version);
+        let text = format!(
+            "cluster `{}`, version {}, at {address}{plain}{}",
+            way.server.cluster,
+            way.server.version,
+            route::detour(&way.route)
+        );
         check("Teleport", outcome, text)
     });
     let (permissions, watch) = match &link {

@@ -33,6 +33,8 @@ type endpoint struct {
 	worked atomic.Bool
 	// reason looks for the reason of a connection that broke before it carried anything; nil where that makes no sense.
 	reason func() error
+	// route is which way connections take; nil for a gateway.
+	route *route
 }
 
 // newEndpoint prepares an endpoint; it does not connect.
@@ -90,13 +92,18 @@ func newTeleport(request *pb.SetEndpointRequest) (*endpoint, error) {
 		// Offered whatever authorities the server names: it may name none that we know, and take it all the same.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil },
 	}
-	d := &dialer{address: request.GetAddress(), tls: tlsConfig, connections: newConnections()}
+	route, err := newRoute(request)
+	if err != nil {
+		return nil, err
+	}
+	d := &dialer{address: request.GetAddress(), tls: tlsConfig, connections: newConnections(), route: route}
 	return &endpoint{
 		transport:   newHTTP2(d),
 		base:        &url.URL{Scheme: "https", Host: request.GetAddress()},
 		certificate: certificate.Leaf,
 		connections: d.connections,
 		reason:      d.reason,
+		route:       route,
 	}, nil
 }
 

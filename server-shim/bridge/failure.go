@@ -45,6 +45,10 @@ func failed(err error, certificate *x509.Certificate) grpcweb.Status {
 
 // classify tells what kind of failure an error of the transport is. certificate is the client's own; it may be nil.
 func classify(err error, certificate *x509.Certificate) pb.Failure {
+	// First what is about the way there: it wraps errors that would be about Teleport otherwise.
+	if failure := classifyRoute(err); failure != pb.Failure_FAILURE_UNSPECIFIED {
+		return failure
+	}
 	if failure := classifyServerCertificate(err); failure != pb.Failure_FAILURE_UNSPECIFIED {
 		return failure
 	}
@@ -81,6 +85,25 @@ func classify(err error, certificate *x509.Certificate) pb.Failure {
 	}
 	// What is left happens to connections that had been made: a reset, an unexpected end, a server that goes away.
 	return pb.Failure_FAILURE_BROKEN
+}
+
+// classifyRoute tells what keeps us from getting through what is before Teleport.
+func classifyRoute(err error) pb.Failure {
+	var balancer *balancerError
+	var refused *upgradeError
+	var certificate *balancerCertificateError
+	switch {
+	case errors.Is(err, errReplaced):
+		return pb.Failure_FAILURE_BROKEN
+	case errors.As(err, &balancer):
+		return pb.Failure_FAILURE_LOAD_BALANCER
+	case errors.As(err, &refused):
+		return pb.Failure_FAILURE_UPGRADE_REFUSED
+	case errors.As(err, &certificate):
+		return pb.Failure_FAILURE_LOAD_BALANCER_CERTIFICATE
+	default:
+		return pb.Failure_FAILURE_UNSPECIFIED
+	}
 }
 
 // The system's error numbers; Windows has its own ones for sockets.

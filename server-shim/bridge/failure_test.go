@@ -205,12 +205,18 @@ func TestEveryFailureToReachTeleportIsToldApart(t *testing.T) {
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCore(t)
-			c.set(test.endpoint(t))
-			// The second time may find things that the first one left.
-			for range 2 {
-				if _, err := c.echo("hello"); failure(err) != test.want {
-					t.Errorf("the failure is %q, not %q: %v", failure(err), test.want, err)
+			c, endpoint := newCore(t), test.endpoint(t)
+			// None of these is a load balancer, whether one is looked for or not.
+			for _, mode := range []pb.ConnectionUpgrade{
+				pb.ConnectionUpgrade_CONNECTION_UPGRADE_NEVER, pb.ConnectionUpgrade_CONNECTION_UPGRADE_AUTO,
+			} {
+				endpoint.ConnectionUpgrade = mode
+				c.set(endpoint)
+				// The second time may find things that the first one left.
+				for range 2 {
+					if _, err := c.echo("hello"); failure(err) != test.want {
+						t.Errorf("%v: the failure is %q, not %q: %v", mode, failure(err), test.want, err)
+					}
 				}
 			}
 		})

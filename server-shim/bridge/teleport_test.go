@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +31,22 @@ import (
 // soon is how long a test waits for what should happen at once.
 const soon = 20 * time.Second
 
+// system is an authority that the system trusts, as far as this process knows.
+var system *authority
+
 func TestMain(m *testing.M) {
 	connectTimeout = 4 * time.Second
-	os.Exit(m.Run())
+	os.Exit(func() int {
+		// Nothing fails here but what would be a panic otherwise.
+		system = newAuthority(&testing.T{}, pkix.Name{CommonName: "the system's"})
+		file := filepath.Join(os.TempDir(), fmt.Sprintf("authorities-%d.pem", os.Getpid()))
+		defer os.Remove(file)
+		// Go reads it once, when it first needs it.
+		if err := errors.Join(os.WriteFile(file, []byte(system.pem()), 0o600), os.Setenv("SSL_CERT_FILE", file)); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
 }
 
 // discard is a server whose log nobody reads.

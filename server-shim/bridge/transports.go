@@ -10,10 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpproxy"
 	"golang.org/x/net/http2"
+	"golang.org/x/net/proxy"
 )
 
 // connectTimeout bounds how long it takes to connect, TLS handshake included. Tests shorten it.
@@ -53,6 +54,7 @@ type dialer struct {
 	address     string
 	tls         *tls.Config
 	connections *connections
+	route       *route
 }
 
 // newHTTP2 is a transport that speaks HTTP/2 over the dialer's connections.
@@ -72,23 +74,25 @@ func newHTTP2(d *dialer) http.RoundTripper {
 func (d *dialer) dial(ctx context.Context) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errConnectTimeout)
 	defer cancel()
-	conn, err := d.handshake(ctx)
+	conn, err := d.route.take(ctx, d)
 	if err != nil && errors.Is(context.Cause(ctx), errConnectTimeout) {
 		return nil, fmt.Errorf("%w: %w", errConnectTimeout, err)
 	}
 	return conn, err
 }
 
-func (d *dialer) handshake(ctx context.Context) (*tls.Conn, error) {
+// connect makes a connection that carries nothing yet.
+func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	raw, err := dialTCP(ctx, d.address)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := d.connections.add(raw)
-	if err != nil {
-		return nil, err
-	}
-	conn := tls.Client(kept, d.tls)
+	return d.connections.add(raw)
+}
+
+// secure does the TLS handshake with Teleport over a connection, whatever that leads through.
+func (d *dialer) secure(ctx context.Context, over net.Conn) (*tls.Conn, error) {
+	conn := tls.Client(over, d.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -117,38 +121,72 @@ func (d *dialer) reason() error {
 	return err
 }
 
-// dialTCP connects to an address, through the proxy that the environment names for it, if it names one that speaks
-// plain HTTP, as nearly all do.
+// dialTCP connects to an address, through the proxy that the environment names for it, if it names one.
 func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	plain := &net.Dialer{KeepAliveConfig: keepAlive}
-	proxy, err := httpproxy.FromEnvironment().ProxyFunc()(&url.URL{Scheme: "https", Host: address})
+	through, err := proxyFor(address)
 	if err != nil {
-		return nil, fmt.Errorf("the environment's HTTPS_PROXY makes no sense: %w", err)
+		return nil, err
 	}
-	if proxy == nil || proxy.Scheme != "http" {
+	if through == nil {
 		return plain.DialContext(ctx, "tcp", address)
 	}
-	port := proxy.Port()
-	if port == "" {
-		port = "80"
+	if strings.HasPrefix(through.Scheme, "socks5") {
+		return dialSOCKS(ctx, plain, through, address)
 	}
-	conn, err := plain.DialContext(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
+	conn, err := dialProxy(ctx, plain, through)
 	if err != nil {
-		return nil, fmt.Errorf("the proxy %s: %w", proxy.Host, err)
+		return nil, fmt.Errorf("the proxy %s: %w", through.Host, err)
 	}
-	if err := tunnel(ctx, conn, proxy, address); err != nil {
+	if err := tunnel(ctx, conn, through, address); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("the proxy %s: %w", proxy.Host, err)
+		return nil, fmt.Errorf("the proxy %s: %w", through.Host, err)
 	}
 	return conn, nil
 }
 
-// proxyError is a proxy's refusal.
-type proxyError struct {
-	status string
+// dialSOCKS connects to an address through a SOCKS5 proxy, which looks the name up.
+func dialSOCKS(ctx context.Context, plain *net.Dialer, address *url.URL, to string) (net.Conn, error) {
+	dialer, err := proxy.FromURL(address, plain)
+	if err != nil {
+		return nil, fmt.Errorf("the proxy %s: %w", address.Host, &proxyError{err.Error()})
+	}
+	conn, err := dialer.(proxy.ContextDialer).DialContext(ctx, "tcp", to)
+	if err != nil {
+		return nil, fmt.Errorf("the proxy %s: %w", address.Host, &proxyError{err.Error()})
+	}
+	return conn, nil
 }
 
-func (e *proxyError) Error() string { return "it answers " + e.status }
+// dialProxy connects to a proxy that takes CONNECT, in the clear or over TLS.
+func dialProxy(ctx context.Context, plain *net.Dialer, proxy *url.URL) (net.Conn, error) {
+	secure := proxy.Scheme == "https"
+	port := proxy.Port()
+	switch {
+	case port == "" && secure:
+		port = "443"
+	case port == "":
+		port = "80"
+	}
+	conn, err := plain.DialContext(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
+	if err != nil || !secure {
+		return conn, err
+	}
+	overTLS := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: proxy.Hostname()})
+	if err := overTLS.HandshakeContext(ctx); err != nil {
+		_ = overTLS.Close()
+		// Of a kind of its own: it is not about Teleport's certificate.
+		return nil, &proxyError{err.Error()}
+	}
+	return overTLS, nil
+}
+
+// proxyError is a proxy's refusal.
+type proxyError struct {
+	what string
+}
+
+func (e *proxyError) Error() string { return e.what }
 
 // tunnel asks a proxy for a connection to address.
 func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, address string) error {
@@ -176,7 +214,7 @@ func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, address string) 
 	}
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return &proxyError{response.Status}
+		return &proxyError{"it answers " + response.Status}
 	}
 	return nil
 }

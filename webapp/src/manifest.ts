@@ -39,7 +39,7 @@ export const CREDENTIALS = [...IDENTITY, ...THREE_FILES];
 
 /** The sections of the page, and what is in them. A setting that none names is in the last one. */
 const named: [title: string, keys: string[]][] = [
-  ['Connection', ['TeleportAddress']],
+  ['Connection', ['TeleportAddress', 'ConnectionUpgrade', 'LoadBalancerCA']],
   ['Credentials', [...CREDENTIALS, 'MoreClusters']],
   ['Recipients', ['Recipients', 'RoleRecipients']],
   [

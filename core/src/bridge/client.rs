@@ -2,7 +2,7 @@
 
 use tonic_web::GrpcWebClientService;
 
-use super::{Bridge, CredentialFacts, Credentials, Endpoint, Signature};
+use super::{Bridge, CredentialFacts, Credentials, Endpoint, RouteFacts, Signature};
 use crate::mattermost::HostError;
 use crate::proto::bridge as wire;
 use crate::proto::bridge::bridge_client::BridgeClient;
@@ -29,6 +29,11 @@ impl Bridge for WallBridge {
     async fn set_endpoint(&self, endpoint: Endpoint) -> Result<(), HostError> {
         self.client.clone().set_endpoint(endpoint).await?;
         Ok(())
+    }
+
+    async fn describe_endpoint(&self, cluster: &str) -> Result<RouteFacts, HostError> {
+        let request = wire::DescribeEndpointRequest { cluster: cluster.to_owned() };
+        Ok(self.client.clone().describe_endpoint(request).await?.into_inner())
     }
 
     async fn forget_endpoint(&self, cluster: &str) -> Result<(), HostError> {

@@ -9,8 +9,8 @@ use std::future::Future;
 pub(crate) use client::WallBridge;
 
 pub use crate::proto::bridge::{
-    CredentialProblem, Credentials, EndpointKind, InspectCredentialsResponse as CredentialFacts,
-    SetEndpointRequest as Endpoint, SignResponse as Signature,
+    CredentialProblem, Credentials, DescribeEndpointResponse as RouteFacts, EndpointKind,
+    InspectCredentialsResponse as CredentialFacts, SetEndpointRequest as Endpoint, SignResponse as Signature,
 };
 
 use crate::mattermost::HostError;
@@ -22,6 +22,9 @@ pub trait Bridge: 'static {
 
     /// Makes calls of a cluster's Teleport go to this endpoint from now on.
     fn set_endpoint(&self, endpoint: Endpoint) -> impl Future<Output = Result<(), HostError>>;
+
+    /// Which way connections to a cluster take.
+    fn describe_endpoint(&self, cluster: &str) -> impl Future<Output = Result<RouteFacts, HostError>>;
 
     /// Closes the connection to a cluster, and forgets where it is.
     fn forget_endpoint(&self, cluster: &str) -> impl Future<Output = Result<(), HostError>>;

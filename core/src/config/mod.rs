@@ -9,6 +9,7 @@ mod people;
 mod recipients;
 mod shown;
 mod sources;
+mod upgrade;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use recipients::{Recipient, RoleRecipients};
 pub(crate) use shown::{cut, shown, shown_path, value_holds_key};
 pub(crate) use sources::credential_source;
 pub use sources::{CredentialSource, SEALED_PREFIX, SEALED_PREFIX_V1, Source, source};
+pub use upgrade::Upgrade;
 
 use crate::decision::Needed;
 use crate::mattermost::LogLevel;
@@ -33,6 +35,10 @@ use crate::mattermost::LogLevel;
 pub mod key {
     /// Where Teleport is.
     pub const TELEPORT_ADDRESS: &str = "TeleportAddress";
+    /// Whether Teleport's connection upgrade is used, which gets past a load balancer that ends TLS.
+    pub const CONNECTION_UPGRADE: &str = "ConnectionUpgrade";
+    /// The authority of such a load balancer's certificate, or its path.
+    pub const LOAD_BALANCER_CA: &str = "LoadBalancerCA";
     /// An identity file, or its path.
     pub const IDENTITY: &str = "Identity";
     /// `auth.crt`, or its path.
@@ -89,8 +95,10 @@ pub mod key {
     pub const SEALING_KEY: &str = "SealingKey";
 
     /// All of them, in the order of the settings page.
-    pub const ALL: [&str; 28] = [
+    pub const ALL: [&str; 30] = [
         TELEPORT_ADDRESS,
+        CONNECTION_UPGRADE,
+        LOAD_BALANCER_CA,
         IDENTITY,
         CLIENT_CERTIFICATE,
         CLIENT_KEY,
@@ -223,6 +231,10 @@ pub enum AskReason {
 pub struct Cluster {
     /// Where it is.
     pub address: Option<Address>,
+    /// Whether Teleport's connection upgrade is used.
+    pub upgrade: Upgrade,
+    /// The authorities of the load balancer's certificate; none: the system's.
+    pub balancer_authorities: Option<Source>,
     /// How the plugin signs in there.
     pub credentials: Option<CredentialSource>,
     /// Where its requests are posted; empty: where all are.
@@ -462,6 +474,7 @@ fn audit_channel(text: &str, problems: &mut Vec<Problem>) -> Option<Recipient> {
 fn cluster(values: &mut Values, with_recipients: bool, problems: &mut Vec<Problem>) -> Cluster {
     let address =
         address::parse_address(&values.text(key::TELEPORT_ADDRESS)).map_err(|problem| problems.push(problem)).ok();
+    let (upgrade, balancer_authorities) = upgrade::parse(values, problems);
     let sources =
         [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA].map(|key| source(values.text(key)));
     let gateway = matches!(address, Some(Address::Gateway(_))) && sources.iter().all(Option::is_none);
@@ -479,12 +492,20 @@ fn cluster(values: &mut Values, with_recipients: bool, problems: &mut Vec<Proble
     } else {
         Vec::new()
     };
-    Cluster { address, credentials, recipients }
+    Cluster { address, upgrade, balancer_authorities, credentials, recipients }
 }
 
 /// Keys that a further cluster may have.
-const CLUSTER_KEYS: [&str; 6] =
-    [key::TELEPORT_ADDRESS, key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA, key::RECIPIENTS];
+const CLUSTER_KEYS: [&str; 8] = [
+    key::TELEPORT_ADDRESS,
+    key::CONNECTION_UPGRADE,
+    key::LOAD_BALANCER_CA,
+    key::IDENTITY,
+    key::CLIENT_CERTIFICATE,
+    key::CLIENT_KEY,
+    key::CLUSTER_CA,
+    key::RECIPIENTS,
+];
 
 /// The clusters besides the first. They may come as a list, or as the text of one.
 fn more_clusters(values: &Values, problems: &mut Vec<Problem>) -> Vec<Cluster> {

@@ -43,7 +43,10 @@ fn find<'a>(settings: &'a Map<String, Value>, setting: &str) -> Option<&'a Value
 fn line(name: &str, setting: &str, settings: &Map<String, Value>) -> Option<String> {
     let value = find(settings, setting)?;
     let text = value.as_str().map(str::trim);
-    let secret = matches!(setting, key::IDENTITY | key::CLIENT_CERTIFICATE | key::CLIENT_KEY | key::CLUSTER_CA);
+    let secret = matches!(
+        setting,
+        key::IDENTITY | key::CLIENT_CERTIFICATE | key::CLIENT_KEY | key::CLUSTER_CA | key::LOAD_BALANCER_CA
+    );
     let written = match (value, text) {
         // Only here an empty text means something else than none.
         (_, Some("")) if setting != key::REMINDERS => return None,

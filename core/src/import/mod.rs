@@ -81,8 +81,10 @@ struct Section {
 }
 
 /// The keys of a cluster, with their settings.
-const CLUSTER: [(&str, &str); 5] = [
+const CLUSTER: [(&str, &str); 7] = [
     ("teleport_address", key::TELEPORT_ADDRESS),
+    ("connection_upgrade", key::CONNECTION_UPGRADE),
+    ("load_balancer_ca", key::LOAD_BALANCER_CA),
     ("identity", key::IDENTITY),
     ("client_certificate", key::CLIENT_CERTIFICATE),
     ("client_key", key::CLIENT_KEY),

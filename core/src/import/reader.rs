@@ -332,7 +332,7 @@ impl Reader {
         };
         let node = &entry.node;
         match setting {
-            key::TELEPORT_ADDRESS | key::IDENTITY | key::CLIENT_CERTIFICATE | key::CLIENT_KEY | key::CLUSTER_CA => {
+            _ if CLUSTER.iter().any(|(_, of_cluster)| *of_cluster == setting) => {
                 let mut target = std::mem::take(&mut self.target);
                 self.cluster_key(&mut target, setting, node, origin);
                 self.target = target;
@@ -482,7 +482,11 @@ impl Reader {
     fn cluster_key(&mut self, target: &mut Target, setting: &'static str, node: &Node, origin: &Origin) {
         target.unsettled.push(setting);
         let Some(text) = self.text(node, origin) else { return };
-        if setting == key::TELEPORT_ADDRESS {
+        if matches!(setting, key::LOAD_BALANCER_CA | key::CONNECTION_UPGRADE) && text.is_empty() {
+            target.unsettled.pop();
+            return;
+        }
+        if matches!(setting, key::TELEPORT_ADDRESS | key::CONNECTION_UPGRADE) {
             if text.is_empty() || !self.fits(setting, &Json::String(text.clone()), origin) {
                 return;
             }
@@ -502,6 +506,11 @@ impl Reader {
                         shown(&path)
                     );
                     self.note(origin.line, text);
+                }
+                Some(Source::Text(_)) if setting == key::LOAD_BALANCER_CA => {
+                    if !self.fits(setting, &Json::String(text.clone()), origin) {
+                        return;
+                    }
                 }
                 // What it holds is not shown: it may be a secret.
                 Some(Source::Sealed(_)) => {

@@ -108,6 +108,10 @@ fn our_own_files_may_be_written_freely() {
     assert_eq!((parsed.approvers.len(), parsed.people.len(), parsed.reminders.len()), (2, 2, 2));
     assert_eq!((parsed.audit_days, parsed.request_days), (90, 14));
     assert!(parsed.require_mfa && parsed.require_reason && !parsed.notify_requesters);
+    let ways: Vec<_> =
+        parsed.clusters.iter().map(|cluster| (cluster.upgrade, cluster.balancer_authorities.clone())).collect();
+    let authority = Source::Path("/etc/leaf/web.pem".to_owned());
+    assert_eq!(ways, [(config::Upgrade::Never, None), (config::Upgrade::Always, Some(authority))]);
     // Keys are found in whatever section they stand, and by the settings' own names.
     assert_eq!(setting("TeleportAddress = 'a:1'\n[log]\nRequireMFA = 'true'", key::REQUIRE_MFA), json!(true));
     assert_eq!(setting("teleport-address = 'a:1'", key::TELEPORT_ADDRESS), json!("a:1"));
@@ -212,6 +216,8 @@ whatever = 1
 addr = 'b:99999'
 identity = 'relative/path'
 recipients = 'no'
+connection_upgrade = 'perhaps'
+load_balancer_ca = 'web.pem'
 ";
     assert_eq!(
         places(text),
@@ -232,12 +238,27 @@ recipients = 'no'
             "23 more_clusters.addr",
             "24 more_clusters.identity",
             "25 more_clusters.recipients",
+            "26 more_clusters.connection_upgrade",
+            "27 more_clusters.load_balancer_ca",
         ],
         "{}",
         errors(text)
     );
     for error in import(text).err().unwrap_or_default() {
         assert!(says_what_to_do(&error.message), "{error}");
+    }
+}
+
+#[test]
+fn a_load_balancers_authority_is_a_file_or_a_certificate_and_none_is_fine() {
+    let pasted = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+    let file = |text: &str| format!("[teleport]\nteleport_address = 'a:1'\nload_balancer_ca = \"\"\"{text}\"\"\"");
+    assert_eq!(setting(&file(pasted), key::LOAD_BALANCER_CA), json!(pasted));
+    assert_eq!(setting(&file("/etc/web.pem"), key::LOAD_BALANCER_CA), json!("/etc/web.pem"));
+    assert_eq!(setting(&file(""), key::LOAD_BALANCER_CA), Value::Null);
+    assert!(notes(&file("")).iter().all(|(_, note)| !note.contains("load_balancer_ca")), "{:?}", notes(&file("")));
+    for wrong in ["sealed:v2:AAAA", "-----BEGIN X-----\nAAAA\n-----END X-----"] {
+        assert_eq!(places(&file(wrong)), ["3 teleport.load_balancer_ca"], "{wrong}");
     }
 }
 
@@ -411,8 +432,8 @@ fn an_export_can_be_read_by_people() {
 fn without_secrets(settings: &Map<String, Value>) -> Map<String, Value> {
     let mut settings = settings.clone();
     settings.retain(|setting, value| {
-        let credential =
-            [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA].contains(&setting.as_str());
+        let pasted = [key::IDENTITY, key::CLIENT_CERTIFICATE, key::CLIENT_KEY, key::CLUSTER_CA, key::LOAD_BALANCER_CA];
+        let credential = pasted.contains(&setting.as_str());
         let text = value.as_str().unwrap_or_default();
         !credential || is_mask(text) || matches!(config::source(text.to_owned()), Some(Source::Path(_)))
     });
@@ -493,6 +514,11 @@ fn random_cluster(rng: &mut Rng) -> Map<String, Value> {
     }
     if rng.bool() {
         cluster.insert(key::RECIPIENTS.to_owned(), json!(random_recipients(rng)));
+    }
+    if rng.bool() {
+        cluster.insert(key::CONNECTION_UPGRADE.to_owned(), json!(pick(rng, &["", "auto", "always", "never"])));
+        let authority = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        cluster.insert(key::LOAD_BALANCER_CA.to_owned(), json!(pick(rng, &["", "/etc/ssl/web.pem", authority])));
     }
     cluster
 }

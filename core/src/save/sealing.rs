@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bridge::{CredentialFacts, Credentials, Endpoint, Signature};
+    use crate::bridge::{CredentialFacts, Credentials, Endpoint, RouteFacts, Signature};
     use crate::config::Severity;
     use crate::mattermost::HostError;
     use crate::save::check;
@@ -155,6 +155,10 @@ mod tests {
 
         async fn set_endpoint(&self, _: Endpoint) -> Result<(), HostError> {
             Ok(())
+        }
+
+        async fn describe_endpoint(&self, _: &str) -> Result<RouteFacts, HostError> {
+            Ok(RouteFacts::default())
         }
 
         async fn forget_endpoint(&self, _: &str) -> Result<(), HostError> {

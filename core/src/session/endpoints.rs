@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::bridge::{Bridge as _, Endpoint};
 use crate::cluster::Lane;
 use crate::config::Address;
+use crate::connection::route;
 use crate::credentials::Usable;
 use crate::world::World;
 
@@ -17,9 +18,14 @@ const KEPT: Duration = Duration::from_secs(60);
 
 /// How to reach a cluster. What is reached at another address, or as another user, is another destination: a decision that
 /// was begun at the one is not ended at the other.
-pub(super) fn wanted(cluster: &str, address: &Address, credentials: Option<&Usable>) -> Endpoint {
+pub(super) fn wanted(
+    cluster: &str,
+    address: &Address,
+    route: &route::Wanted,
+    credentials: Option<&Usable>,
+) -> Endpoint {
     let user = credentials.map(|usable| usable.user.as_str()).unwrap_or_default();
-    Endpoint { cluster: format!("{cluster} {user}@{address}"), ..endpoint(address, cluster, credentials) }
+    Endpoint { cluster: format!("{cluster} {user}@{address}"), ..endpoint(address, cluster, route, credentials) }
 }
 
 /// The way that there is already, where it leads to this endpoint: nothing of it is touched then.
@@ -42,6 +48,7 @@ pub(super) fn standing<W: World>(
         credentials: credentials.cloned(),
         server: way.server.clone(),
         generation: way.generation,
+        route: way.route.clone(),
     };
     Some(Rc::new(same))
 }
@@ -90,7 +97,9 @@ mod tests {
             not_after: crate::time::Time(1),
         };
         let address = |text: &str| Address::Teleport(text.into());
-        let of = |at: &str, user: &str, key: &str| wanted("tp", &address(at), Some(&usable(user, key)));
+        let of = |at: &str, user: &str, key: &str| {
+            wanted("tp", &address(at), &route::Wanted::default(), Some(&usable(user, key)))
+        };
         let first = of("tp:443", "bot", "one");
         assert_eq!(first.cluster, of("tp:443", "bot", "two").cluster);
         assert_ne!(first, of("tp:443", "bot", "two"), "but it is pointed there anew");

@@ -9,6 +9,7 @@ use super::{Place, Trouble, Way, check_cluster, endpoints, explain, point};
 use crate::bridge::Bridge as _;
 use crate::cluster::Lane;
 use crate::config::Address;
+use crate::connection::route;
 use crate::credentials::Usable;
 use crate::notices;
 use crate::teleport::{ServerInfo, Teleport as _, TeleportError};
@@ -58,11 +59,15 @@ pub(super) fn move_over<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, usable: Usab
         let Some(address) = &settings.address else {
             return Moved::Not(Trouble::new(Place::Settings, "No Teleport address is set."));
         };
-        let server = match try_out(&lane, address, &usable).await {
+        let wanted = match route::load(lane.world.bridge(), &settings).await {
+            Ok(wanted) => wanted,
+            Err(problem) => return Moved::Not(route::trouble(problem, lane.cluster.place.get())),
+        };
+        let server = match try_out(&lane, address, &wanted, &usable).await {
             Ok(server) => server,
             Err(trouble) => return Moved::Not(trouble),
         };
-        let endpoint = endpoints::wanted(&way.cluster, address, Some(&usable));
+        let endpoint = endpoints::wanted(&way.cluster, address, &wanted, Some(&usable));
         let destination = endpoint.cluster.clone();
         let generation = match endpoints::point(&lane, endpoint).await {
             Ok(generation) => generation,
@@ -70,7 +75,8 @@ pub(super) fn move_over<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, usable: Usab
         };
         let teleport = lane.world.teleport(&destination);
         let cluster = way.cluster.clone();
-        let new = Rc::new(Way { cluster, teleport, credentials: Some(usable), server, generation });
+        let route = route::taken(lane.world.bridge(), &destination).await;
+        let new = Rc::new(Way { cluster, teleport, credentials: Some(usable), server, generation, route });
         lane.cluster.connects.set(lane.cluster.connects.get() + 1);
         *lane.cluster.way.borrow_mut() = Some(Rc::clone(&new));
         if !lane.leader.get() {
@@ -84,11 +90,16 @@ pub(super) fn move_over<W: World>(lane: &Lane<W>, way: &Rc<Way<W>>, usable: Usab
 }
 
 /// Whether Teleport takes new credentials, found out over a way of its own: what works goes on working.
-async fn try_out<W: World>(lane: &Lane<W>, address: &Address, usable: &Usable) -> Result<ServerInfo, Trouble> {
+async fn try_out<W: World>(
+    lane: &Lane<W>,
+    address: &Address,
+    wanted: &route::Wanted,
+    usable: &Usable,
+) -> Result<ServerInfo, Trouble> {
     let destination = format!("trial-{:016x}", lane.world.random());
     // In case that this is given up in between.
     endpoints::forget_later(&lane.app, destination.clone());
-    point(lane, &destination, &usable.cluster, address, Some(usable)).await?;
+    point(lane, &destination, &usable.cluster, address, wanted, Some(usable)).await?;
     let teleport = lane.world.teleport(&destination);
     let answer = async {
         let server = teleport.ping().await?;

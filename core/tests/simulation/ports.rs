@@ -9,11 +9,12 @@ use futures::channel::{mpsc, oneshot};
 use futures::executor::LocalSpawner;
 use futures::future::{FutureExt, LocalBoxFuture};
 use futures::task::LocalSpawnExt;
-use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint, Signature};
+use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint, RouteFacts, Signature};
 use teleport_access_core::mattermost::{
     Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, User,
     UserBy,
 };
+use teleport_access_core::proto::bridge::Route;
 use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{
     AccessRequest, Decision, Event, Failure, Review, Rights, ServerInfo, State, Teleport, TeleportError, Threshold,
@@ -625,6 +626,10 @@ impl Bridge for SimBridge {
             crate::teleport::cut_where(&later, is_old);
         });
         Ok(())
+    }
+
+    async fn describe_endpoint(&self, _: &str) -> Result<RouteFacts, HostError> {
+        Ok(RouteFacts { route: Route::Direct.into(), ..Default::default() })
     }
 
     async fn forget_endpoint(&self, destination: &str) -> Result<(), HostError> {

@@ -71,23 +71,28 @@ func (o *door) accept(config func(*bool) *tls.Config, calls, pages *queue) {
 		o.conns[conn] = struct{}{}
 		o.mu.Unlock()
 		go func() {
-			toPages := false
-			secure := tls.Server(conn, config(&toPages))
 			ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 			defer cancel()
-			if err := secure.HandshakeContext(ctx); err != nil {
-				o.double.log("handshake with %s: %v", raw.RemoteAddr(), err)
-				_ = conn.Close()
-				return
-			}
-			to := calls
-			if toPages {
-				to = pages
-			}
-			if !to.push(secure) {
-				_ = conn.Close()
-			}
+			o.admit(ctx, conn, config, calls, pages)
 		}()
+	}
+}
+
+// admit does the TLS handshake, and hands the connection on.
+func (o *door) admit(ctx context.Context, conn net.Conn, config func(*bool) *tls.Config, calls, pages *queue) {
+	toPages := false
+	secure := tls.Server(conn, config(&toPages))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		o.double.log("handshake with %s: %v", conn.RemoteAddr(), err)
+		_ = conn.Close()
+		return
+	}
+	to := calls
+	if toPages {
+		to = pages
+	}
+	if !to.push(secure) {
+		_ = conn.Close()
 	}
 }
 
@@ -167,7 +172,8 @@ func (d *Double) proxyTLS(toPages *bool) *tls.Config {
 			}
 			*toPages = true
 			return &tls.Config{
-				MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{d.authorities.webCertificate}, NextProtos: []string{"h2", "http/1.1"},
+				// The third is for agents, of which the double has none; by it clients tell a proxy from a load balancer.
+				MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{d.authorities.webCertificate}, NextProtos: []string{"h2", "http/1.1", "teleport-reversetunnel"},
 			}, nil
 		},
 	}

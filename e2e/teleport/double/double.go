@@ -39,6 +39,9 @@ type Options struct {
 	Dir string
 	// Keys is the kind of the users' private keys; the zero value is RSA in PKCS#1, as Teleport up to 16 has.
 	Keys KeyKind
+	// PingInterval is how often the proxy gives a sign of life on upgraded connections; 0 means as the real one, 30 seconds, and
+	// less than that never.
+	PingInterval time.Duration
 	// Log takes a line for each refused handshake and each change; nil takes none.
 	Log io.Writer
 }
@@ -145,8 +148,8 @@ func (d *Double) Start(context.Context) error {
 	rpc := d.newServer()
 	proto.RegisterAuthServiceServer(rpc, &service{double: d})
 	usersv1.RegisterUsersServiceServer(rpc, &users{double: d})
-	web := &http.Server{Handler: d.webAPI(), ReadHeaderTimeout: 10 * time.Second}
 	calls, pages := newQueue(auth.listener.Addr()), newQueue(proxy.listener.Addr())
+	web := &http.Server{Handler: d.webAPI(proxy.admitUpgraded(calls, pages)), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = rpc.Serve(calls) }()
 	go func() { _ = web.Serve(pages) }()
 	go auth.accept(d.authTLS, calls, nil)

@@ -32,6 +32,12 @@ func (v version) streamedListing() bool { return v.since(4, 4) }
 // wholeListing: the unary GetAccessRequests, which 13 no longer has.
 func (v version) wholeListing() bool { return !v.since(13, 0) }
 
+// legacyUpgrade: the connection upgrade in its first form, which 19 gives up.
+func (v version) legacyUpgrade() bool { return v.since(13, 0) && !v.since(19, 0) }
+
+// webSocketUpgrade: the connection upgrade as a WebSocket.
+func (v version) webSocketUpgrade() bool { return v.since(15, 1) }
+
 // reviews: SubmitAccessReview.
 func (v version) reviews() bool { return v.since(6, 0) }
 

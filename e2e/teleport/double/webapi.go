@@ -2,11 +2,12 @@ package double
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 )
 
-// webAPI is the little that the proxy's web side has: who it is.
-func (d *Double) webAPI() http.Handler {
+// webAPI is the little that the proxy's web side has: who it is, and the connection upgrade.
+func (d *Double) webAPI(admit func(net.Conn)) http.Handler {
 	ping := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{
@@ -20,5 +21,6 @@ func (d *Double) webAPI() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /webapi/ping", ping)
 	mux.HandleFunc("GET /webapi/find", ping)
+	mux.HandleFunc("GET /webapi/connectionupgrade", d.upgradeConnection(admit))
 	return mux
 }

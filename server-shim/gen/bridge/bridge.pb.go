@@ -136,6 +136,119 @@ func (EndpointKind) EnumDescriptor() ([]byte, []int) {
 	return file_bridge_bridge_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether connections go through Teleport's connection upgrade, which gets past a load balancer that ends TLS before the
+// proxy: the TLS session to Teleport then runs inside an upgraded HTTP/1.1 connection, unchanged.
+type ConnectionUpgrade int32
+
+const (
+	// As NEVER.
+	ConnectionUpgrade_CONNECTION_UPGRADE_UNSPECIFIED ConnectionUpgrade = 0
+	// If the straight way fails and something else than Teleport ends TLS.
+	ConnectionUpgrade_CONNECTION_UPGRADE_AUTO   ConnectionUpgrade = 1
+	ConnectionUpgrade_CONNECTION_UPGRADE_ALWAYS ConnectionUpgrade = 2
+	ConnectionUpgrade_CONNECTION_UPGRADE_NEVER  ConnectionUpgrade = 3
+)
+
+// Enum value maps for ConnectionUpgrade.
+var (
+	ConnectionUpgrade_name = map[int32]string{
+		0: "CONNECTION_UPGRADE_UNSPECIFIED",
+		1: "CONNECTION_UPGRADE_AUTO",
+		2: "CONNECTION_UPGRADE_ALWAYS",
+		3: "CONNECTION_UPGRADE_NEVER",
+	}
+	ConnectionUpgrade_value = map[string]int32{
+		"CONNECTION_UPGRADE_UNSPECIFIED": 0,
+		"CONNECTION_UPGRADE_AUTO":        1,
+		"CONNECTION_UPGRADE_ALWAYS":      2,
+		"CONNECTION_UPGRADE_NEVER":       3,
+	}
+)
+
+func (x ConnectionUpgrade) Enum() *ConnectionUpgrade {
+	p := new(ConnectionUpgrade)
+	*p = x
+	return p
+}
+
+func (x ConnectionUpgrade) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConnectionUpgrade) Descriptor() protoreflect.EnumDescriptor {
+	return file_bridge_bridge_proto_enumTypes[2].Descriptor()
+}
+
+func (ConnectionUpgrade) Type() protoreflect.EnumType {
+	return &file_bridge_bridge_proto_enumTypes[2]
+}
+
+func (x ConnectionUpgrade) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConnectionUpgrade.Descriptor instead.
+func (ConnectionUpgrade) EnumDescriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{2}
+}
+
+// The way of connections to Teleport.
+type Route int32
+
+const (
+	// There was no connection yet, or there is no such endpoint.
+	Route_ROUTE_UNSPECIFIED Route = 0
+	// Straight: what ends TLS is Teleport.
+	Route_ROUTE_DIRECT Route = 1
+	// By the connection upgrade as a WebSocket (Teleport 15.1 and later).
+	Route_ROUTE_WEBSOCKET Route = 2
+	// By the connection upgrade in its earlier form.
+	Route_ROUTE_LEGACY Route = 3
+)
+
+// Enum value maps for Route.
+var (
+	Route_name = map[int32]string{
+		0: "ROUTE_UNSPECIFIED",
+		1: "ROUTE_DIRECT",
+		2: "ROUTE_WEBSOCKET",
+		3: "ROUTE_LEGACY",
+	}
+	Route_value = map[string]int32{
+		"ROUTE_UNSPECIFIED": 0,
+		"ROUTE_DIRECT":      1,
+		"ROUTE_WEBSOCKET":   2,
+		"ROUTE_LEGACY":      3,
+	}
+)
+
+func (x Route) Enum() *Route {
+	p := new(Route)
+	*p = x
+	return p
+}
+
+func (x Route) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Route) Descriptor() protoreflect.EnumDescriptor {
+	return file_bridge_bridge_proto_enumTypes[3].Descriptor()
+}
+
+func (Route) Type() protoreflect.EnumType {
+	return &file_bridge_bridge_proto_enumTypes[3]
+}
+
+func (x Route) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Route.Descriptor instead.
+func (Route) EnumDescriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{3}
+}
+
 // A failure to reach Teleport arrives as the gRPC status UNAVAILABLE with the metadata key "bridge-failure" holding one
 // of the names below (without prefix, lower case) and the transport's words as the message.
 type Failure int32
@@ -168,6 +281,12 @@ const (
 	Failure_FAILURE_BROKEN Failure = 12
 	// No SetEndpoint was called for this cluster.
 	Failure_FAILURE_NO_ENDPOINT Failure = 13
+	// Something else than Teleport ends TLS, such as a load balancer, and the connection upgrade is not to be used.
+	Failure_FAILURE_LOAD_BALANCER Failure = 14
+	// Something else than Teleport ends TLS, and does not take the connection upgrade.
+	Failure_FAILURE_UPGRADE_REFUSED Failure = 15
+	// Something else than Teleport ends TLS, and its certificate is not trusted.
+	Failure_FAILURE_LOAD_BALANCER_CERTIFICATE Failure = 16
 )
 
 // Enum value maps for Failure.
@@ -187,22 +306,28 @@ var (
 		11: "FAILURE_NOT_GRPC",
 		12: "FAILURE_BROKEN",
 		13: "FAILURE_NO_ENDPOINT",
+		14: "FAILURE_LOAD_BALANCER",
+		15: "FAILURE_UPGRADE_REFUSED",
+		16: "FAILURE_LOAD_BALANCER_CERTIFICATE",
 	}
 	Failure_value = map[string]int32{
-		"FAILURE_UNSPECIFIED":         0,
-		"FAILURE_NAME":                1,
-		"FAILURE_REFUSED":             2,
-		"FAILURE_UNREACHABLE":         3,
-		"FAILURE_UNKNOWN_AUTHORITY":   4,
-		"FAILURE_SERVER_NAME":         5,
-		"FAILURE_SERVER_EXPIRED":      6,
-		"FAILURE_NOT_TLS":             7,
-		"FAILURE_PROTOCOL":            8,
-		"FAILURE_CERTIFICATE_REFUSED": 9,
-		"FAILURE_CERTIFICATE_EXPIRED": 10,
-		"FAILURE_NOT_GRPC":            11,
-		"FAILURE_BROKEN":              12,
-		"FAILURE_NO_ENDPOINT":         13,
+		"FAILURE_UNSPECIFIED":               0,
+		"FAILURE_NAME":                      1,
+		"FAILURE_REFUSED":                   2,
+		"FAILURE_UNREACHABLE":               3,
+		"FAILURE_UNKNOWN_AUTHORITY":         4,
+		"FAILURE_SERVER_NAME":               5,
+		"FAILURE_SERVER_EXPIRED":            6,
+		"FAILURE_NOT_TLS":                   7,
+		"FAILURE_PROTOCOL":                  8,
+		"FAILURE_CERTIFICATE_REFUSED":       9,
+		"FAILURE_CERTIFICATE_EXPIRED":       10,
+		"FAILURE_NOT_GRPC":                  11,
+		"FAILURE_BROKEN":                    12,
+		"FAILURE_NO_ENDPOINT":               13,
+		"FAILURE_LOAD_BALANCER":             14,
+		"FAILURE_UPGRADE_REFUSED":           15,
+		"FAILURE_LOAD_BALANCER_CERTIFICATE": 16,
 	}
 )
 
@@ -217,11 +342,11 @@ func (x Failure) String() string {
 }
 
 func (Failure) Descriptor() protoreflect.EnumDescriptor {
-	return file_bridge_bridge_proto_enumTypes[2].Descriptor()
+	return file_bridge_bridge_proto_enumTypes[4].Descriptor()
 }
 
 func (Failure) Type() protoreflect.EnumType {
-	return &file_bridge_bridge_proto_enumTypes[2]
+	return &file_bridge_bridge_proto_enumTypes[4]
 }
 
 func (x Failure) Number() protoreflect.EnumNumber {
@@ -230,7 +355,7 @@ func (x Failure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure.Descriptor instead.
 func (Failure) EnumDescriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{2}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{4}
 }
 
 // A client certificate with its key and the authorities to trust, all PEM.
@@ -395,9 +520,14 @@ type SetEndpointRequest struct {
 	// Protocols to offer in the TLS handshake, first choice first. GATEWAY: empty.
 	AlpnProtocols []string `protobuf:"bytes,5,rep,name=alpn_protocols,json=alpnProtocols,proto3" json:"alpn_protocols,omitempty"`
 	// GATEWAY: optional; certificate and key are offered where given, and the authorities replace the system's.
-	Credentials   *Credentials `protobuf:"bytes,6,opt,name=credentials,proto3" json:"credentials,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Credentials *Credentials `protobuf:"bytes,6,opt,name=credentials,proto3" json:"credentials,omitempty"`
+	// TELEPORT: whether to use the connection upgrade.
+	ConnectionUpgrade ConnectionUpgrade `protobuf:"varint,7,opt,name=connection_upgrade,json=connectionUpgrade,proto3,enum=bridge.ConnectionUpgrade" json:"connection_upgrade,omitempty"`
+	// TELEPORT: the authorities (PEM) of the certificate that the load balancer shows. Empty: the system's. They are trusted for
+	// nothing but the outer connection.
+	LoadBalancerAuthorities string `protobuf:"bytes,8,opt,name=load_balancer_authorities,json=loadBalancerAuthorities,proto3" json:"load_balancer_authorities,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *SetEndpointRequest) Reset() {
@@ -472,6 +602,20 @@ func (x *SetEndpointRequest) GetCredentials() *Credentials {
 	return nil
 }
 
+func (x *SetEndpointRequest) GetConnectionUpgrade() ConnectionUpgrade {
+	if x != nil {
+		return x.ConnectionUpgrade
+	}
+	return ConnectionUpgrade_CONNECTION_UPGRADE_UNSPECIFIED
+}
+
+func (x *SetEndpointRequest) GetLoadBalancerAuthorities() string {
+	if x != nil {
+		return x.LoadBalancerAuthorities
+	}
+	return ""
+}
+
 type SetEndpointResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -508,6 +652,106 @@ func (*SetEndpointResponse) Descriptor() ([]byte, []int) {
 	return file_bridge_bridge_proto_rawDescGZIP(), []int{3}
 }
 
+type DescribeEndpointRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name that SetEndpoint was given.
+	Cluster       string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeEndpointRequest) Reset() {
+	*x = DescribeEndpointRequest{}
+	mi := &file_bridge_bridge_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeEndpointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeEndpointRequest) ProtoMessage() {}
+
+func (x *DescribeEndpointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeEndpointRequest.ProtoReflect.Descriptor instead.
+func (*DescribeEndpointRequest) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DescribeEndpointRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+type DescribeEndpointResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The way that the last connection took.
+	Route Route `protobuf:"varint,1,opt,name=route,proto3,enum=bridge.Route" json:"route,omitempty"`
+	// host:port of the proxy that the environment of the Mattermost server names (HTTPS_PROXY) for this address; empty where it
+	// names none.
+	Proxy         string `protobuf:"bytes,2,opt,name=proxy,proto3" json:"proxy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeEndpointResponse) Reset() {
+	*x = DescribeEndpointResponse{}
+	mi := &file_bridge_bridge_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeEndpointResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeEndpointResponse) ProtoMessage() {}
+
+func (x *DescribeEndpointResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_bridge_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeEndpointResponse.ProtoReflect.Descriptor instead.
+func (*DescribeEndpointResponse) Descriptor() ([]byte, []int) {
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DescribeEndpointResponse) GetRoute() Route {
+	if x != nil {
+		return x.Route
+	}
+	return Route_ROUTE_UNSPECIFIED
+}
+
+func (x *DescribeEndpointResponse) GetProxy() string {
+	if x != nil {
+		return x.Proxy
+	}
+	return ""
+}
+
 type ForgetEndpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name that SetEndpoint was given.
@@ -518,7 +762,7 @@ type ForgetEndpointRequest struct {
 
 func (x *ForgetEndpointRequest) Reset() {
 	*x = ForgetEndpointRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[4]
+	mi := &file_bridge_bridge_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +774,7 @@ func (x *ForgetEndpointRequest) String() string {
 func (*ForgetEndpointRequest) ProtoMessage() {}
 
 func (x *ForgetEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[4]
+	mi := &file_bridge_bridge_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +787,7 @@ func (x *ForgetEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetEndpointRequest.ProtoReflect.Descriptor instead.
 func (*ForgetEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{4}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ForgetEndpointRequest) GetCluster() string {
@@ -561,7 +805,7 @@ type ForgetEndpointResponse struct {
 
 func (x *ForgetEndpointResponse) Reset() {
 	*x = ForgetEndpointResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[5]
+	mi := &file_bridge_bridge_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +817,7 @@ func (x *ForgetEndpointResponse) String() string {
 func (*ForgetEndpointResponse) ProtoMessage() {}
 
 func (x *ForgetEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[5]
+	mi := &file_bridge_bridge_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +830,7 @@ func (x *ForgetEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetEndpointResponse.ProtoReflect.Descriptor instead.
 func (*ForgetEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{5}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{7}
 }
 
 type SealRequest struct {
@@ -600,7 +844,7 @@ type SealRequest struct {
 
 func (x *SealRequest) Reset() {
 	*x = SealRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[6]
+	mi := &file_bridge_bridge_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +856,7 @@ func (x *SealRequest) String() string {
 func (*SealRequest) ProtoMessage() {}
 
 func (x *SealRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[6]
+	mi := &file_bridge_bridge_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +869,7 @@ func (x *SealRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealRequest.ProtoReflect.Descriptor instead.
 func (*SealRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{6}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SealRequest) GetText() string {
@@ -652,7 +896,7 @@ type SealResponse struct {
 
 func (x *SealResponse) Reset() {
 	*x = SealResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[7]
+	mi := &file_bridge_bridge_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +908,7 @@ func (x *SealResponse) String() string {
 func (*SealResponse) ProtoMessage() {}
 
 func (x *SealResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[7]
+	mi := &file_bridge_bridge_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +921,7 @@ func (x *SealResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealResponse.ProtoReflect.Descriptor instead.
 func (*SealResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{7}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SealResponse) GetSealed() string {
@@ -699,7 +943,7 @@ type UnsealRequest struct {
 
 func (x *UnsealRequest) Reset() {
 	*x = UnsealRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[8]
+	mi := &file_bridge_bridge_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +955,7 @@ func (x *UnsealRequest) String() string {
 func (*UnsealRequest) ProtoMessage() {}
 
 func (x *UnsealRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[8]
+	mi := &file_bridge_bridge_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +968,7 @@ func (x *UnsealRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsealRequest.ProtoReflect.Descriptor instead.
 func (*UnsealRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{8}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UnsealRequest) GetSealed() string {
@@ -750,7 +994,7 @@ type UnsealResponse struct {
 
 func (x *UnsealResponse) Reset() {
 	*x = UnsealResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[9]
+	mi := &file_bridge_bridge_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +1006,7 @@ func (x *UnsealResponse) String() string {
 func (*UnsealResponse) ProtoMessage() {}
 
 func (x *UnsealResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[9]
+	mi := &file_bridge_bridge_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +1019,7 @@ func (x *UnsealResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsealResponse.ProtoReflect.Descriptor instead.
 func (*UnsealResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{9}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UnsealResponse) GetText() string {
@@ -794,7 +1038,7 @@ type SignRequest struct {
 
 func (x *SignRequest) Reset() {
 	*x = SignRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[10]
+	mi := &file_bridge_bridge_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +1050,7 @@ func (x *SignRequest) String() string {
 func (*SignRequest) ProtoMessage() {}
 
 func (x *SignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[10]
+	mi := &file_bridge_bridge_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +1063,7 @@ func (x *SignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignRequest.ProtoReflect.Descriptor instead.
 func (*SignRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{10}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SignRequest) GetMessage() []byte {
@@ -841,7 +1085,7 @@ type SignResponse struct {
 
 func (x *SignResponse) Reset() {
 	*x = SignResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[11]
+	mi := &file_bridge_bridge_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +1097,7 @@ func (x *SignResponse) String() string {
 func (*SignResponse) ProtoMessage() {}
 
 func (x *SignResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[11]
+	mi := &file_bridge_bridge_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1110,7 @@ func (x *SignResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignResponse.ProtoReflect.Descriptor instead.
 func (*SignResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{11}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SignResponse) GetSignature() []byte {
@@ -893,7 +1137,7 @@ type ReadFileRequest struct {
 
 func (x *ReadFileRequest) Reset() {
 	*x = ReadFileRequest{}
-	mi := &file_bridge_bridge_proto_msgTypes[12]
+	mi := &file_bridge_bridge_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1149,7 @@ func (x *ReadFileRequest) String() string {
 func (*ReadFileRequest) ProtoMessage() {}
 
 func (x *ReadFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[12]
+	mi := &file_bridge_bridge_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1162,7 @@ func (x *ReadFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadFileRequest.ProtoReflect.Descriptor instead.
 func (*ReadFileRequest) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{12}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadFileRequest) GetPath() string {
@@ -937,7 +1181,7 @@ type ReadFileResponse struct {
 
 func (x *ReadFileResponse) Reset() {
 	*x = ReadFileResponse{}
-	mi := &file_bridge_bridge_proto_msgTypes[13]
+	mi := &file_bridge_bridge_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1193,7 @@ func (x *ReadFileResponse) String() string {
 func (*ReadFileResponse) ProtoMessage() {}
 
 func (x *ReadFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_bridge_proto_msgTypes[13]
+	mi := &file_bridge_bridge_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1206,7 @@ func (x *ReadFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadFileResponse.ProtoReflect.Descriptor instead.
 func (*ReadFileResponse) Descriptor() ([]byte, []int) {
-	return file_bridge_bridge_proto_rawDescGZIP(), []int{13}
+	return file_bridge_bridge_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReadFileResponse) GetContent() []byte {
@@ -989,7 +1233,7 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\n" +
 	"not_before\x18\x04 \x01(\x03R\tnotBefore\x12\x1b\n" +
 	"\tnot_after\x18\x05 \x01(\x03R\bnotAfter\x12\x1a\n" +
-	"\bclusters\x18\x06 \x03(\tR\bclusters\"\xf1\x01\n" +
+	"\bclusters\x18\x06 \x03(\tR\bclusters\"\xf7\x02\n" +
 	"\x12SetEndpointRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12(\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x14.bridge.EndpointKindR\x04kind\x12\x18\n" +
@@ -997,8 +1241,15 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\vserver_name\x18\x04 \x01(\tR\n" +
 	"serverName\x12%\n" +
 	"\x0ealpn_protocols\x18\x05 \x03(\tR\ralpnProtocols\x125\n" +
-	"\vcredentials\x18\x06 \x01(\v2\x13.bridge.CredentialsR\vcredentials\"\x15\n" +
-	"\x13SetEndpointResponse\"1\n" +
+	"\vcredentials\x18\x06 \x01(\v2\x13.bridge.CredentialsR\vcredentials\x12H\n" +
+	"\x12connection_upgrade\x18\a \x01(\x0e2\x19.bridge.ConnectionUpgradeR\x11connectionUpgrade\x12:\n" +
+	"\x19load_balancer_authorities\x18\b \x01(\tR\x17loadBalancerAuthorities\"\x15\n" +
+	"\x13SetEndpointResponse\"3\n" +
+	"\x17DescribeEndpointRequest\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\"U\n" +
+	"\x18DescribeEndpointResponse\x12#\n" +
+	"\x05route\x18\x01 \x01(\x0e2\r.bridge.RouteR\x05route\x12\x14\n" +
+	"\x05proxy\x18\x02 \x01(\tR\x05proxy\"1\n" +
 	"\x15ForgetEndpointRequest\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\"\x18\n" +
 	"\x16ForgetEndpointResponse\"3\n" +
@@ -1031,7 +1282,17 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\fEndpointKind\x12\x1d\n" +
 	"\x19ENDPOINT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ENDPOINT_KIND_TELEPORT\x10\x01\x12\x19\n" +
-	"\x15ENDPOINT_KIND_GATEWAY\x10\x02*\xe6\x02\n" +
+	"\x15ENDPOINT_KIND_GATEWAY\x10\x02*\x91\x01\n" +
+	"\x11ConnectionUpgrade\x12\"\n" +
+	"\x1eCONNECTION_UPGRADE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17CONNECTION_UPGRADE_AUTO\x10\x01\x12\x1d\n" +
+	"\x19CONNECTION_UPGRADE_ALWAYS\x10\x02\x12\x1c\n" +
+	"\x18CONNECTION_UPGRADE_NEVER\x10\x03*W\n" +
+	"\x05Route\x12\x15\n" +
+	"\x11ROUTE_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fROUTE_DIRECT\x10\x01\x12\x13\n" +
+	"\x0fROUTE_WEBSOCKET\x10\x02\x12\x10\n" +
+	"\fROUTE_LEGACY\x10\x03*\xc5\x03\n" +
 	"\aFailure\x12\x17\n" +
 	"\x13FAILURE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fFAILURE_NAME\x10\x01\x12\x13\n" +
@@ -1047,14 +1308,18 @@ const file_bridge_bridge_proto_rawDesc = "" +
 	"\x12\x14\n" +
 	"\x10FAILURE_NOT_GRPC\x10\v\x12\x12\n" +
 	"\x0eFAILURE_BROKEN\x10\f\x12\x17\n" +
-	"\x13FAILURE_NO_ENDPOINT\x10\r2\xce\x03\n" +
+	"\x13FAILURE_NO_ENDPOINT\x10\r\x12\x19\n" +
+	"\x15FAILURE_LOAD_BALANCER\x10\x0e\x12\x1b\n" +
+	"\x17FAILURE_UPGRADE_REFUSED\x10\x0f\x12%\n" +
+	"!FAILURE_LOAD_BALANCER_CERTIFICATE\x10\x102\xa5\x04\n" +
 	"\x06Bridge\x12M\n" +
 	"\x12InspectCredentials\x12\x13.bridge.Credentials\x1a\".bridge.InspectCredentialsResponse\x12F\n" +
 	"\vSetEndpoint\x12\x1a.bridge.SetEndpointRequest\x1a\x1b.bridge.SetEndpointResponse\x12=\n" +
 	"\bReadFile\x12\x17.bridge.ReadFileRequest\x1a\x18.bridge.ReadFileResponse\x12O\n" +
 	"\x0eForgetEndpoint\x12\x1d.bridge.ForgetEndpointRequest\x1a\x1e.bridge.ForgetEndpointResponse\x121\n" +
 	"\x04Seal\x12\x13.bridge.SealRequest\x1a\x14.bridge.SealResponse\x127\n" +
-	"\x06Unseal\x12\x15.bridge.UnsealRequest\x1a\x16.bridge.UnsealResponse\x121\n" +
+	"\x06Unseal\x12\x15.bridge.UnsealRequest\x1a\x16.bridge.UnsealResponse\x12U\n" +
+	"\x10DescribeEndpoint\x12\x1f.bridge.DescribeEndpointRequest\x1a .bridge.DescribeEndpointResponse\x121\n" +
 	"\x04Sign\x12\x13.bridge.SignRequest\x1a\x14.bridge.SignResponseB\xa6\x01\n" +
 	"\n" +
 	"com.bridgeB\vBridgeProtoP\x01ZSgithub.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/bridge\xa2\x02\x03BXX\xaa\x02\x06Bridge\xca\x02\x06Bridge\xe2\x02\x12Bridge\\GPBMetadata\xea\x02\x06Bridgeb\x06proto3"
@@ -1071,50 +1336,58 @@ func file_bridge_bridge_proto_rawDescGZIP() []byte {
 	return file_bridge_bridge_proto_rawDescData
 }
 
-var file_bridge_bridge_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_bridge_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_bridge_bridge_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_bridge_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_bridge_bridge_proto_goTypes = []any{
 	(CredentialProblem)(0),             // 0: bridge.CredentialProblem
 	(EndpointKind)(0),                  // 1: bridge.EndpointKind
-	(Failure)(0),                       // 2: bridge.Failure
-	(*Credentials)(nil),                // 3: bridge.Credentials
-	(*InspectCredentialsResponse)(nil), // 4: bridge.InspectCredentialsResponse
-	(*SetEndpointRequest)(nil),         // 5: bridge.SetEndpointRequest
-	(*SetEndpointResponse)(nil),        // 6: bridge.SetEndpointResponse
-	(*ForgetEndpointRequest)(nil),      // 7: bridge.ForgetEndpointRequest
-	(*ForgetEndpointResponse)(nil),     // 8: bridge.ForgetEndpointResponse
-	(*SealRequest)(nil),                // 9: bridge.SealRequest
-	(*SealResponse)(nil),               // 10: bridge.SealResponse
-	(*UnsealRequest)(nil),              // 11: bridge.UnsealRequest
-	(*UnsealResponse)(nil),             // 12: bridge.UnsealResponse
-	(*SignRequest)(nil),                // 13: bridge.SignRequest
-	(*SignResponse)(nil),               // 14: bridge.SignResponse
-	(*ReadFileRequest)(nil),            // 15: bridge.ReadFileRequest
-	(*ReadFileResponse)(nil),           // 16: bridge.ReadFileResponse
+	(ConnectionUpgrade)(0),             // 2: bridge.ConnectionUpgrade
+	(Route)(0),                         // 3: bridge.Route
+	(Failure)(0),                       // 4: bridge.Failure
+	(*Credentials)(nil),                // 5: bridge.Credentials
+	(*InspectCredentialsResponse)(nil), // 6: bridge.InspectCredentialsResponse
+	(*SetEndpointRequest)(nil),         // 7: bridge.SetEndpointRequest
+	(*SetEndpointResponse)(nil),        // 8: bridge.SetEndpointResponse
+	(*DescribeEndpointRequest)(nil),    // 9: bridge.DescribeEndpointRequest
+	(*DescribeEndpointResponse)(nil),   // 10: bridge.DescribeEndpointResponse
+	(*ForgetEndpointRequest)(nil),      // 11: bridge.ForgetEndpointRequest
+	(*ForgetEndpointResponse)(nil),     // 12: bridge.ForgetEndpointResponse
+	(*SealRequest)(nil),                // 13: bridge.SealRequest
+	(*SealResponse)(nil),               // 14: bridge.SealResponse
+	(*UnsealRequest)(nil),              // 15: bridge.UnsealRequest
+	(*UnsealResponse)(nil),             // 16: bridge.UnsealResponse
+	(*SignRequest)(nil),                // 17: bridge.SignRequest
+	(*SignResponse)(nil),               // 18: bridge.SignResponse
+	(*ReadFileRequest)(nil),            // 19: bridge.ReadFileRequest
+	(*ReadFileResponse)(nil),           // 20: bridge.ReadFileResponse
 }
 var file_bridge_bridge_proto_depIdxs = []int32{
 	0,  // 0: bridge.InspectCredentialsResponse.problem:type_name -> bridge.CredentialProblem
 	1,  // 1: bridge.SetEndpointRequest.kind:type_name -> bridge.EndpointKind
-	3,  // 2: bridge.SetEndpointRequest.credentials:type_name -> bridge.Credentials
-	3,  // 3: bridge.Bridge.InspectCredentials:input_type -> bridge.Credentials
-	5,  // 4: bridge.Bridge.SetEndpoint:input_type -> bridge.SetEndpointRequest
-	15, // 5: bridge.Bridge.ReadFile:input_type -> bridge.ReadFileRequest
-	7,  // 6: bridge.Bridge.ForgetEndpoint:input_type -> bridge.ForgetEndpointRequest
-	9,  // 7: bridge.Bridge.Seal:input_type -> bridge.SealRequest
-	11, // 8: bridge.Bridge.Unseal:input_type -> bridge.UnsealRequest
-	13, // 9: bridge.Bridge.Sign:input_type -> bridge.SignRequest
-	4,  // 10: bridge.Bridge.InspectCredentials:output_type -> bridge.InspectCredentialsResponse
-	6,  // 11: bridge.Bridge.SetEndpoint:output_type -> bridge.SetEndpointResponse
-	16, // 12: bridge.Bridge.ReadFile:output_type -> bridge.ReadFileResponse
-	8,  // 13: bridge.Bridge.ForgetEndpoint:output_type -> bridge.ForgetEndpointResponse
-	10, // 14: bridge.Bridge.Seal:output_type -> bridge.SealResponse
-	12, // 15: bridge.Bridge.Unseal:output_type -> bridge.UnsealResponse
-	14, // 16: bridge.Bridge.Sign:output_type -> bridge.SignResponse
-	10, // [10:17] is the sub-list for method output_type
-	3,  // [3:10] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	5,  // 2: bridge.SetEndpointRequest.credentials:type_name -> bridge.Credentials
+	2,  // 3: bridge.SetEndpointRequest.connection_upgrade:type_name -> bridge.ConnectionUpgrade
+	3,  // 4: bridge.DescribeEndpointResponse.route:type_name -> bridge.Route
+	5,  // 5: bridge.Bridge.InspectCredentials:input_type -> bridge.Credentials
+	7,  // 6: bridge.Bridge.SetEndpoint:input_type -> bridge.SetEndpointRequest
+	19, // 7: bridge.Bridge.ReadFile:input_type -> bridge.ReadFileRequest
+	11, // 8: bridge.Bridge.ForgetEndpoint:input_type -> bridge.ForgetEndpointRequest
+	13, // 9: bridge.Bridge.Seal:input_type -> bridge.SealRequest
+	15, // 10: bridge.Bridge.Unseal:input_type -> bridge.UnsealRequest
+	9,  // 11: bridge.Bridge.DescribeEndpoint:input_type -> bridge.DescribeEndpointRequest
+	17, // 12: bridge.Bridge.Sign:input_type -> bridge.SignRequest
+	6,  // 13: bridge.Bridge.InspectCredentials:output_type -> bridge.InspectCredentialsResponse
+	8,  // 14: bridge.Bridge.SetEndpoint:output_type -> bridge.SetEndpointResponse
+	20, // 15: bridge.Bridge.ReadFile:output_type -> bridge.ReadFileResponse
+	12, // 16: bridge.Bridge.ForgetEndpoint:output_type -> bridge.ForgetEndpointResponse
+	14, // 17: bridge.Bridge.Seal:output_type -> bridge.SealResponse
+	16, // 18: bridge.Bridge.Unseal:output_type -> bridge.UnsealResponse
+	10, // 19: bridge.Bridge.DescribeEndpoint:output_type -> bridge.DescribeEndpointResponse
+	18, // 20: bridge.Bridge.Sign:output_type -> bridge.SignResponse
+	13, // [13:21] is the sub-list for method output_type
+	5,  // [5:13] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_bridge_bridge_proto_init() }
@@ -1127,8 +1400,8 @@ func file_bridge_bridge_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bridge_bridge_proto_rawDesc), len(file_bridge_bridge_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   14,
+			NumEnums:      5,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

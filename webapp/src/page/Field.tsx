@@ -7,6 +7,9 @@ import { Generated } from './Generated';
 import { Row, describedBy, isInvalid } from './Row';
 
 export interface FieldProps {
+  /** Id and name of the field; those of the setting where there is one of it only. */
+  id?: string;
+  name?: string;
   setting: Setting;
   value: Value;
   problems: Problem[];
@@ -19,7 +22,7 @@ const asNumber = (text: string): Value => (/^\d{1,15}$/.test(text) ? Number(text
 
 export const Field = (props: FieldProps) => {
   const { setting, value, problems, disabled, onChange } = props;
-  const id = `teleport-${setting.key}`;
+  const { id = `teleport-${setting.key}`, name = setting.key } = props;
   const common = {
     id,
     className: 'form-control',
@@ -28,7 +31,7 @@ export const Field = (props: FieldProps) => {
     'aria-describedby': describedBy(id),
     'aria-invalid': isInvalid(problems),
   };
-  const row = { id, name: setting.key, label: setting.display_name, help: setting.help_text, problems };
+  const row = { id, name, label: setting.display_name, help: setting.help_text, problems };
   switch (setting.type) {
     case 'bool':
       return (

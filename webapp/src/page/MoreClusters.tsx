@@ -3,7 +3,7 @@ import React, { useRef } from 'react';
 
 import type { Engine } from '../engine/engine';
 import type { Problem } from '../engine/messages';
-import { CREDENTIALS, setting } from '../manifest';
+import { CREDENTIALS, defaultOf, setting } from '../manifest';
 import { CredentialsEditor } from './CredentialsEditor';
 import { Field } from './Field';
 import { useFocus } from './focus';
@@ -15,7 +15,9 @@ import { Text } from './text';
 import type { Texts } from './useCredentials';
 
 const KEY = 'MoreClusters';
-const CLUSTER_KEYS = ['TeleportAddress', ...CREDENTIALS, 'Recipients'];
+/** How the connection gets there, with the same fields as for the first cluster. */
+const ROUTE = ['ConnectionUpgrade', 'LoadBalancerCA'];
+const CLUSTER_KEYS = ['TeleportAddress', ...ROUTE, ...CREDENTIALS, 'Recipients'];
 
 type Cluster = Record<string, unknown>;
 
@@ -130,6 +132,18 @@ export const MoreClusters = ({ engine, value, problems, disabled, onChange }: Pr
           <fieldset key={place} className="teleport-card" aria-label={title}>
             <h4>{title}</h4>
             {field('TeleportAddress', setting('TeleportAddress').help_text)}
+            {ROUTE.map((key) => (
+              <Field
+                key={key}
+                id={`${id}-${key}`}
+                name={`${place + 2}-${key}`}
+                setting={setting(key)}
+                value={texts[key] || defaultOf(setting(key))}
+                problems={[]}
+                disabled={disabled}
+                onChange={(value) => set(place, { [key]: value === defaultOf(setting(key)) ? '' : String(value) })}
+              />
+            ))}
             <CredentialsEditor
               id={id}
               cluster={place + 1}

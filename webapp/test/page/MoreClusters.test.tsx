@@ -20,6 +20,21 @@ test('clusters are added and filled in as cards, and are a JSON list in the sett
   expect(list(form)).toEqual([{ TeleportAddress: 'b:443', Recipients: 'b/requests', Identity: SEALED }]);
 });
 
+test('a further cluster has its own way to it, and what is not set is left out', async () => {
+  const { user, form } = open({ ConnectionUpgrade: 'never', MoreClusters: '[{"TeleportAddress":"b:443"}]' });
+  await started();
+  const card = within(screen.getByRole('group', { name: 'Cluster 2' }));
+  const upgrade = card.getByLabelText<HTMLSelectElement>('Connection upgrade');
+  expect(upgrade.value).toBe('auto');
+  await user.selectOptions(upgrade, 'always');
+  fireEvent.change(card.getByLabelText('Load balancer certificate authority'), { target: { value: '/etc/web.pem' } });
+  expect(list(form)).toEqual([{ TeleportAddress: 'b:443', ConnectionUpgrade: 'always', LoadBalancerCA: '/etc/web.pem' }]);
+  expect(form('ConnectionUpgrade')).toBe('never');
+  await user.selectOptions(upgrade, 'auto');
+  fireEvent.change(card.getByLabelText('Load balancer certificate authority'), { target: { value: '' } });
+  expect(list(form)).toEqual([{ TeleportAddress: 'b:443' }]);
+});
+
 test('credentials of a further cluster are asked about as that cluster’s', async () => {
   const { engine } = open({ MoreClusters: JSON.stringify([{}, { identity: SEALED }]) });
   await waitFor(() => expect(engine.checkCredentials).toHaveBeenCalledWith({ Identity: SEALED }, 2));

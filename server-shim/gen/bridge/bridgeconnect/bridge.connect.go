@@ -48,6 +48,8 @@ const (
 	BridgeSealProcedure = "/bridge.Bridge/Seal"
 	// BridgeUnsealProcedure is the fully-qualified name of the Bridge's Unseal RPC.
 	BridgeUnsealProcedure = "/bridge.Bridge/Unseal"
+	// BridgeDescribeEndpointProcedure is the fully-qualified name of the Bridge's DescribeEndpoint RPC.
+	BridgeDescribeEndpointProcedure = "/bridge.Bridge/DescribeEndpoint"
 	// BridgeSignProcedure is the fully-qualified name of the Bridge's Sign RPC.
 	BridgeSignProcedure = "/bridge.Bridge/Sign"
 )
@@ -71,6 +73,8 @@ type BridgeClient interface {
 	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, was sealed with another key or for
 	// another use.
 	Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error)
+	// Which way the connections to a cluster take. Where there was none yet, the route is UNSPECIFIED.
+	DescribeEndpoint(context.Context, *connect.Request[bridge.DescribeEndpointRequest]) (*connect.Response[bridge.DescribeEndpointResponse], error)
 	// Signs bytes with the plugin's own key (Ed25519), which is kept beside the sealing key and made where there is none.
 	// UNAVAILABLE where the key cannot be kept.
 	Sign(context.Context, *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error)
@@ -123,6 +127,12 @@ func NewBridgeClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(bridgeMethods.ByName("Unseal")),
 			connect.WithClientOptions(opts...),
 		),
+		describeEndpoint: connect.NewClient[bridge.DescribeEndpointRequest, bridge.DescribeEndpointResponse](
+			httpClient,
+			baseURL+BridgeDescribeEndpointProcedure,
+			connect.WithSchema(bridgeMethods.ByName("DescribeEndpoint")),
+			connect.WithClientOptions(opts...),
+		),
 		sign: connect.NewClient[bridge.SignRequest, bridge.SignResponse](
 			httpClient,
 			baseURL+BridgeSignProcedure,
@@ -140,6 +150,7 @@ type bridgeClient struct {
 	forgetEndpoint     *connect.Client[bridge.ForgetEndpointRequest, bridge.ForgetEndpointResponse]
 	seal               *connect.Client[bridge.SealRequest, bridge.SealResponse]
 	unseal             *connect.Client[bridge.UnsealRequest, bridge.UnsealResponse]
+	describeEndpoint   *connect.Client[bridge.DescribeEndpointRequest, bridge.DescribeEndpointResponse]
 	sign               *connect.Client[bridge.SignRequest, bridge.SignResponse]
 }
 
@@ -173,6 +184,11 @@ func (c *bridgeClient) Unseal(ctx context.Context, req *connect.Request[bridge.U
 	return c.unseal.CallUnary(ctx, req)
 }
 
+// DescribeEndpoint calls bridge.Bridge.DescribeEndpoint.
+func (c *bridgeClient) DescribeEndpoint(ctx context.Context, req *connect.Request[bridge.DescribeEndpointRequest]) (*connect.Response[bridge.DescribeEndpointResponse], error) {
+	return c.describeEndpoint.CallUnary(ctx, req)
+}
+
 // Sign calls bridge.Bridge.Sign.
 func (c *bridgeClient) Sign(ctx context.Context, req *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error) {
 	return c.sign.CallUnary(ctx, req)
@@ -197,6 +213,8 @@ type BridgeHandler interface {
 	// Decrypts what Seal made. INVALID_ARGUMENT where it is none of that, was changed, was sealed with another key or for
 	// another use.
 	Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error)
+	// Which way the connections to a cluster take. Where there was none yet, the route is UNSPECIFIED.
+	DescribeEndpoint(context.Context, *connect.Request[bridge.DescribeEndpointRequest]) (*connect.Response[bridge.DescribeEndpointResponse], error)
 	// Signs bytes with the plugin's own key (Ed25519), which is kept beside the sealing key and made where there is none.
 	// UNAVAILABLE where the key cannot be kept.
 	Sign(context.Context, *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error)
@@ -245,6 +263,12 @@ func NewBridgeHandler(svc BridgeHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(bridgeMethods.ByName("Unseal")),
 		connect.WithHandlerOptions(opts...),
 	)
+	bridgeDescribeEndpointHandler := connect.NewUnaryHandler(
+		BridgeDescribeEndpointProcedure,
+		svc.DescribeEndpoint,
+		connect.WithSchema(bridgeMethods.ByName("DescribeEndpoint")),
+		connect.WithHandlerOptions(opts...),
+	)
 	bridgeSignHandler := connect.NewUnaryHandler(
 		BridgeSignProcedure,
 		svc.Sign,
@@ -265,6 +289,8 @@ func NewBridgeHandler(svc BridgeHandler, opts ...connect.HandlerOption) (string,
 			bridgeSealHandler.ServeHTTP(w, r)
 		case BridgeUnsealProcedure:
 			bridgeUnsealHandler.ServeHTTP(w, r)
+		case BridgeDescribeEndpointProcedure:
+			bridgeDescribeEndpointHandler.ServeHTTP(w, r)
 		case BridgeSignProcedure:
 			bridgeSignHandler.ServeHTTP(w, r)
 		default:
@@ -298,6 +324,10 @@ func (UnimplementedBridgeHandler) Seal(context.Context, *connect.Request[bridge.
 
 func (UnimplementedBridgeHandler) Unseal(context.Context, *connect.Request[bridge.UnsealRequest]) (*connect.Response[bridge.UnsealResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.Unseal is not implemented"))
+}
+
+func (UnimplementedBridgeHandler) DescribeEndpoint(context.Context, *connect.Request[bridge.DescribeEndpointRequest]) (*connect.Response[bridge.DescribeEndpointResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("bridge.Bridge.DescribeEndpoint is not implemented"))
 }
 
 func (UnimplementedBridgeHandler) Sign(context.Context, *connect.Request[bridge.SignRequest]) (*connect.Response[bridge.SignResponse], error) {

@@ -1,0 +1,3 @@
+//! The connection to one Teleport cluster.
+
+pub(crate) mod route;
