@@ -5,7 +5,8 @@
 //! short anywhere, the record tells the next one what may be half done.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,7 +23,10 @@ use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
 use crate::messages;
 use crate::notices;
-use crate::requests::{deliver, digest};
+use crate::recipients::Unreachable;
+use crate::requests::changed::{self, Change, Changes};
+use crate::requests::resting::{self, Rest, Resting};
+use crate::requests::{deliver, digest, expiry};
 use crate::rules::links;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
 use crate::time::Time;
@@ -60,6 +64,10 @@ pub struct Desk {
     epoch: Cell<u64>,
     /// Whether the finished records have been read again in this epoch.
     pub(crate) reread: Cell<bool>,
+    /// Where posts rest.
+    pub(crate) resting: Resting,
+    /// What is remembered of changes to posts.
+    pub(crate) changes: Changes,
 }
 
 /// A queue in which everything stands once.
@@ -111,6 +119,8 @@ struct Case {
     waited: bool,
     /// Whether the posts are to be compared with what was written.
     check: bool,
+    /// Changes to posts that were heard of while it was worked on: they may be the worker's own.
+    heard: Vec<Change>,
 }
 
 /// What was heard of a request.
@@ -153,6 +163,40 @@ impl Desk {
         self.settled.borrow_mut().clear();
         self.due.borrow_mut().clear();
         self.cluster.borrow_mut().clear();
+        self.resting.clear();
+        self.changes.clear();
+    }
+
+    /// Something of each pending request behind an id, so many of them, and then from the beginning.
+    pub(crate) fn from_pending<T>(&self, after: &str, most: usize, of: impl Fn(&Record) -> T) -> Vec<(String, T)> {
+        let cases = self.cases.borrow();
+        let is_pending = |record: &&Record| record.outcome == Outcome::Pending;
+        let first = cases.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+        let then = cases.range::<str, _>((Bound::Unbounded, Bound::Included(after)));
+        let pending = first.chain(then).filter_map(|(id, case)| Some((id, &case.stored.as_ref()?.record)));
+        let pending = pending.filter(|(_, record)| is_pending(record));
+        pending.take(most).map(|(id, record)| (id.clone(), of(record))).collect()
+    }
+
+    /// Pending requests of whose posts somebody has deleted one.
+    pub(crate) fn deleted(&self) -> Vec<String> {
+        let deleted = self.from_pending("", usize::MAX, |record| record.postings.iter().any(Posting::is_deleted));
+        deleted.into_iter().filter(|(_, is_deleted)| *is_deleted).map(|(id, _)| id).collect()
+    }
+
+    /// The channels of pending requests' posts, and the requests' ids.
+    pub(crate) fn pending_places(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let channels = |record: &Record| -> Vec<String> {
+            let there = record.postings.iter().filter(|posting| !posting.requester && !posting.gone);
+            there.map(|posting| posting.channel_id.clone()).collect()
+        };
+        let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (id, channels) in self.from_pending("", usize::MAX, channels) {
+            for channel in channels {
+                places.entry(channel).or_default().insert(id.clone());
+            }
+        }
+        places
     }
 
     /// Requests that are pending, as far as the desk knows.
@@ -213,7 +257,11 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
     let mut cases = BTreeMap::new();
     let mut settled = BTreeMap::new();
     let mut left_over = Vec::new();
+    lane.cluster.desk.resting.clear();
     while let Some((stored, id)) = read.next().await {
+        if let Ok(Some(stored)) = &stored {
+            lane.cluster.desk.resting.remember(&stored.record);
+        }
         match stored {
             Ok(Some(stored)) if stored.record.is_finished() => {
                 settled.insert(id, stored.record.outcome);
@@ -233,7 +281,8 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
                 if stored.record.outcome == Outcome::Pending {
                     for recipient in lane.recipients_of(&stored.record.request) {
                         if !channels.contains_key(&recipient) {
-                            let found = lane.recipients.channel(mattermost, &recipient).await.ok();
+                            let found = lane.recipients.channel(mattermost, &recipient).await;
+                            let found = found.map_or_else(|error| error.archived, Some);
                             channels.insert(recipient.clone(), found);
                         }
                         let channel = channels.get(&recipient).and_then(Option::as_ref);
@@ -266,6 +315,7 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
 
 /// Compares a listing of all requests with what the desk knows. What is known and unchanged is not touched.
 pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) {
+    let now = lane.world.now();
     let mut missing: HashSet<String> = {
         let cases = lane.cluster.desk.cases.borrow();
         let open = cases
@@ -275,12 +325,15 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
     };
     for request in requests {
         missing.remove(&request.id);
-        let outcome = Outcome::from(request.state);
         let known = lane.cluster.desk.cases.borrow().get(&request.id).map(|case| {
-            let same = |stored: &Stored| stored.record.request == request && stored.record.outcome == outcome;
+            let same = |stored: &Stored| {
+                let outcome = expiry::outcome(&request, Some(stored.record.outcome), now);
+                stored.record.request == request && stored.record.outcome == outcome
+            };
             case.stored.as_ref().is_some_and(same)
         });
         let settled = lane.cluster.desk.settled.borrow().get(&request.id).copied();
+        let outcome = expiry::outcome(&request, settled, now);
         match (known, settled) {
             (Some(true), _) => {}
             // The watch may have told something newer than the listing.
@@ -316,6 +369,7 @@ pub(crate) async fn rescan<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> 
     let begin = usize::try_from(lane.world.random()).unwrap_or_default() % altered.len().max(1);
     altered.iter().cycle().skip(begin).take(MOST_RETRIED.min(altered.len())).for_each(|id| check_posts(lane, id));
     refresh(lane);
+    changed::look(lane);
     Ok(())
 }
 
@@ -356,6 +410,8 @@ pub(crate) async fn reread<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> 
             Err(error) => return Err(error),
         }
     }
+    // What was changed while nobody was there to hear of it.
+    changed::look(lane);
     Ok(())
 }
 
@@ -424,7 +480,43 @@ pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
     }
 }
 
-fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
+/// Hears of a change to a post, which may be of the request with this id.
+pub(crate) fn heard<W: World>(lane: &Lane<W>, id: &str, change: &Change) {
+    if lane.cluster.desk.busy.borrow().contains(id) {
+        if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id)
+            && case.heard.len() < MOST_HEARD
+        {
+            case.heard.push(change.clone());
+        }
+        return;
+    }
+    let changes = &lane.cluster.desk.changes;
+    let is_foreign =
+        |case: &Case| case.stored.as_ref().is_some_and(|stored| changes.is_foreign(&stored.record, change));
+    let found = {
+        let cases = lane.cluster.desk.cases.borrow();
+        match cases.get(id) {
+            Some(case) => is_foreign(case).then(|| id.to_owned()),
+            // Whoever changed it may have taken its props away.
+            None => cases.iter().find(|(_, case)| is_foreign(case)).map(|(id, _)| id.clone()),
+        }
+    };
+    if let Some(id) = found {
+        check_posts(lane, &id);
+    }
+}
+
+/// Takes up the changes that were heard of while a request was worked on.
+fn take_heard<W: World>(lane: &Lane<W>, id: &str) {
+    let heard = lane.cluster.desk.cases.borrow_mut().get_mut(id).map(|case| std::mem::take(&mut case.heard));
+    heard.iter().flatten().for_each(|change| self::heard(lane, id, change));
+}
+
+/// Most changes to a request's posts that are kept while it is worked on.
+const MOST_HEARD: usize = 20;
+
+/// Has a request's posts compared with what was written.
+pub(crate) fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
     note(lane, id, News::Ask);
     if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
         case.check = true;
@@ -454,6 +546,12 @@ pub(crate) fn tick<W: World>(lane: &Lane<W>) {
     for id in overdue {
         note(lane, &id, News::Ask);
     }
+    resting::look(lane);
+}
+
+/// Has a request looked at.
+pub(crate) fn ask_for<W: World>(lane: &Lane<W>, id: &str) {
+    note(lane, id, News::Ask);
 }
 
 /// Makes a request due.
@@ -483,6 +581,7 @@ async fn work<W: World>(lane: Lane<W>) {
         lane.cluster.desk.busy.borrow_mut().remove(&id);
         if lane.epoch.get() == epoch {
             finish(&lane, &id, done);
+            take_heard(&lane, &id);
         } else if lane.cluster.desk.cases.borrow().get(&id).is_some_and(|case| case.news.is_some()) {
             // The new epoch wanted it while it was in our hands.
             make_due(&lane, id);
@@ -515,6 +614,7 @@ fn finish<W: World>(lane: &Lane<W>, id: &str, done: Result<(), Failure>) {
                     if over {
                         let settled = cases.remove(id).and_then(|case| case.stored);
                         if let Some(settled) = settled {
+                            lane.cluster.desk.changes.forget(&settled.record);
                             lane.cluster.desk.settled.borrow_mut().insert(id.to_owned(), settled.record.outcome);
                         }
                     }
@@ -634,9 +734,11 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     }
     changed |= look || half_done;
     changed |= deliver::retire(lane, record, now);
+    changed |= deliver::replace_deleted(lane, record, now);
     let (fresh, unreachable) =
         if outcome == Outcome::Pending { intend(lane, record, now).await } else { Default::default() };
-    changed |= !fresh.is_empty();
+    let rested = lane.cluster.desk.resting.settle(record);
+    changed |= !fresh.is_empty() || rested.changed;
     if let Some(minutes) = record.reminder_due(&settings.reminders, now) {
         record.reminded.push(minutes);
         changed = true;
@@ -688,6 +790,10 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         check(lane, epoch)?;
         let record = stored.record.clone();
         let Some(posting) = stored.record.postings.get_mut(index) else { break };
+        if posting.rests.is_some() {
+            continue;
+        }
+        let look = look || rested.back.contains(&posting.channel_id);
         if check_posts && let Err(error) = deliver::mend(lane, &record, posting, now).await {
             failed.push(error);
             if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
@@ -713,10 +819,16 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         if done.is_ok() && look {
             done = thin_out(lane, &cluster, &record, posting).await;
         }
-        if let Err(error) = done {
+        if let Err(error) = done
+            && !resting::lies_down(lane, id, posting).await
+        {
             failed.push(error.to_string());
         }
     }
+    if deliver::is_to_be_replaced(lane, &before, &stored.record) {
+        ask_for(lane, id);
+    }
+    failed.extend(resting::stands_nowhere(&stored.record).map(|why| why.in_words().to_owned()));
     check(lane, epoch)?;
     if failed.is_empty()
         && let Err(error) = deliver::disarm(lane, &mut stored.record).await
@@ -848,22 +960,20 @@ async fn learn<W: World>(
         }
         Some(News::Ask) => None,
     };
+    let before = known.map(|record| record.outcome);
     if let Some(request) = told {
-        let outcome = request.state.into();
+        let outcome = expiry::outcome(&request, before, lane.world.now());
         return Ok(Some((*request, outcome)));
     }
     let way = lane.cluster.way.borrow().clone();
     let Some(way) = way else { return Err(Failure::Superseded) };
     if let Some(request) = way.teleport.get(id).await? {
-        let outcome = request.state.into();
+        let outcome = expiry::outcome(&request, before, lane.world.now());
         return Ok(Some((request, outcome)));
     }
     Ok(known.map(|record| {
         let outcome = match record.outcome {
-            Outcome::Pending if record.request.expires.is_some_and(|expires| expires <= lane.world.now()) => {
-                Outcome::Expired
-            }
-            Outcome::Pending => Outcome::Deleted,
+            Outcome::Pending => expiry::vanished(&record.request, lane.world.now()),
             // A deletion after a decision keeps the decision.
             settled => settled,
         };
@@ -881,6 +991,14 @@ async fn intend<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> (Ha
             Ok(channel_id) => {
                 if !record.stands_in(&channel_id) {
                     fresh.insert(channel_id.clone());
+                    let bot = lane.host.borrow().bot_user_id.clone();
+                    record.postings.push(Posting { bot, ..Posting::new(channel_id, now) });
+                }
+            }
+            // Its post rests from the start.
+            Err(Unreachable { archived: Some(channel_id), .. }) => {
+                lane.cluster.desk.resting.add(&channel_id, Rest::Archived, &record.request.id);
+                if !record.stands_in(&channel_id) {
                     let bot = lane.host.borrow().bot_user_id.clone();
                     record.postings.push(Posting { bot, ..Posting::new(channel_id, now) });
                 }

@@ -112,6 +112,7 @@ pub(crate) fn all_shown(parts: &[News], posting: &Posting) -> bool {
 /// Whether a post offers something else than it may now.
 pub(crate) fn offers_less<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
     let there = posting.post_id.is_some() && !posting.hash.is_empty() && !posting.gone && !posting.requester;
+    let there = there && posting.rests.is_none();
     there && offer(lane, record, posting).0 != posting.offers
 }
 
@@ -119,7 +120,7 @@ pub(crate) fn offers_less<W: World>(lane: &Lane<W>, record: &Record, posting: &P
 pub(crate) fn is_settled<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
     // Where another plugin was at it, it may be gone since.
     let settled = posting.altered == Altered::No && !is_foreign(lane, posting) && !offers_less(lane, record, posting);
-    posting.gone || posting.requester || settled
+    posting.gone || posting.requester || posting.rests.is_some() || settled
 }
 
 /// Makes the post, or writes it again, and reads it back. Where what stands there is not what was sent, it offers less.
@@ -136,7 +137,9 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
             None => {
                 // Mattermost drops a repeat of the same id, which covers an answer that got lost.
                 let bot = lane.host.borrow().bot_user_id.clone();
-                let pending_id = format!("{}:{}:{bot}", record.request.id, posting.channel_id);
+                // In place of one that somebody deleted a moment ago, it is no repeat.
+                let anew = if posting.repairs.is_empty() { String::new() } else { format!(":{}", posting.intent_at.0) };
+                let pending_id = format!("{}:{}:{bot}{anew}", record.request.id, posting.channel_id);
                 let made = mattermost.create_post(sent.clone(), pending_id).await?;
                 posting.post_id = Some(made.id.clone());
                 lane.counters.request_posted();
@@ -161,6 +164,7 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
             },
         };
         let read = mattermost.get_post(&post_id).await?;
+        lane.cluster.desk.changes.read_back(&read);
         let altered = digest::altered(&sent, &read);
         let worse = altered > posting.altered;
         posting.altered = posting.altered.max(altered);
@@ -189,6 +193,7 @@ pub(crate) async fn keep_part<W: World>(
         mattermost.update_post(Post { id: post_id.to_owned(), ..sent.clone() }).await?;
         read = mattermost.get_post(post_id).await?;
     }
+    lane.cluster.desk.changes.read_back(&read);
     let altered = digest::altered(&sent, &read);
     posting.altered = posting.altered.max(altered);
     posting.parts.retain(|part| part.key != key);
@@ -244,10 +249,12 @@ pub(crate) async fn mend<W: World>(
     }
     let mattermost = lane.world.mattermost();
     let changed = match mattermost.get_post(&post_id).await {
-        // Whoever deleted the post meant it.
-        Ok(post) if post.delete_at != 0 => return Ok(()),
-        Err(HostError::NotFound(_)) => return Ok(()),
-        Ok(post) => digest::of_post(&post) != posting.hash,
+        Ok(post) if post.delete_at == 0 => digest::of_post(&post) != posting.hash,
+        // Whoever deleted the post meant it. Whether another takes its place is a setting.
+        Ok(_) | Err(HostError::NotFound(_)) => {
+            posting.gone = true;
+            return Ok(());
+        }
         Err(error) => return Err(error.to_string()),
     };
     let mut missing = Vec::new();
@@ -326,7 +333,8 @@ fn is_of_other_bot<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
 pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> bool {
     let pending = record.outcome == Outcome::Pending;
     let mut retired = Vec::new();
-    for posting in record.postings.iter_mut().filter(|posting| !posting.requester && !posting.gone) {
+    let is_there = |posting: &&mut Posting| !posting.requester && !posting.gone && posting.rests.is_none();
+    for posting in record.postings.iter_mut().filter(is_there) {
         // A post that is written down is told the outcome in its author's name.
         if !is_of_other_bot(lane, posting) || (!pending && posting.post_id.is_some()) {
             continue;
@@ -345,6 +353,29 @@ pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -
     let any = !retired.is_empty();
     record.retired.append(&mut retired);
     any
+}
+
+/// Resolves on new posts in place of those that somebody deleted, where the settings say so: a few times. Says whether there
+/// are any.
+pub(crate) fn replace_deleted<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> bool {
+    if !lane.settings().repost_deleted || record.outcome != Outcome::Pending {
+        return false;
+    }
+    let mut any = false;
+    for posting in record.postings.iter_mut().filter(|posting| posting.is_deleted()) {
+        if posting.take_repair(now) {
+            posting.begin_anew(now);
+            posting.bot.clone_from(&lane.host.borrow().bot_user_id);
+            any = true;
+        }
+    }
+    any
+}
+
+/// Whether a post was found deleted just now that another one may take the place of.
+pub(crate) fn is_to_be_replaced<W: World>(lane: &Lane<W>, before: &Record, now: &Record) -> bool {
+    let deleted = |record: &Record| record.postings.iter().filter(|posting| posting.is_deleted()).count();
+    lane.settings().repost_deleted && now.outcome == Outcome::Pending && deleted(now) > deleted(before)
 }
 
 /// Takes the buttons away from posts of an earlier bot, once the new ones are there.

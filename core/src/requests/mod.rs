@@ -1,4 +1,7 @@
 //! From what Teleport says of requests to posts that are true.
 
+pub mod changed;
 pub(crate) mod deliver;
 pub mod digest;
+pub mod expiry;
+pub mod resting;
