@@ -72,7 +72,7 @@ const mutants = [
   ['let what expired live again where clocks differ', 'requests/expiry.rs',
     'let ahead = if known == Some(Outcome::Expired) { TOLERANCE }', 'let ahead = if known == Some(Outcome::Expired) { Duration::ZERO }'],
   ['try on in archived channels', 'desk.rs',
-    '&& !resting::lies_down(lane, id, posting).await', '&& !(false && resting::lies_down(lane, id, posting).await)'],
+    '|| !resting::lies_down(lane, id, posting).await)', '|| !(false && resting::lies_down(lane, id, posting).await))'],
   ['never wake what rests', 'requests/resting.rs',
     'Ok(None) => resting.wake(&channel_id),', 'Ok(None) => continue,'],
   ['forget after a restart what rests', 'desk.rs',

@@ -819,8 +819,9 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         if done.is_ok() && look {
             done = thin_out(lane, &cluster, &record, posting).await;
         }
+        // What was not answered may have been done.
         if let Err(error) = done
-            && !resting::lies_down(lane, id, posting).await
+            && (matches!(error, HostError::Unavailable(_)) || !resting::lies_down(lane, id, posting).await)
         {
             failed.push(error.to_string());
         }
@@ -828,7 +829,8 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     if deliver::is_to_be_replaced(lane, &before, &stored.record) {
         ask_for(lane, id);
     }
-    failed.extend(resting::stands_nowhere(&stored.record).map(|why| why.in_words().to_owned()));
+    let nowhere = resting::stands_nowhere(&stored.record);
+    failed.extend(nowhere.map(|why| format!("it can be seen nowhere: {}", why.in_words())));
     check(lane, epoch)?;
     if failed.is_empty()
         && let Err(error) = deliver::disarm(lane, &mut stored.record).await
