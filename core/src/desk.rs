@@ -469,8 +469,9 @@ async fn call_attention<W: World>(app: &App<W>, cluster: &str, id: &str) {
     }
 }
 
-/// Takes up what other nodes have called attention to.
+/// Takes up what other nodes have called attention to, and posts whose channels are back.
 pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
+    resting::look(lane);
     let mattermost = lane.world.mattermost();
     let key = attention_key(&lane.cluster.desk.cluster.borrow());
     let Ok(Some(old)) = mattermost.kv_get(&key).await else { return };
@@ -546,7 +547,7 @@ pub(crate) fn tick<W: World>(lane: &Lane<W>) {
     for id in overdue {
         note(lane, &id, News::Ask);
     }
-    resting::look(lane);
+    resting::look_at_all(lane);
 }
 
 /// Has a request looked at.

@@ -96,6 +96,11 @@ func (s *Server) EditPost(ctx context.Context, postID, message string, props mod
 	return s.change(ctx, "UPDATE posts SET message = $1, props = $2 WHERE id = $3", message, content, postID)
 }
 
+// HidePost deletes a post without anybody, plugins included, hearing of it.
+func (s *Server) HidePost(ctx context.Context, postID string) error {
+	return s.change(ctx, "UPDATE posts SET deleteat = $1 WHERE id = $2", model.GetMillis(), postID)
+}
+
 // RenameTeam gives a team another address. Over REST nobody can, so it is done in the database, as `mattermost team rename` does.
 func (s *Server) RenameTeam(ctx context.Context, teamID, name string) error {
 	return s.change(ctx, "UPDATE teams SET name = $1 WHERE id = $2", name, teamID)

@@ -159,16 +159,26 @@ pub(crate) async fn lies_down<W: World>(lane: &Lane<W>, id: &str, posting: &mut 
     true
 }
 
-/// Looks at the channels of all pending requests, and at those where posts rest, in the background; has the requests looked at
-/// whose posts come to rest, or wake.
+/// Looks in the background whether channels where posts rest are back; has their requests looked at.
 pub(crate) fn look<W: World>(lane: &Lane<W>) {
+    if !lane.cluster.desk.resting.channels.borrow().is_empty() {
+        look_at(lane, BTreeMap::new());
+    }
+}
+
+/// Looks at the channels of all pending requests besides; has those looked at whose posts come to rest.
+pub(crate) fn look_at_all<W: World>(lane: &Lane<W>) {
+    look_at(lane, lane.cluster.desk.pending_places());
+}
+
+/// Looks at channels, and at those where posts rest, with the requests that have posts there.
+fn look_at<W: World>(lane: &Lane<W>, mut places: BTreeMap<String, BTreeSet<String>>) {
     if lane.cluster.desk.resting.looking.replace(true) {
         return;
     }
     let (lane, epoch) = (lane.clone(), lane.epoch.get());
     let world = lane.clone();
     world.world.spawn(Box::pin(async move {
-        let mut places = lane.cluster.desk.pending_places();
         for channel in lane.cluster.desk.resting.list() {
             places.entry(channel.channel_id).or_default();
         }
