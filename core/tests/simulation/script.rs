@@ -83,6 +83,8 @@ pub struct Script {
     pub requester_was_renamed: bool,
     /// When somebody edited a post.
     edited: HashMap<String, i64>,
+    /// How often somebody edited posts.
+    pub edits: usize,
     /// How long a decision may take after what it rests on was looked up.
     pub grace: i64,
     /// Requests that took the place of others while these were being approved.
@@ -169,6 +171,7 @@ impl Script {
             renamed: HashMap::new(),
             requester_was_renamed: false,
             edited: HashMap::new(),
+            edits: 0,
             grace: 2_000,
             betrayed: RefCell::default(),
             waiting: Rc::default(),
@@ -472,6 +475,7 @@ impl Script {
         post.update_at = sim.now();
         let post = post.clone();
         self.edited.insert(post.id.clone(), sim.now());
+        self.edits += 1;
         drop(server);
         // Now and then nobody hears of it.
         if sim.random(|rng| rng.bool()) {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{Entry, Kind, Pin, Pins, entries, store};
 use crate::app::App;
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, UserBy};
@@ -86,8 +88,15 @@ pub(super) async fn tell<W: World>(app: &App<W>, pins: &Pins) {
             code(name)
         );
         app.log(LogLevel::Warn, &text, &[]);
-        notices::tell_admins(app, &format!("renamed:{}:{name}", entry.key()), &text).await;
+        notices::tell_admins(app, &notice_key(entry, name), &text).await;
     }
+}
+
+/// What the notice goes by: short, as the names may be longer together than a key of the store.
+fn notice_key(entry: &Entry, name: &str) -> String {
+    let hash = Sha256::digest(format!("{}\n{name}", entry.key()));
+    let hash: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("renamed:{hash}")
 }
 
 #[cfg(test)]
@@ -106,5 +115,13 @@ mod tests {
         assert_eq!(news(&as_told("ops/two"), &now(Some("ops/two"))), []);
         assert_eq!(news(&as_told("ops/two"), &now(Some("ops/three"))), told("ops/three"));
         assert_eq!(news(&as_told("ops/two"), &now(None)), told(""), "it has its name again");
+    }
+
+    #[test]
+    fn the_longest_names_make_a_key_that_the_store_takes() {
+        let name = format!("{}/{}", "t".repeat(64), "c".repeat(64));
+        let entry = Entry::new(key::RECIPIENTS, Kind::Channel, &name);
+        assert!(notice_key(&entry, &name).len() < 100);
+        assert_ne!(notice_key(&entry, "ops/two"), notice_key(&entry, "ops/three"));
     }
 }
