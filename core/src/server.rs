@@ -252,7 +252,7 @@ impl Plugin for Desk {
         request: Request<PostChangedRequest>,
     ) -> Result<Response<PostChangedResponse>, Status> {
         let request = request.into_inner();
-        self.ask(|core| async move {
+        self.ask(move |core| async move {
             let change = Change {
                 post_id: request.post_id,
                 update_at: request.update_at,
