@@ -275,7 +275,7 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
                     && !record.look_again
                     && !record.requester_due
                     && !record.digest.is_empty()
-                    && record.retired.is_empty()
+                    && record.is_disarmed()
                     && record.postings.iter().all(|posting| deliver::is_settled(lane, record, posting));
                 let mut everywhere = true;
                 if stored.record.outcome == Outcome::Pending {

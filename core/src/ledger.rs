@@ -150,6 +150,9 @@ pub struct Retired {
     /// It cannot be older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// Why it rests, where nobody can take its buttons away now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests: Option<Rest>,
 }
 
 /// Within which time repairs of a post are counted, and how many are made in it.
@@ -313,7 +316,13 @@ impl Record {
             && self.is_shown()
             && !self.look_again
             && !self.requester_due
-            && self.retired.is_empty()
+            && self.is_disarmed()
+    }
+
+    /// Whether no post of an earlier bot has buttons that could be taken away now.
+    #[must_use]
+    pub fn is_disarmed(&self) -> bool {
+        self.retired.iter().all(|retired| retired.rests.is_some())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::mattermost::{HostError, LogLevel, Mattermost as _, Post};
 use crate::messages::{self, News, Site};
 use crate::notices;
 use crate::requests::digest::{self, Altered};
+use crate::requests::resting::{self, Rest};
 use crate::teleport::{AccessRequest, Kind};
 use crate::time::Time;
 use crate::world::World;
@@ -344,6 +345,7 @@ pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -
             bot: posting.bot.clone(),
             channel_id: posting.channel_id.clone(),
             since: Some(posting.intent_at),
+            rests: None,
         });
         posting.begin_anew(now);
         posting.bot.clone_from(&lane.host.borrow().bot_user_id);
@@ -381,7 +383,7 @@ pub(crate) fn is_to_be_replaced<W: World>(lane: &Lane<W>, before: &Record, now: 
 /// Takes the buttons away from posts of an earlier bot, once the new ones are there.
 pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Result<(), HostError> {
     let mattermost = lane.world.mattermost();
-    while let Some(retired) = record.retired.first().cloned() {
+    for retired in record.retired.clone().into_iter().filter(|retired| retired.rests.is_none()) {
         let posts = if retired.post_id.is_empty() {
             left_by(lane, record, &retired).await?
         } else {
@@ -391,23 +393,41 @@ pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Res
                 Err(error) => return Err(error),
             }
         };
+        let mut rests = None;
         for post in posts.into_iter().filter(|post| post.delete_at == 0) {
-            let mut bare = Post { user_id: retired.bot.clone(), ..post };
-            bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
-            match mattermost.update_post(bare).await {
-                Ok(_) => {}
-                Err(error @ HostError::Unavailable(_)) => return Err(error),
-                // It keeps buttons that decide nothing, as its author is not the bot any more.
-                Err(error) => lane.log(
-                    LogLevel::Warn,
-                    "A post of an earlier bot keeps its buttons, which decide nothing.",
-                    &[("post", &retired.post_id), ("error", &error.to_string())],
-                ),
-            }
+            rests = take_buttons(lane, &retired, post).await?.or(rests);
         }
         record.retired.retain(|other| *other != retired);
+        if let Some(why) = rests {
+            lane.cluster.desk.resting.add(&retired.channel_id, why, &record.request.id);
+            record.retired.push(Retired { rests, ..retired });
+        }
     }
     Ok(())
+}
+
+/// Takes the buttons away from a post of an earlier bot. Answers why that has to wait, where its channel takes no changes now.
+async fn take_buttons<W: World>(lane: &Lane<W>, retired: &Retired, post: Post) -> Result<Option<Rest>, HostError> {
+    let mattermost = lane.world.mattermost();
+    let mut bare = Post { user_id: retired.bot.clone(), ..post };
+    bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
+    let error = match mattermost.update_post(bare).await {
+        Ok(_) => return Ok(None),
+        Err(error @ HostError::Unavailable(_)) => return Err(error),
+        Err(error) => error,
+    };
+    if !retired.channel_id.is_empty()
+        && let Some(why) = resting::of_channel(mattermost, &retired.channel_id).await?
+    {
+        return Ok(Some(why));
+    }
+    // It keeps buttons that decide nothing, as its author is not the bot any more.
+    lane.log(
+        LogLevel::Warn,
+        "A post of an earlier bot keeps its buttons, which decide nothing.",
+        &[("post", &retired.post_id), ("error", &error.to_string())],
+    );
+    Ok(None)
 }
 
 /// The posts of a request that an earlier bot has made and nobody has written down.

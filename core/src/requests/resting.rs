@@ -70,6 +70,16 @@ impl Resting {
                 self.add(&posting.channel_id, why, &record.request.id);
             }
         }
+        for retired in &record.retired {
+            if let Some(why) = retired.rests {
+                self.add(&retired.channel_id, why, &record.request.id);
+            }
+        }
+    }
+
+    /// Why posts rest in a channel; none where they do not.
+    fn why(&self, channel_id: &str) -> Option<Rest> {
+        self.channels.borrow().get(channel_id).map(|(why, _)| *why)
     }
 
     /// Takes note of a request that has, or shall have, a post in a channel that takes none. Says whether that is news.
@@ -89,7 +99,7 @@ impl Resting {
         let mut settled = Settled::default();
         let id = record.request.id.clone();
         for posting in record.postings.iter_mut().filter(|posting| !posting.requester && !posting.gone) {
-            let why = self.channels.borrow().get(&posting.channel_id).map(|(why, _)| *why);
+            let why = self.why(&posting.channel_id);
             if let Some(why) = why {
                 self.add(&posting.channel_id, why, &id);
             }
@@ -103,6 +113,11 @@ impl Resting {
                 posting.shown = 0;
                 settled.back.insert(posting.channel_id.clone());
             }
+        }
+        // Posts of an earlier bot have buttons to lose.
+        for retired in record.retired.iter_mut().filter(|retired| retired.rests.is_some()) {
+            retired.rests = self.why(&retired.channel_id);
+            settled.changed |= retired.rests.is_none();
         }
         settled
     }
@@ -207,6 +222,7 @@ fn look_at<W: World>(lane: &Lane<W>, mut places: BTreeMap<String, BTreeSet<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Retired;
     use crate::teleport::AccessRequest;
     use crate::time::Time;
 
@@ -258,6 +274,23 @@ mod tests {
         let settled = resting.settle(&mut record);
         assert_eq!((settled.changed, settled.back), (true, HashSet::from(["a".to_owned()])));
         assert!(!record.is_finished());
+    }
+
+    #[test]
+    fn a_post_of_an_earlier_bot_keeps_its_buttons_while_its_channel_rests() {
+        let resting = Resting::default();
+        let retired = Retired { rests: Some(Rest::Archived), ..retired() };
+        let mut record =
+            Record { outcome: Outcome::Denied, retired: vec![retired], ..record(vec![posting("b", None)]) };
+        assert!(record.is_finished());
+        resting.remember(&record);
+        assert_eq!(resting.settle(&mut record), Settled::default());
+        assert_eq!(resting.wake("a"), BTreeSet::from(["r".to_owned()]));
+        assert!(resting.settle(&mut record).changed && !record.is_finished(), "its buttons can be taken away now");
+    }
+
+    fn retired() -> Retired {
+        Retired { post_id: "p".into(), bot: "earlier".into(), channel_id: "a".into(), since: None, rests: None }
     }
 
     #[test]
