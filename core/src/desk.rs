@@ -5,7 +5,8 @@
 //! short anywhere, the record tells the next one what may be half done.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,8 +23,11 @@ use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
 use crate::messages;
 use crate::notices;
+use crate::recipients::Unreachable;
+use crate::requests::changed::{self, Change, Changes};
 use crate::requests::open::OpenIndex;
-use crate::requests::{self, deliver, digest};
+use crate::requests::resting::{self, Rest, Resting};
+use crate::requests::{self, deliver, digest, expiry};
 use crate::rules::links;
 use crate::session::not_shown;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
@@ -64,6 +68,10 @@ pub struct Desk {
     pub(crate) reread: Cell<bool>,
     /// Which records may not be finished, as it is stored.
     open: OpenIndex,
+    /// Where posts rest.
+    pub(crate) resting: Resting,
+    /// What is remembered of changes to posts.
+    pub(crate) changes: Changes,
 }
 
 /// A queue in which everything stands once.
@@ -115,6 +123,8 @@ struct Case {
     waited: bool,
     /// Whether the posts are to be compared with what was written.
     check: bool,
+    /// Changes to posts that were heard of while it was worked on: they may be the worker's own.
+    heard: Vec<Change>,
 }
 
 /// What was heard of a request.
@@ -158,6 +168,40 @@ impl Desk {
         self.open.clear();
         self.due.borrow_mut().clear();
         self.cluster.borrow_mut().clear();
+        self.resting.clear();
+        self.changes.clear();
+    }
+
+    /// Something of each pending request behind an id, so many of them, and then from the beginning.
+    pub(crate) fn from_pending<T>(&self, after: &str, most: usize, of: impl Fn(&Record) -> T) -> Vec<(String, T)> {
+        let cases = self.cases.borrow();
+        let is_pending = |record: &&Record| record.outcome == Outcome::Pending;
+        let first = cases.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+        let then = cases.range::<str, _>((Bound::Unbounded, Bound::Included(after)));
+        let pending = first.chain(then).filter_map(|(id, case)| Some((id, &case.stored.as_ref()?.record)));
+        let pending = pending.filter(|(_, record)| is_pending(record));
+        pending.take(most).map(|(id, record)| (id.clone(), of(record))).collect()
+    }
+
+    /// Pending requests of whose posts somebody has deleted one.
+    pub(crate) fn deleted(&self) -> Vec<String> {
+        let deleted = self.from_pending("", usize::MAX, |record| record.postings.iter().any(Posting::is_deleted));
+        deleted.into_iter().filter(|(_, is_deleted)| *is_deleted).map(|(id, _)| id).collect()
+    }
+
+    /// The channels of pending requests' posts, and the requests' ids.
+    pub(crate) fn pending_places(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let channels = |record: &Record| -> Vec<String> {
+            let there = record.postings.iter().filter(|posting| !posting.requester && !posting.gone);
+            there.map(|posting| posting.channel_id.clone()).collect()
+        };
+        let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (id, channels) in self.from_pending("", usize::MAX, channels) {
+            for channel in channels {
+                places.entry(channel).or_default().insert(id.clone());
+            }
+        }
+        places
     }
 
     /// Requests that are pending, as far as the desk knows.
@@ -218,7 +262,11 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
     let mut cases = BTreeMap::new();
     let mut settled = BTreeMap::new();
     let mut left_over = Vec::new();
+    lane.cluster.desk.resting.clear();
     while let Some((stored, id)) = read.next().await {
+        if let Ok(Some(stored)) = &stored {
+            lane.cluster.desk.resting.remember(&stored.record);
+        }
         match stored {
             Ok(Some(stored)) if stored.record.is_finished() => {
                 settled.insert(id, stored.record.outcome);
@@ -232,13 +280,14 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
                     && !record.look_again
                     && !record.requester_due
                     && !record.digest.is_empty()
-                    && record.retired.is_empty()
+                    && record.is_disarmed()
                     && record.postings.iter().all(|posting| deliver::is_settled(lane, record, posting));
                 let mut everywhere = true;
                 if stored.record.outcome == Outcome::Pending {
                     for recipient in lane.recipients_of(&stored.record.request) {
                         if !channels.contains_key(&recipient) {
-                            let found = lane.recipients.channel(mattermost, &recipient).await.ok();
+                            let found = lane.recipients.channel(mattermost, &recipient).await;
+                            let found = found.map_or_else(|error| error.archived, Some);
                             channels.insert(recipient.clone(), found);
                         }
                         let channel = channels.get(&recipient).and_then(Option::as_ref);
@@ -292,7 +341,7 @@ async fn adopt_once<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) -> Resu
     let mut open = Vec::new();
     for id in ledger::ids(mattermost, cluster).await? {
         match ledger::load(mattermost, cluster, &id).await {
-            Ok(Some(stored)) if !stored.record.is_finished() => open.push(id),
+            Ok(Some(stored)) if !stored.record.is_finished() || stored.record.rests() => open.push(id),
             Ok(_) => {}
             Err(error @ LedgerError::Unreadable { .. }) => {
                 lane.log(LogLevel::Error, &error.to_string(), &[("request", &id)])
@@ -315,6 +364,7 @@ async fn adopt_once<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) -> Resu
 
 /// Compares a listing of all requests with what the desk knows. What is known and unchanged is not touched.
 pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) {
+    let now = lane.world.now();
     let mut missing: HashSet<String> = {
         let cases = lane.cluster.desk.cases.borrow();
         let open = cases
@@ -328,19 +378,22 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
     let mut decided = Vec::new();
     for request in requests {
         missing.remove(&request.id);
-        let outcome = Outcome::from(request.state);
         let known = lane.cluster.desk.cases.borrow().get(&request.id).map(|case| {
-            let same = |stored: &Stored| stored.record.request == request && stored.record.outcome == outcome;
+            let same = |stored: &Stored| {
+                let outcome = expiry::outcome(&request, Some(stored.record.outcome), now);
+                stored.record.request == request && stored.record.outcome == outcome
+            };
             case.stored.as_ref().is_some_and(same)
         });
         let settled = lane.cluster.desk.settled.borrow().get(&request.id).copied();
+        let outcome = expiry::outcome(&request, settled, now);
         match (known, settled) {
             (Some(true), _) => {}
             // The watch may have told something newer than the listing.
             (Some(false), _) => note(lane, &request.id, News::Ask),
             (None, Some(settled)) if settled == outcome => {}
             (None, Some(_)) => note(lane, &request.id, News::Ask),
-            (None, None) if outcome != Outcome::Pending => decided.push((request.id, outcome)),
+            (None, None) if outcome != Outcome::Pending => decided.push(request),
             (None, None) => note(lane, &request.id.clone(), News::Put(Box::new(request))),
         }
     }
@@ -355,23 +408,26 @@ pub(crate) fn reconcile<W: World>(lane: &Lane<W>, requests: Vec<AccessRequest>) 
 
 /// Looks whether decided requests are what their records say. What was decided before anybody saw it needs nobody's
 /// attention.
-async fn compare_decided<W: World>(lane: Lane<W>, decided: Vec<(String, Outcome)>, epoch: u64) {
+async fn compare_decided<W: World>(lane: Lane<W>, decided: Vec<AccessRequest>, epoch: u64) {
     let (mattermost, desk) = (lane.world.mattermost(), &lane.cluster.desk);
     let cluster = desk.cluster.borrow().clone();
     let cluster = cluster.as_str();
     let read = stream::iter(decided)
-        .map(|(id, outcome)| async move { (ledger::load(mattermost, cluster, &id).await, id, outcome) })
+        .map(|request| async move { (ledger::load(mattermost, cluster, &request.id).await, request) })
         .buffer_unordered(READERS);
     let mut read = std::pin::pin!(read);
-    while let Some((stored, id, outcome)) = read.next().await {
+    while let Some((stored, request)) = read.next().await {
         if lane.epoch.get() != epoch {
             return;
         }
-        match stored.map(|stored| stored.map(|stored| (stored.record.is_finished(), stored.record.outcome))) {
-            Ok(Some(known)) if known != (true, outcome) => note(&lane, &id, News::Ask),
-            Ok(_) => drop(desk.settled.borrow_mut().insert(id, outcome)),
-            // The next listing comes soon.
-            Err(_) => {}
+        // The next listing comes soon where it cannot be read.
+        let Ok(stored) = stored else { continue };
+        let before = stored.as_ref().map(|stored| stored.record.outcome);
+        let outcome = expiry::outcome(&request, before, lane.world.now());
+        if stored.is_some_and(|stored| !stored.record.is_finished() || stored.record.outcome != outcome) {
+            note(&lane, &request.id, News::Ask);
+        } else {
+            desk.settled.borrow_mut().insert(request.id, outcome);
         }
     }
 }
@@ -425,12 +481,16 @@ pub(crate) async fn reread<W: World>(lane: &Lane<W>) -> Result<(), LedgerError> 
     while let Some((stored, id)) = read.next().await {
         match stored {
             Ok(Some(stored)) if !stored.record.is_finished() => note(lane, &id, News::Ask),
+            // Its posts are brought up to date when the channel is back.
+            Ok(Some(stored)) if stored.record.rests() => {}
             Ok(_) => finished.push(id),
             Err(LedgerError::Unreadable { .. }) => {}
             Err(error) => return Err(error),
         }
     }
     desk.open.remove(mattermost, &finished, is_known).await?;
+    // What was changed while nobody was there to hear of it.
+    changed::look(lane);
     Ok(())
 }
 
@@ -512,8 +572,9 @@ async fn call_attention<W: World>(app: &App<W>, cluster: &str, id: &str) {
     }
 }
 
-/// Takes up what other nodes have called attention to.
+/// Takes up what other nodes have called attention to, and posts whose channels are back.
 pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
+    resting::look(lane);
     let mattermost = lane.world.mattermost();
     let key = attention_key(&lane.cluster.desk.cluster.borrow());
     let Ok(Some(old)) = mattermost.kv_get(&key).await else { return };
@@ -523,7 +584,43 @@ pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
     }
 }
 
-fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
+/// Hears of a change to a post, which may be of the request with this id.
+pub(crate) fn heard<W: World>(lane: &Lane<W>, id: &str, change: &Change) {
+    if lane.cluster.desk.busy.borrow().contains(id) {
+        if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id)
+            && case.heard.len() < MOST_HEARD
+        {
+            case.heard.push(change.clone());
+        }
+        return;
+    }
+    let changes = &lane.cluster.desk.changes;
+    let is_foreign =
+        |case: &Case| case.stored.as_ref().is_some_and(|stored| changes.is_foreign(&stored.record, change));
+    let found = {
+        let cases = lane.cluster.desk.cases.borrow();
+        match cases.get(id) {
+            Some(case) => is_foreign(case).then(|| id.to_owned()),
+            // Whoever changed it may have taken its props away.
+            None => cases.iter().find(|(_, case)| is_foreign(case)).map(|(id, _)| id.clone()),
+        }
+    };
+    if let Some(id) = found {
+        check_posts(lane, &id);
+    }
+}
+
+/// Takes up the changes that were heard of while a request was worked on.
+fn take_heard<W: World>(lane: &Lane<W>, id: &str) {
+    let heard = lane.cluster.desk.cases.borrow_mut().get_mut(id).map(|case| std::mem::take(&mut case.heard));
+    heard.iter().flatten().for_each(|change| self::heard(lane, id, change));
+}
+
+/// Most changes to a request's posts that are kept while it is worked on.
+const MOST_HEARD: usize = 20;
+
+/// Has a request's posts compared with what was written.
+pub(crate) fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
     note(lane, id, News::Ask);
     if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
         case.check = true;
@@ -553,6 +650,12 @@ pub(crate) fn tick<W: World>(lane: &Lane<W>) {
     for id in overdue {
         note(lane, &id, News::Ask);
     }
+    resting::look_at_all(lane);
+}
+
+/// Has a request looked at.
+pub(crate) fn ask_for<W: World>(lane: &Lane<W>, id: &str) {
+    note(lane, id, News::Ask);
 }
 
 /// Makes a request due.
@@ -582,6 +685,7 @@ async fn work<W: World>(lane: Lane<W>) {
         lane.cluster.desk.busy.borrow_mut().remove(&id);
         if lane.epoch.get() == epoch {
             finish(&lane, &id, done);
+            take_heard(&lane, &id);
         } else if lane.cluster.desk.cases.borrow().get(&id).is_some_and(|case| case.news.is_some()) {
             // The new epoch wanted it while it was in our hands.
             make_due(&lane, id);
@@ -614,6 +718,7 @@ fn finish<W: World>(lane: &Lane<W>, id: &str, done: Result<(), Failure>) {
                     if over {
                         let settled = cases.remove(id).and_then(|case| case.stored);
                         if let Some(settled) = settled {
+                            lane.cluster.desk.changes.forget(&settled.record);
                             lane.cluster.desk.settled.borrow_mut().insert(id.to_owned(), settled.record.outcome);
                         }
                     }
@@ -739,9 +844,11 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     }
     changed |= look || half_done;
     changed |= deliver::retire(lane, record, now);
+    changed |= deliver::replace_deleted(lane, record, now);
     let (fresh, unreachable) =
         if outcome == Outcome::Pending { intend(lane, record, now).await } else { Default::default() };
-    changed |= !fresh.is_empty();
+    let rested = lane.cluster.desk.resting.settle(record);
+    changed |= !fresh.is_empty() || rested.changed;
     if let Some(minutes) = record.reminder_due(&settings.reminders, now) {
         record.reminded.push(minutes);
         changed = true;
@@ -793,6 +900,10 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         check(lane, epoch)?;
         let record = stored.record.clone();
         let Some(posting) = stored.record.postings.get_mut(index) else { break };
+        if posting.rests.is_some() {
+            continue;
+        }
+        let look = look || rested.back.contains(&posting.channel_id);
         if check_posts && let Err(error) = deliver::mend(lane, &record, posting, now).await {
             failed.push(error);
             if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
@@ -818,10 +929,18 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         if done.is_ok() && look {
             done = thin_out(lane, &cluster, &record, posting).await;
         }
-        if let Err(error) = done {
+        // What was not answered may have been done.
+        if let Err(error) = done
+            && (matches!(error, HostError::Unavailable(_)) || !resting::lies_down(lane, id, posting).await)
+        {
             failed.push(error.to_string());
         }
     }
+    if deliver::is_to_be_replaced(lane, &before, &stored.record) {
+        ask_for(lane, id);
+    }
+    let nowhere = resting::stands_nowhere(&stored.record);
+    failed.extend(nowhere.map(|why| format!("it can be seen nowhere: {}", why.in_words())));
     check(lane, epoch)?;
     if failed.is_empty()
         && let Err(error) = deliver::disarm(lane, &mut stored.record).await
@@ -953,17 +1072,18 @@ async fn learn<W: World>(
         }
         Some(News::Ask) => None,
     };
+    let before = known.map(|record| record.outcome);
     if let Some(request) = told {
-        let outcome = request.state.into();
+        let outcome = expiry::outcome(&request, before, lane.world.now());
         return Ok(Some((*request, outcome)));
     }
     let way = lane.cluster.way.borrow().clone();
     let Some(way) = way else { return Err(Failure::Superseded) };
     if let Some(request) = way.teleport.get(id).await? {
-        let outcome = request.state.into();
+        let outcome = expiry::outcome(&request, before, lane.world.now());
         return Ok(Some((request, outcome)));
     }
-    let is_over = |record: &Record| record.request.expires.is_some_and(|expires| expires <= lane.world.now());
+    let is_over = |record: &Record| expiry::vanished(&record.request, lane.world.now()) == Outcome::Expired;
     // What Teleport does not show is gone only where it would be shown.
     if known.is_some_and(|record| record.outcome == Outcome::Pending && !is_over(record))
         && let Some(cure) = not_shown(&way.teleport).await?
@@ -972,8 +1092,7 @@ async fn learn<W: World>(
     }
     Ok(known.map(|record| {
         let outcome = match record.outcome {
-            Outcome::Pending if is_over(record) => Outcome::Expired,
-            Outcome::Pending => Outcome::Deleted,
+            Outcome::Pending => expiry::vanished(&record.request, lane.world.now()),
             // A deletion after a decision keeps the decision.
             settled => settled,
         };
@@ -991,6 +1110,14 @@ async fn intend<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> (Ha
             Ok(channel_id) => {
                 if !record.stands_in(&channel_id) {
                     fresh.insert(channel_id.clone());
+                    let bot = lane.host.borrow().bot_user_id.clone();
+                    record.postings.push(Posting { bot, ..Posting::new(channel_id, now) });
+                }
+            }
+            // Its post rests from the start.
+            Err(Unreachable { archived: Some(channel_id), .. }) => {
+                lane.cluster.desk.resting.add(&channel_id, Rest::Archived, &record.request.id);
+                if !record.stands_in(&channel_id) {
                     let bot = lane.host.borrow().bot_user_id.clone();
                     record.postings.push(Posting { bot, ..Posting::new(channel_id, now) });
                 }

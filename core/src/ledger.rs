@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::Ballot;
 use crate::mattermost::{self, HostError, Mattermost, Swap};
 use crate::requests::digest::Altered;
+use crate::requests::resting::Rest;
 use crate::teleport::{AccessRequest, State};
 use crate::time::Time;
 
@@ -88,6 +89,9 @@ pub struct Posting {
     /// The bot that wrote it; empty in records of earlier versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bot: String,
+    /// Why it rests, where nobody can write in its channel. Nothing is tried there until the channel is back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests: Option<Rest>,
 }
 
 /// What the buttons of a post let people do.
@@ -146,6 +150,9 @@ pub struct Retired {
     /// It cannot be older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
+    /// Why it rests, where nobody can take its buttons away now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests: Option<Rest>,
 }
 
 /// Within which time repairs of a post are counted, and how many are made in it.
@@ -171,6 +178,7 @@ impl Posting {
             parts: Vec::new(),
             repairs: Vec::new(),
             bot: String::new(),
+            rests: None,
         }
     }
 
@@ -184,16 +192,23 @@ impl Posting {
         may
     }
 
-    /// Forgets its post, so that another one is made.
-    pub fn begin_anew(&mut self, now: Time) {
-        *self = Self { requester: self.requester, ..Self::new(self.channel_id.clone(), now) };
+    /// Whether somebody has deleted the post of a request that is pending.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.gone && !self.requester
     }
 
-    /// Whether it is as it should be at a revision of its record.
+    /// Forgets its post, so that another one is made.
+    pub fn begin_anew(&mut self, now: Time) {
+        let repairs = std::mem::take(&mut self.repairs);
+        *self = Self { requester: self.requester, repairs, ..Self::new(self.channel_id.clone(), now) };
+    }
+
+    /// Whether it is as it should be at a revision of its record, or nothing can be done about it now.
     #[must_use]
     pub fn is_shown(&self, revision: u32) -> bool {
         let there = self.requester || self.post_id.is_some();
-        self.gone || (there && self.shown == revision && self.telling.is_empty())
+        self.gone || self.rests.is_some() || (there && self.shown == revision && self.telling.is_empty())
     }
 }
 
@@ -301,7 +316,20 @@ impl Record {
             && self.is_shown()
             && !self.look_again
             && !self.requester_due
-            && self.retired.is_empty()
+            && self.is_disarmed()
+    }
+
+    /// Whether any of its posts rests.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        let posts = self.postings.iter().map(|posting| posting.rests);
+        posts.chain(self.retired.iter().map(|retired| retired.rests)).any(|rests| rests.is_some())
+    }
+
+    /// Whether no post of an earlier bot has buttons that could be taken away now.
+    #[must_use]
+    pub fn is_disarmed(&self) -> bool {
+        self.retired.iter().all(|retired| retired.rests.is_some())
     }
 }
 

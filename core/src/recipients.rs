@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::config::Recipient;
 use crate::mattermost::{ChannelBy, HostError, Mattermost, UserBy};
+use crate::requests::resting::Rest;
 use crate::rules::pins::{self, Entry, Kind, Meaning, meaning};
 
 /// The channels found so far.
@@ -23,6 +24,8 @@ pub struct Unreachable {
     pub recipient: String,
     /// What is wrong and what to do.
     pub reason: String,
+    /// The id of its channel, where that is archived: posts rest there, and it may come back.
+    pub archived: Option<String>,
 }
 
 impl Recipients {
@@ -46,7 +49,7 @@ impl Recipients {
         if let Some(id) = known {
             return Ok(id);
         }
-        let unreachable = |reason: String| Unreachable { recipient: recipient.to_string(), reason };
+        let unreachable = |reason: String| Unreachable { recipient: recipient.to_string(), reason, archived: None };
         let by = match Entry::of_recipient(recipient) {
             None => ChannelBy::Id(recipient.to_string()),
             Some(entry) => {
@@ -61,9 +64,10 @@ impl Recipients {
             }
         };
         match mattermost.get_channel(by).await {
-            Ok(channel) if channel.delete_at != 0 => Err(unreachable(
-                "this channel is archived. Unarchive it, or name another in the plugin's settings.".into(),
-            )),
+            Ok(channel) if channel.delete_at != 0 => {
+                let reason = Rest::Archived.in_words().to_owned();
+                Err(Unreachable { archived: Some(channel.id), ..unreachable(reason) })
+            }
             Ok(channel) => {
                 self.known.borrow_mut().insert(recipient.clone(), channel.id.clone());
                 Ok(channel.id)

@@ -34,9 +34,10 @@ use crate::proto::plugin::plugin_server::{Plugin, PluginServer};
 use crate::proto::plugin::{
     CheckConfigurationRequest, CheckConfigurationResponse, ClickRequest, ClickResponse, CommandRequest,
     CommandResponse, ConfigureRequest, ConfigureResponse, LeadRequest, LeadResponse, MetricsRequest, MetricsResponse,
-    SettingProblem, Severity, SubmitDialogRequest, SubmitDialogResponse, SupportDataRequest, SupportDataResponse,
-    SupportFile,
+    PostChangedRequest, PostChangedResponse, SettingProblem, Severity, SubmitDialogRequest, SubmitDialogResponse,
+    SupportDataRequest, SupportDataResponse, SupportFile,
 };
+use crate::requests::changed::{self, Change};
 use crate::save;
 use crate::selftest;
 use crate::status;
@@ -249,6 +250,24 @@ impl Plugin for Desk {
                     settings_json: Vec::new(),
                 },
             })
+        })
+        .await
+    }
+
+    async fn post_changed(
+        &self,
+        request: Request<PostChangedRequest>,
+    ) -> Result<Response<PostChangedResponse>, Status> {
+        let request = request.into_inner();
+        self.ask(move |core| async move {
+            let change = Change {
+                post_id: request.post_id,
+                update_at: request.update_at,
+                deleted: request.deleted,
+                props: request.props.into_iter().collect(),
+            };
+            changed::hear(&core, change).await;
+            Ok(PostChangedResponse {})
         })
         .await
     }

@@ -32,7 +32,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
     for lane in &lanes {
         let mut of_cluster = links(lane);
         of_cluster.push(recipients(lane).await);
-        of_cluster.push(posts(lane));
+        of_cluster.push(posts(lane).await);
         of_cluster.extend(authority(lane));
         of_cluster.extend(authority::change_check(lane).await);
         if lanes.len() > 1 {
@@ -215,7 +215,7 @@ pub(crate) async fn recipients_check<M: Mattermost>(
     }
 }
 
-fn posts<W: World>(lane: &Lane<W>) -> Check {
+async fn posts<W: World>(lane: &Lane<W>) -> Check {
     if !lane.leader.get() {
         return check("Posts", Outcome::Ok, "written by the node that watches");
     }
@@ -232,8 +232,11 @@ fn posts<W: World>(lane: &Lane<W>) -> Check {
             ),
         );
     }
+    let (at_rest, deleted) = (at_rest(lane).await, deleted(lane));
     if undelivered.is_empty() {
-        return check("Posts", Outcome::Ok, "all up to date");
+        let outcome = if deleted.is_some() { Outcome::Warning } else { Outcome::Ok };
+        let lines: Vec<String> = ["all up to date".to_owned()].into_iter().chain(at_rest).chain(deleted).collect();
+        return check("Posts", outcome, lines.join("\n"));
     }
     let mut lines: Vec<String> = undelivered
         .iter()
@@ -244,7 +247,39 @@ fn posts<W: World>(lane: &Lane<W>) -> Check {
         lines.push(format!("and {} more", undelivered.len() - MAX_LISTED));
     }
     lines.push("They are tried again by themselves.".to_owned());
+    lines.extend(at_rest.into_iter().chain(deleted));
     check("Posts", Outcome::Failed, lines.join("\n"))
+}
+
+/// Which posts of pending requests somebody has deleted, in words.
+fn deleted<W: World>(lane: &Lane<W>) -> Option<String> {
+    let deleted = lane.cluster.desk.deleted();
+    let listed: Vec<String> = deleted.iter().take(MAX_LISTED).map(|id| code(id)).collect();
+    let more = deleted.len().saturating_sub(MAX_LISTED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let cure = if lane.settings().repost_deleted {
+        "They were posted again three times within ten minutes, and then no more."
+    } else {
+        "Decide them in Teleport, or turn on \"Post again what was deleted\" on the settings page."
+    };
+    (!listed.is_empty())
+        .then(|| format!("Somebody deleted posts of pending access requests: {}{more}. {cure}", listed.join(", ")))
+}
+
+/// Where posts rest, in words.
+async fn at_rest<W: World>(lane: &Lane<W>) -> Vec<String> {
+    let resting = lane.cluster.desk.resting.list();
+    let mut lines = Vec::new();
+    for place in resting.iter().take(MAX_LISTED) {
+        let channel = lane.world.mattermost().get_channel(ChannelBy::Id(place.channel_id.clone())).await;
+        let name = channel.map_or_else(|_| code(&place.channel_id), |channel| code(&format!("~{}", channel.name)));
+        let posts = if place.requests == 1 { "1 post rests" } else { &format!("{} posts rest", place.requests) };
+        lines.push(format!("{posts} in {name}: {}", place.why.in_words()));
+    }
+    if resting.len() > MAX_LISTED {
+        lines.push(format!("and posts in {} more channels", resting.len() - MAX_LISTED));
+    }
+    lines
 }
 
 /// Who may decide, and who may without anybody having said so. Whether there are such people is the names' check.

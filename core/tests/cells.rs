@@ -23,6 +23,8 @@ mod sessions;
 mod sim;
 #[path = "cells/stage.rs"]
 mod stage;
+#[path = "cells/standing.rs"]
+mod standing;
 #[path = "simulation/teleport.rs"]
 mod teleport;
 

@@ -109,9 +109,9 @@ func TestAFailedPostIsRetried(t *testing.T) {
 	second := s.file(teleport.Wish{Reason: "filed while the channel was archived"})
 	s.Log(s.statusSays(soon, "Posts", "❌", second, "archived", "tried again"))
 	s.Log(s.statusSays(soon, "Recipients", "❌", s.recipient, "archived"))
-	// A post that cannot be changed is a failed post, too.
+	// A post that cannot be changed rests until it can be.
 	s.must(s.tctl.SetState(s.ctx, first, types.RequestState_DENIED, "denied while the channel was archived"))
-	s.Log(s.statusSays(soon, "Posts", "❌", first, second))
+	s.Log(s.statusSays(soon, "Posts", "❌", second, "2 posts rest in"))
 	_, _, err = admin.RestoreChannel(s.ctx, archived.Id)
 	s.must(err)
 	s.channel = archived

@@ -84,12 +84,36 @@ func (s *Server) HoldPost(ctx context.Context, postID string) (release func(), e
 
 // MovePost puts a post into another channel. Over the API that takes a licence, so it is done in the database.
 func (s *Server) MovePost(ctx context.Context, postID, channelID string) error {
+	return s.change(ctx, "UPDATE posts SET channelid = $1 WHERE id = $2", channelID, postID)
+}
+
+// EditPost changes a post's message and props without anybody, plugins included, hearing of it, so it is done in the database.
+func (s *Server) EditPost(ctx context.Context, postID, message string, props model.StringInterface) error {
+	content, err := json.Marshal(props)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, "UPDATE posts SET message = $1, props = $2 WHERE id = $3", message, content, postID)
+}
+
+// HidePost deletes a post without anybody, plugins included, hearing of it.
+func (s *Server) HidePost(ctx context.Context, postID string) error {
+	return s.change(ctx, "UPDATE posts SET deleteat = $1 WHERE id = $2", model.GetMillis(), postID)
+}
+
+// RenameTeam gives a team another address. Over REST nobody can, so it is done in the database, as `mattermost team rename` does.
+func (s *Server) RenameTeam(ctx context.Context, teamID, name string) error {
+	return s.change(ctx, "UPDATE teams SET name = $1 WHERE id = $2", name, teamID)
+}
+
+// change changes the database, and lets the server forget what it remembers of it.
+func (s *Server) change(ctx context.Context, statement string, values ...any) error {
 	database, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer database.Close()
-	if _, err := database.ExecContext(ctx, "UPDATE posts SET channelid = $1 WHERE id = $2", channelID, postID); err != nil {
+	if _, err := database.ExecContext(ctx, statement, values...); err != nil {
 		return err
 	}
 	_, err = s.Admin.Client.InvalidateCaches(ctx)

@@ -36,7 +36,7 @@ func reworded(s *scene, attachments []*model.MessageAttachment, old, new string)
 	return attachments
 }
 
-// change is what a system admin does to a post over REST.
+// change is what somebody does to a post.
 type change struct {
 	name string
 	// click is the button that is clicked then.
@@ -127,8 +127,9 @@ func TestAClickOnAPostWithAnotherMessageDecidesNothingAndThePostIsRepaired(t *te
 		post := s.post(id)
 		before := s.attachments(post.Id)
 		message := "`alice@example.com` requests `prod-read`"
-		_, _, err := set.Mattermost.Admin.Client.PatchPost(s.ctx, post.Id, &model.PostPatch{Message: &message})
+		props, err := set.Mattermost.StoredProps(s.ctx, post.Id)
 		s.must(err)
+		s.must(set.Mattermost.EditPost(s.ctx, post.Id, message, props))
 		reaction, err := set.Approver.Click(s.ctx, post, stage.Approve)
 		s.must(err)
 		s.Logf("another message: %s", reaction.Text)

@@ -41,6 +41,8 @@ type Plugin struct {
 	saves    saves
 	// visits are what people wait for.
 	visits visits
+	// changes counts the changes to posts that the core is being told of.
+	changes atomic.Int32
 	// ready is true between OnActivate and OnDeactivate; hooks may come at other times, too.
 	ready atomic.Bool
 	stop  context.CancelFunc

@@ -45,6 +45,22 @@ func (s *Service) GetChannel(
 	}), nil
 }
 
+// GetTeam returns a team.
+func (s *Service) GetTeam(
+	_ context.Context, request *connect.Request[pb.GetTeamRequest],
+) (*connect.Response[pb.Team], error) {
+	team, appErr := s.api.GetTeam(request.Msg.GetId())
+	if err := answered(team, appErr); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.Team{
+		Id:          team.Id,
+		Name:        team.Name,
+		DisplayName: team.DisplayName,
+		DeleteAt:    team.DeleteAt,
+	}), nil
+}
+
 // GetChannelMember says whether a user is in a channel.
 func (s *Service) GetChannelMember(
 	_ context.Context, request *connect.Request[pb.GetChannelMemberRequest],

@@ -37,6 +37,20 @@ func TestAGroupSaysWhereItsMembersComeFrom(t *testing.T) {
 	}
 }
 
+func TestATeamIsAnsweredWithItsAddress(t *testing.T) {
+	api, c := serve(t)
+	api.On("GetTeam", "team").Return(&model.Team{Id: "team", Name: "ops", DisplayName: "Operations", DeleteAt: 1}, nil)
+	api.On("GetTeam", "none").Return(nil, appError(404))
+	answer, err := c.GetTeam(context.Background(), request(&pb.GetTeamRequest{Id: "team"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, answer.Msg, &pb.Team{Id: "team", Name: "ops", DisplayName: "Operations", DeleteAt: 1})
+	if _, err := c.GetTeam(context.Background(), request(&pb.GetTeamRequest{Id: "none"})); connect.CodeOf(err) != connect.CodeNotFound {
+		t.Errorf("none: %v", err)
+	}
+}
+
 func TestMembersAreListedInPages(t *testing.T) {
 	api, c := serve(t)
 	users := []*model.User{{Id: "a", Username: "alice"}, {Id: "b", Username: "bob", DeleteAt: 1}}

@@ -37,6 +37,7 @@ type API interface {
 	GetChannel(id string) (*model.Channel, *model.AppError)
 	GetChannelByNameForTeamName(team, channel string, includeDeleted bool) (*model.Channel, *model.AppError)
 	GetDirectChannel(userID1, userID2 string) (*model.Channel, *model.AppError)
+	GetTeam(teamID string) (*model.Team, *model.AppError)
 	GetUsersInChannel(channelID, sortBy string, page, perPage int) ([]*model.User, *model.AppError)
 	GetChannelMember(channelID, userID string) (*model.ChannelMember, *model.AppError)
 	GetTeamMember(teamID, userID string) (*model.TeamMember, *model.AppError)

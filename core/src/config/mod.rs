@@ -81,6 +81,8 @@ pub mod key {
     pub const NOTIFY_REQUESTERS: &str = "NotifyRequesters";
     /// How long before a request expires its thread is reminded.
     pub const REMINDERS: &str = "Reminders";
+    /// Whether posts of pending requests that somebody deletes are posted again.
+    pub const REPOST_DELETED: &str = "RepostDeleted";
     /// Days that entries of the audit trail are kept.
     pub const AUDIT_DAYS: &str = "AuditRetentionDays";
     /// Where the ends of the audit trail are posted daily.
@@ -95,7 +97,7 @@ pub mod key {
     pub const SEALING_KEY: &str = "SealingKey";
 
     /// All of them, in the order of the settings page.
-    pub const ALL: [&str; 30] = [
+    pub const ALL: [&str; 31] = [
         TELEPORT_ADDRESS,
         CONNECTION_UPGRADE,
         LOAD_BALANCER_CA,
@@ -120,6 +122,7 @@ pub mod key {
         REQUIRE_REASON,
         NOTIFY_REQUESTERS,
         REMINDERS,
+        REPOST_DELETED,
         AUDIT_DAYS,
         AUDIT_CHANNEL,
         AUDIT_SIGNING_KEY,
@@ -286,6 +289,8 @@ pub struct Settings {
     pub notify_requesters: bool,
     /// How long before a request expires its thread is reminded, longest first.
     pub reminders: Vec<Duration>,
+    /// Whether posts of pending requests that somebody deletes are posted again.
+    pub repost_deleted: bool,
     /// Days that entries of the audit trail are kept.
     pub audit_days: u32,
     /// Where the ends of the audit trail are posted daily; none: nowhere.
@@ -324,6 +329,7 @@ impl Default for Settings {
             require_reason: false,
             notify_requesters: true,
             reminders: vec![Duration::from_secs(900)],
+            repost_deleted: false,
             audit_days: 365,
             audit_channel: None,
             request_days: 30,
@@ -409,6 +415,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         None => Settings::default().reminders,
         Some(_) => parse_reminders(&values.text(key::REMINDERS), &mut problems),
     };
+    let repost_deleted = values.flag(key::REPOST_DELETED, false);
     let defaults = Settings::default();
     let audit_days = values.days(key::AUDIT_DAYS, defaults.audit_days);
     let audit_channel = audit_channel(&values.text(key::AUDIT_CHANNEL), &mut problems);
@@ -449,6 +456,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         require_reason,
         notify_requesters,
         reminders,
+        repost_deleted,
         audit_days,
         audit_channel,
         request_days,

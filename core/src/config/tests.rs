@@ -401,6 +401,13 @@ fn reminders_are_spans_and_days_are_numbers() {
 }
 
 #[test]
+fn what_somebody_deletes_is_posted_again_only_where_that_is_set() {
+    let is_set = |text: &str| parse_text(text).0.repost_deleted;
+    assert!(is_set(r#"{"RepostDeleted":true}"#) && is_set(r#"{"repostdeleted":"true"}"#));
+    assert!(!is_set("{}") && !is_set(r#"{"RepostDeleted":false}"#));
+}
+
+#[test]
 fn an_authority_that_is_none_is_the_one_that_lets_nobody_around_teleport() {
     let (settings, problems) = parse_text(r#"{"Authority":"Aproovers"}"#);
     assert_eq!(settings.authority, Authority::Teleport);

@@ -16,7 +16,7 @@ use crate::ledger::{self, Outcome, Posting, Record};
 use crate::mattermost::{ChannelBy, HostError, Mattermost, Post, User, UserBy};
 use crate::messages::{self, CLUSTER_PROP, REQUEST_PROP};
 use crate::policy;
-use crate::requests::{deliver, digest};
+use crate::requests::{deliver, digest, expiry, resting};
 use crate::rules::{links, mapping, pins};
 use crate::session::{self as connection, Way};
 use crate::teleport::{AccessRequest, Kind, State, Teleport as _, TeleportError, fields};
@@ -84,6 +84,9 @@ pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Resu
     let (channel_id, offers) = (posting.channel_id, posting.offers);
     let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, has_parts };
     may_decide(app, &authorized, &authorized.record.request, attempt.state).await?;
+    if resting::of_channel(mattermost, &authorized.channel_id).await.map_err(Refused::Mattermost)?.is_some() {
+        return Err(Refused::Archived);
+    }
     links::note_clicker(app, &authorized.user, &authorized.identity, &authorized.way.cluster).await;
     // What has been decided is told by what Teleport says.
     if authorized.record.outcome == Outcome::Pending && !offers.has(attempt.state) {
@@ -366,7 +369,11 @@ pub(super) async fn pending<W: World>(
         return Err(Refused::AlreadySettled(super::execution::settled(app, &attempt.cluster, &request).await));
     }
     let (author, needed) = may_decide(app, authorized, &request, attempt.state).await?;
-    in_time(app, attempt, authorized, &request)?;
+    let timely = in_time(app, attempt, authorized, &request);
+    if matches!(timely, Err(Refused::Expired(_))) {
+        desk::look_at(app, &attempt.cluster, &attempt.request_id).await;
+    }
+    timely?;
     Ok(Current { request, author, needed })
 }
 
@@ -379,14 +386,22 @@ pub(super) async fn gone<W: World>(authorized: &Authorized<W>) -> Refused {
     }
 }
 
-/// Whether a request that is to be approved does not expire in the next moments, where another one could take its id.
+/// Whether a request has not expired, whatever Teleport still lists; and whether one that is to be approved does not expire in
+/// the next moments, where another one could take its id.
 pub(super) fn in_time<W: World>(
     app: &App<W>,
     attempt: &Attempt,
     authorized: &Authorized<W>,
     request: &AccessRequest,
 ) -> Result<(), Refused> {
-    let soon = app.world.now().plus(LAST_MOMENTS);
+    let now = app.world.now();
+    let known = authorized.record.outcome;
+    if let Some(expires) = request.expires
+        && (known == Outcome::Expired || expiry::is_over(request, Some(known), now))
+    {
+        return Err(Refused::Expired(expires));
+    }
+    let soon = now.plus(LAST_MOMENTS);
     let ends_soon = request.expires.is_some_and(|expires| expires <= soon);
     if attempt.state == State::Approved && ends_soon && !authorized.way.server.assigns_ids() {
         return Err(Refused::TooLate);

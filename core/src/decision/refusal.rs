@@ -13,6 +13,7 @@ use crate::rules::links::Against;
 use crate::session;
 use crate::teleport::TeleportError;
 use crate::text::markdown::program_text;
+use crate::time::Time;
 use crate::world::World;
 
 /// Why a click decided nothing, for the clicker to read.
@@ -103,6 +104,14 @@ pub enum Refused {
     /// The post has no such button.
     #[error("Nothing was changed: this post does not offer that. Decide the request in Teleport.")]
     NotOffered,
+    /// The post is where nothing can be written any more.
+    #[error(
+        "Nothing was changed: this channel is archived, so its post cannot show what becomes of the request. Decide it in another channel, or in Teleport."
+    )]
+    Archived,
+    /// It has expired, whether or not Teleport still lists it.
+    #[error("Nothing was changed: the request expired on {0}. Ask the requester to file it again.")]
+    Expired(Time),
     /// Too close to the expiry.
     #[error("Nothing was changed: the request expires in a few seconds. Ask the requester to file it again.")]
     TooLate,

@@ -6,8 +6,8 @@ use tonic::{IntoRequest, Request};
 use tonic_web::GrpcWebClientService;
 
 use super::{
-    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, User,
-    UserBy,
+    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, Team,
+    User, UserBy,
 };
 use crate::proto::mattermost as wire;
 use crate::proto::mattermost::mattermost_client::MattermostClient;
@@ -87,6 +87,10 @@ impl Mattermost for WallMattermost {
 
     async fn get_channel(&self, by: ChannelBy) -> Result<Channel, HostError> {
         Ok(self.client.clone().get_channel(timed(wire::GetChannelRequest { by: Some(by) })).await?.into_inner())
+    }
+
+    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
+        Ok(self.client.clone().get_team(timed(wire::GetTeamRequest { id: id.to_owned() })).await?.into_inner())
     }
 
     async fn channel_membership(&self, channel_id: &str, user_id: &str) -> Result<Membership, HostError> {

@@ -10,7 +10,7 @@ pub(crate) use client::WallMattermost;
 
 pub use crate::proto::mattermost::{
     Action, Attachment, AttachmentField, Channel, Dialog, DialogElement, DialogOption, Group, LogLevel, Post, Session,
-    User, get_channel_request::By as ChannelBy, get_group_request::By as GroupBy, get_user_request::By as UserBy,
+    Team, User, get_channel_request::By as ChannelBy, get_group_request::By as GroupBy, get_user_request::By as UserBy,
 };
 
 /// A failed call of the host: of Mattermost's Plugin API, or of the shim's own services.
@@ -109,6 +109,9 @@ pub trait Mattermost: 'static {
 
     /// A channel.
     fn get_channel(&self, by: ChannelBy) -> impl Future<Output = Result<Channel, HostError>>;
+
+    /// A team.
+    fn get_team(&self, id: &str) -> impl Future<Output = Result<Team, HostError>>;
 
     /// A user's standing in a channel.
     fn channel_membership(

@@ -11,6 +11,7 @@ use crate::mattermost::{HostError, LogLevel, Mattermost as _, Post};
 use crate::messages::{self, News, Site};
 use crate::notices;
 use crate::requests::digest::{self, Altered};
+use crate::requests::resting::{self, Rest};
 use crate::teleport::{AccessRequest, Kind};
 use crate::time::Time;
 use crate::world::World;
@@ -112,6 +113,7 @@ pub(crate) fn all_shown(parts: &[News], posting: &Posting) -> bool {
 /// Whether a post offers something else than it may now.
 pub(crate) fn offers_less<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
     let there = posting.post_id.is_some() && !posting.hash.is_empty() && !posting.gone && !posting.requester;
+    let there = there && posting.rests.is_none();
     there && offer(lane, record, posting).0 != posting.offers
 }
 
@@ -119,7 +121,7 @@ pub(crate) fn offers_less<W: World>(lane: &Lane<W>, record: &Record, posting: &P
 pub(crate) fn is_settled<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> bool {
     // Where another plugin was at it, it may be gone since.
     let settled = posting.altered == Altered::No && !is_foreign(lane, posting) && !offers_less(lane, record, posting);
-    posting.gone || posting.requester || settled
+    posting.gone || posting.requester || posting.rests.is_some() || settled
 }
 
 /// Makes the post, or writes it again, and reads it back. Where what stands there is not what was sent, it offers less.
@@ -136,7 +138,9 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
             None => {
                 // Mattermost drops a repeat of the same id, which covers an answer that got lost.
                 let bot = lane.host.borrow().bot_user_id.clone();
-                let pending_id = format!("{}:{}:{bot}", record.request.id, posting.channel_id);
+                // In place of one that somebody deleted a moment ago, it is no repeat.
+                let anew = if posting.repairs.is_empty() { String::new() } else { format!(":{}", posting.intent_at.0) };
+                let pending_id = format!("{}:{}:{bot}{anew}", record.request.id, posting.channel_id);
                 let made = mattermost.create_post(sent.clone(), pending_id).await?;
                 posting.post_id = Some(made.id.clone());
                 lane.counters.request_posted();
@@ -161,6 +165,7 @@ pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &m
             },
         };
         let read = mattermost.get_post(&post_id).await?;
+        lane.cluster.desk.changes.read_back(&read);
         let altered = digest::altered(&sent, &read);
         let worse = altered > posting.altered;
         posting.altered = posting.altered.max(altered);
@@ -189,6 +194,7 @@ pub(crate) async fn keep_part<W: World>(
         mattermost.update_post(Post { id: post_id.to_owned(), ..sent.clone() }).await?;
         read = mattermost.get_post(post_id).await?;
     }
+    lane.cluster.desk.changes.read_back(&read);
     let altered = digest::altered(&sent, &read);
     posting.altered = posting.altered.max(altered);
     posting.parts.retain(|part| part.key != key);
@@ -244,10 +250,12 @@ pub(crate) async fn mend<W: World>(
     }
     let mattermost = lane.world.mattermost();
     let changed = match mattermost.get_post(&post_id).await {
-        // Whoever deleted the post meant it.
-        Ok(post) if post.delete_at != 0 => return Ok(()),
-        Err(HostError::NotFound(_)) => return Ok(()),
-        Ok(post) => digest::of_post(&post) != posting.hash,
+        Ok(post) if post.delete_at == 0 => digest::of_post(&post) != posting.hash,
+        // Whoever deleted the post meant it. Whether another takes its place is a setting.
+        Ok(_) | Err(HostError::NotFound(_)) => {
+            posting.gone = true;
+            return Ok(());
+        }
         Err(error) => return Err(error.to_string()),
     };
     let mut missing = Vec::new();
@@ -326,7 +334,8 @@ fn is_of_other_bot<W: World>(lane: &Lane<W>, posting: &Posting) -> bool {
 pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> bool {
     let pending = record.outcome == Outcome::Pending;
     let mut retired = Vec::new();
-    for posting in record.postings.iter_mut().filter(|posting| !posting.requester && !posting.gone) {
+    let is_there = |posting: &&mut Posting| !posting.requester && !posting.gone && posting.rests.is_none();
+    for posting in record.postings.iter_mut().filter(is_there) {
         // A post that is written down is told the outcome in its author's name.
         if !is_of_other_bot(lane, posting) || (!pending && posting.post_id.is_some()) {
             continue;
@@ -336,6 +345,7 @@ pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -
             bot: posting.bot.clone(),
             channel_id: posting.channel_id.clone(),
             since: Some(posting.intent_at),
+            rests: None,
         });
         posting.begin_anew(now);
         posting.bot.clone_from(&lane.host.borrow().bot_user_id);
@@ -347,10 +357,33 @@ pub(crate) fn retire<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -
     any
 }
 
+/// Resolves on new posts in place of those that somebody deleted, where the settings say so: a few times. Says whether there
+/// are any.
+pub(crate) fn replace_deleted<W: World>(lane: &Lane<W>, record: &mut Record, now: Time) -> bool {
+    if !lane.settings().repost_deleted || record.outcome != Outcome::Pending {
+        return false;
+    }
+    let mut any = false;
+    for posting in record.postings.iter_mut().filter(|posting| posting.is_deleted()) {
+        if posting.take_repair(now) {
+            posting.begin_anew(now);
+            posting.bot.clone_from(&lane.host.borrow().bot_user_id);
+            any = true;
+        }
+    }
+    any
+}
+
+/// Whether a post was found deleted just now that another one may take the place of.
+pub(crate) fn is_to_be_replaced<W: World>(lane: &Lane<W>, before: &Record, now: &Record) -> bool {
+    let deleted = |record: &Record| record.postings.iter().filter(|posting| posting.is_deleted()).count();
+    lane.settings().repost_deleted && now.outcome == Outcome::Pending && deleted(now) > deleted(before)
+}
+
 /// Takes the buttons away from posts of an earlier bot, once the new ones are there.
 pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Result<(), HostError> {
     let mattermost = lane.world.mattermost();
-    while let Some(retired) = record.retired.first().cloned() {
+    for retired in record.retired.clone().into_iter().filter(|retired| retired.rests.is_none()) {
         let posts = if retired.post_id.is_empty() {
             left_by(lane, record, &retired).await?
         } else {
@@ -360,23 +393,41 @@ pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Res
                 Err(error) => return Err(error),
             }
         };
+        let mut rests = None;
         for post in posts.into_iter().filter(|post| post.delete_at == 0) {
-            let mut bare = Post { user_id: retired.bot.clone(), ..post };
-            bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
-            match mattermost.update_post(bare).await {
-                Ok(_) => {}
-                Err(error @ HostError::Unavailable(_)) => return Err(error),
-                // It keeps buttons that decide nothing, as its author is not the bot any more.
-                Err(error) => lane.log(
-                    LogLevel::Warn,
-                    "A post of an earlier bot keeps its buttons, which decide nothing.",
-                    &[("post", &retired.post_id), ("error", &error.to_string())],
-                ),
-            }
+            rests = take_buttons(lane, &retired, post).await?.or(rests);
         }
         record.retired.retain(|other| *other != retired);
+        if let Some(why) = rests {
+            lane.cluster.desk.resting.add(&retired.channel_id, why, &record.request.id);
+            record.retired.push(Retired { rests, ..retired });
+        }
     }
     Ok(())
+}
+
+/// Takes the buttons away from a post of an earlier bot. Answers why that has to wait, where its channel takes no changes now.
+async fn take_buttons<W: World>(lane: &Lane<W>, retired: &Retired, post: Post) -> Result<Option<Rest>, HostError> {
+    let mattermost = lane.world.mattermost();
+    let mut bare = Post { user_id: retired.bot.clone(), ..post };
+    bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
+    let error = match mattermost.update_post(bare).await {
+        Ok(_) => return Ok(None),
+        Err(error @ HostError::Unavailable(_)) => return Err(error),
+        Err(error) => error,
+    };
+    if !retired.channel_id.is_empty()
+        && let Some(why) = resting::of_channel(mattermost, &retired.channel_id).await?
+    {
+        return Ok(Some(why));
+    }
+    // It keeps buttons that decide nothing, as its author is not the bot any more.
+    lane.log(
+        LogLevel::Warn,
+        "A post of an earlier bot keeps its buttons, which decide nothing.",
+        &[("post", &retired.post_id), ("error", &error.to_string())],
+    );
+    Ok(None)
 }
 
 /// The posts of a request that an earlier bot has made and nobody has written down.

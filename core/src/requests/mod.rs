@@ -1,5 +1,8 @@
 //! From what Teleport says of requests to posts that are true.
 
+pub mod changed;
 pub(crate) mod deliver;
 pub mod digest;
+pub mod expiry;
 pub(crate) mod open;
+pub mod resting;

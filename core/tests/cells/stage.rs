@@ -160,6 +160,11 @@ impl Stage {
         self.pass(5_000);
     }
 
+    /// The time now.
+    pub fn app_time(&self) -> Time {
+        Time(self.sim.now())
+    }
+
     /// Changes an account.
     pub fn account(&self, id: &str, change: impl FnOnce(&mut User)) {
         change(self.sim.mattermost.borrow_mut().users.get_mut(id).unwrap());

@@ -17,6 +17,7 @@ mod scenes;
 mod script;
 mod servers;
 mod sim;
+mod standing;
 mod teleport;
 
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ fn replay(seed: u64) -> ExitCode {
 
 fn run(seeds: u64) -> ExitCode {
     let start = Instant::now();
-    for (name, scene) in scenes::SCENES {
+    for (name, scene) in scenes::SCENES.iter().chain(standing::SCENES) {
         let broken = scene();
         println!("scene: {name} ... {}", if broken.is_empty() { "ok" } else { "FAILED" });
         if let Some(first) = broken.first() {
@@ -87,7 +88,7 @@ fn run(seeds: u64) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let worlds = seeds + kept;
-    let passed = worlds + scenes::SCENES.len() as u64;
+    let passed = worlds + (scenes::SCENES.len() + standing::SCENES.len()) as u64;
     println!("{worlds} worlds in {seconds:.1} s, {:.0} a second", worlds as f64 / seconds);
     println!("{passed} passed, 0 failed");
     ExitCode::SUCCESS

@@ -11,8 +11,8 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use futures::task::LocalSpawnExt;
 use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint, RouteFacts, Signature};
 use teleport_access_core::mattermost::{
-    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, User,
-    UserBy,
+    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, Team,
+    User, UserBy,
 };
 use teleport_access_core::proto::bridge::Route;
 use teleport_access_core::requests::digest;
@@ -127,23 +127,33 @@ impl Mattermost for SimMattermost {
             let mut server = sim.mattermost.borrow_mut();
             let mut post = post;
             server.rewrite(&mut post);
-            server.written.insert(post.id.clone(), now);
             let author = if post.user_id.is_empty() { server.bot().to_owned() } else { post.user_id.clone() };
-            match server.posts.get_mut(&post.id) {
+            let archived = server.archived;
+            let (id, mut written) = (post.id.clone(), false);
+            let answer = match server.posts.get_mut(&post.id) {
                 Some(stands) if stands.user_id != author => {
                     Err(HostError::Denied("the post is not the bot's".to_owned()))
+                }
+                Some(stands) if archived && !stands.channel_id.starts_with("direct-") => {
+                    Err(HostError::Invalid("posts in archived channels cannot be edited".to_owned()))
                 }
                 Some(stands) if stands.delete_at == 0 => {
                     stands.message = post.message;
                     stands.attachments = post.attachments;
                     stands.props = post.props;
                     stands.file_ids = post.file_ids;
+                    stands.update_at = now;
+                    written = true;
                     sim.note(|| format!("{} now says {:?}", stands.id, stands.message));
                     Ok(stands.clone())
                 }
                 Some(_) => Err(HostError::Invalid("the post is deleted".to_owned())),
                 None => Err(HostError::NotFound("no such post".to_owned())),
+            };
+            if written {
+                server.written.insert(id, now);
             }
+            answer
         })
         .await
     }
@@ -160,7 +170,12 @@ impl Mattermost for SimMattermost {
         let id = id.to_owned();
         self.call("delete_post", move |sim| {
             let now = sim.now();
-            if let Some(post) = sim.mattermost.borrow_mut().posts.get_mut(&id) {
+            let mut server = sim.mattermost.borrow_mut();
+            let archived = server.archived;
+            if let Some(post) = server.posts.get_mut(&id) {
+                if archived && !post.channel_id.starts_with("direct-") {
+                    return Err(HostError::Invalid("posts in archived channels cannot be deleted".to_owned()));
+                }
                 sim.note(|| format!("{id} is deleted as a copy"));
                 post.delete_at = now;
             }
@@ -242,7 +257,19 @@ impl Mattermost for SimMattermost {
                 false if server.public => ("team", "O"),
                 false => ("team", "P"),
             };
-            Ok(Channel { id, team_id: team_id.to_owned(), r#type: kind.to_owned(), ..Default::default() })
+            let delete_at = if server.archived && kind != "D" { 1 } else { 0 };
+            let name = server.called.get(&id).cloned().unwrap_or_else(|| id.trim_start_matches("channel-").to_owned());
+            let (team_id, r#type) = (team_id.to_owned(), kind.to_owned());
+            Ok(Channel { id, team_id, name, r#type, delete_at, ..Default::default() })
+        })
+        .await
+    }
+
+    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
+        let id = id.to_owned();
+        self.call("get_team", move |sim| {
+            let name = sim.mattermost.borrow().called.get(&id).cloned().unwrap_or_else(|| "ops".to_owned());
+            Ok(Team { id, name, ..Default::default() })
         })
         .await
     }

@@ -8,12 +8,12 @@ use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{AccessRequest, State};
 use teleport_access_core::time::Time;
 
-use crate::script::{Kept, Script, Setting};
+use crate::script::{Kept, Script, Setting, archive};
 use crate::sim::{DAWN, Sim};
 use crate::{invariants, teleport};
 
 /// Plays a scene and tells what went wrong.
-type Scene = fn() -> Vec<String>;
+pub type Scene = fn() -> Vec<String>;
 
 /// The scenes by their names.
 pub const SCENES: &[(&str, Scene)] = &[
@@ -44,7 +44,7 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("a right to see requests that was lost is told as that, and no request as withdrawn", blinded),
 ];
 
-const HOUR: i64 = 3_600_000;
+pub const HOUR: i64 = 3_600_000;
 
 fn begin() -> (Script, Rc<Sim>) {
     let mut script = Script::new(1, false);
@@ -54,12 +54,12 @@ fn begin() -> (Script, Rc<Sim>) {
     (script, sim)
 }
 
-fn posts(sim: &Sim, id: &str) -> usize {
+pub fn posts(sim: &Sim, id: &str) -> usize {
     let server = sim.mattermost.borrow();
     server.posts.values().filter(|post| post.props.get(REQUEST_PROP).is_some_and(|of| of == id)).count()
 }
 
-fn end(script: &Script, sim: &Sim) -> Vec<String> {
+pub fn end(script: &Script, sim: &Sim) -> Vec<String> {
     invariants::at_rest(script);
     sim.violations.borrow().clone()
 }
@@ -79,13 +79,13 @@ fn filed_while_down() -> Vec<String> {
 
 fn failed_post() -> Vec<String> {
     let (mut script, sim) = begin();
-    sim.mattermost.borrow_mut().archived = true;
+    archive(&sim, true);
     teleport::file(&sim, "unlucky".into(), 10 * HOUR);
     script.run_until(DAWN + 60_000);
     if sim.mattermost.borrow().posts.values().any(|post| !post.channel_id.starts_with("direct-")) {
         sim.violation("posted to an archived channel".into());
     }
-    sim.mattermost.borrow_mut().archived = false;
+    archive(&sim, false);
     script.run_until(DAWN + 400_000);
     if posts(&sim, "unlucky") != script.channels().len() {
         sim.violation("never posted".into());
@@ -207,7 +207,7 @@ fn records_without_index() -> Vec<String> {
 }
 
 /// A world whose approvals need no dialog, in one channel.
-fn plain() -> (Script, Rc<Sim>) {
+pub fn plain() -> (Script, Rc<Sim>) {
     let setting = Setting { recipients: vec!["ops/one"], ask_reason: "never", authority: "approvers", needed: 1 };
     let mut script = Script::with(1, setting);
     let sim = Rc::clone(&script.sim);
@@ -217,7 +217,7 @@ fn plain() -> (Script, Rc<Sim>) {
     (script, sim)
 }
 
-fn request(sim: &Sim, id: &str, roles: &[&str]) -> AccessRequest {
+pub fn request(sim: &Sim, id: &str, roles: &[&str]) -> AccessRequest {
     AccessRequest {
         id: id.into(),
         user: "requester".into(),
@@ -229,39 +229,39 @@ fn request(sim: &Sim, id: &str, roles: &[&str]) -> AccessRequest {
 }
 
 /// The root posts of a request, by age.
-fn roots(sim: &Sim, id: &str) -> Vec<Post> {
+pub fn roots(sim: &Sim, id: &str) -> Vec<Post> {
     let server = sim.mattermost.borrow();
     let is_root =
         |post: &&Post| post.props.get(REQUEST_PROP).is_some_and(|of| of == id) && !post.props.contains_key(NEWS_PROP);
     server.posts.values().filter(is_root).cloned().collect()
 }
 
-fn root(sim: &Sim, id: &str) -> Post {
+pub fn root(sim: &Sim, id: &str) -> Post {
     roots(sim, id).into_iter().next().unwrap_or_default()
 }
 
-fn buttons(post: &Post) -> Vec<String> {
+pub fn buttons(post: &Post) -> Vec<String> {
     post.attachments.iter().flat_map(|attachment| &attachment.actions).map(|action| action.name.clone()).collect()
 }
 
-fn status(post: &Post) -> String {
+pub fn status(post: &Post) -> String {
     let mut fields = post.attachments.iter().flat_map(|attachment| &attachment.fields);
     fields.find(|field| field.title == "Status").map(|field| field.value.clone()).unwrap_or_default()
 }
 
-fn state(sim: &Sim, id: &str) -> Option<State> {
+pub fn state(sim: &Sim, id: &str) -> Option<State> {
     sim.teleport.borrow().requests.get(id).map(|request| request.state)
 }
 
 /// Somebody clicks a button of a post, and reads the answer.
-fn click(script: &mut Script, user: &str, post: &Post, button: &str) -> String {
+pub fn click(script: &mut Script, user: &str, post: &Post, button: &str) -> String {
     let until = script.sim.now() + 30_000;
     script.click_on(user, post, button);
     script.run_until(until);
     script.answers.borrow().last().cloned().unwrap_or_default()
 }
 
-fn expect(sim: &Sim, what: &str, is: bool) {
+pub fn expect(sim: &Sim, what: &str, is: bool) {
     if !is {
         sim.violation(what.to_owned());
     }
@@ -269,7 +269,7 @@ fn expect(sim: &Sim, what: &str, is: bool) {
 
 fn forged_post() -> Vec<String> {
     let (mut script, sim) = plain();
-    sim.mattermost.borrow_mut().archived = true;
+    archive(&sim, true);
     let filed = request(&sim, "prod", &["dba"]);
     let digest = digest::of_request("tp", &filed);
     teleport::file_as(&sim, filed, 10 * HOUR);
@@ -511,7 +511,7 @@ fn part_not_written() -> Vec<String> {
     for post in sim.mattermost.borrow_mut().posts.values_mut().filter(|post| post.root_id == shown.id) {
         post.delete_at = now;
     }
-    sim.mattermost.borrow_mut().archived = true;
+    archive(&sim, true);
     for _ in 0..3 {
         let answer = click(&mut script, "alice", &shown, "Approve");
         expect(&sim, &format!("it was answered {answer:?}"), answer.contains("missing there or was changed"));
@@ -519,7 +519,7 @@ fn part_not_written() -> Vec<String> {
     expect(&sim, "nobody was shown all of it, and it was approved", state(&sim, "large") == Some(State::Pending));
     let asked = sim.mattermost.borrow().dialogs.len();
     expect(&sim, &format!("{asked} dialogs were opened"), asked == 0);
-    sim.mattermost.borrow_mut().archived = false;
+    archive(&sim, false);
     script.run_until(sim.now() + 700_000);
     end(&script, &sim)
 }

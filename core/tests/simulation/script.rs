@@ -10,6 +10,9 @@ use teleport_access_core::app::{App, Host};
 use teleport_access_core::decision::{self, Click, Submission};
 use teleport_access_core::mattermost::{Action, Attachment, Membership, Post, User};
 use teleport_access_core::messages::{CLUSTER_PROP, NEWS_PROP, REQUEST_PROP};
+use teleport_access_core::proto::panel::Outcome;
+use teleport_access_core::requests::changed::{self, Change};
+use teleport_access_core::status;
 use teleport_access_core::teleport::State;
 
 use crate::invariants;
@@ -57,6 +60,8 @@ pub struct Wish {
     /// The post that they saw, whether somebody had edited it, and when they clicked or submitted.
     pub post: String,
     edited: bool,
+    /// Its channel was archived.
+    archived: bool,
     at: i64,
 }
 
@@ -80,6 +85,8 @@ pub struct Script {
     pub needed: u32,
     /// The plugin's bot.
     pub bot: &'static str,
+    /// Whether posts that somebody deletes are posted again.
+    pub repost: bool,
     /// What clickers read, in order.
     pub answers: Rc<RefCell<Vec<String>>>,
     /// Who wanted which verdict on what, by request and verdict.
@@ -90,6 +97,8 @@ pub struct Script {
     pub requester_was_renamed: bool,
     /// When somebody edited a post.
     edited: HashMap<String, i64>,
+    /// How often somebody edited posts.
+    pub edits: usize,
     /// How long a decision may take after what it rests on was looked up.
     pub grace: i64,
     /// Requests that took the place of others while these were being approved.
@@ -141,6 +150,7 @@ impl Script {
         let ask_reason = sim.random(|rng| ["never", "deny", "both"][rng.usize(0..3)]);
         let authority = sim.random(|rng| ["approvers", "approvers", "teleport", "reviewer"][rng.usize(0..4)]);
         let needed = sim.random(|rng| [1, 1, 2][rng.usize(0..3)]);
+        let repost = fixed.is_none() && sim.random(|rng| rng.u8(0..4) == 0);
         let chosen = Setting { recipients, ask_reason, authority, needed };
         let nodes = if fixed.is_some() { 1 } else { nodes };
         let Setting { recipients, ask_reason, authority, needed } = fixed.unwrap_or(chosen);
@@ -171,6 +181,7 @@ impl Script {
             authority,
             needed,
             bot: BOT,
+            repost,
             answers: Rc::default(),
             nodes: (0..nodes).map(|_| None).collect(),
             skews: (0..nodes).map(|_| Rc::new(Cell::new(0))).collect(),
@@ -180,6 +191,7 @@ impl Script {
             renamed: HashMap::new(),
             requester_was_renamed: false,
             edited: HashMap::new(),
+            edits: 0,
             grace: 2_000,
             betrayed: RefCell::default(),
             waiting: Rc::default(),
@@ -251,6 +263,7 @@ impl Script {
             "usertrait": "mattermost",
             "reminders": self.reminders,
             "loglevel": self.log_level,
+            "repostdeleted": self.repost,
         })
     }
 
@@ -445,7 +458,8 @@ impl Script {
         // Decisions are made with what was looked up a moment ago.
         let had_the_right = self.renamed.get(&wish.user).is_none_or(|since| now - since <= self.grace);
         let repaired = || self.sim.mattermost.borrow().written.get(&wish.post).is_some_and(|at| *at >= wish.at);
-        had_the_right && (!wish.edited || repaired())
+        let is_back = || self.sim.mattermost.borrow().back >= wish.at;
+        had_the_right && (!wish.edited || repaired()) && (!wish.archived || is_back())
     }
 
     /// Somebody gets another name, or their own one again; Mallory takes what becomes free.
@@ -518,7 +532,29 @@ impl Script {
             }
         }
         sim.note(|| format!("somebody edits {}", post.id));
+        post.update_at = sim.now();
+        let post = post.clone();
         self.edited.insert(post.id.clone(), sim.now());
+        self.edits += 1;
+        drop(server);
+        // Now and then nobody hears of it.
+        if sim.random(|rng| rng.bool()) {
+            let node = sim.random(|rng| rng.usize(0..self.nodes.len()));
+            self.hear(node, &post);
+        }
+    }
+
+    /// A node hears that a post was edited or deleted.
+    pub fn hear(&self, node: usize, post: &Post) {
+        let Some(at) = &self.nodes[node] else { return };
+        let change = Change {
+            post_id: post.id.clone(),
+            update_at: post.update_at,
+            deleted: post.delete_at != 0,
+            props: post.props.clone().into_iter().collect(),
+        };
+        let app = Rc::clone(&at.app);
+        let _ = at.pool.spawner().spawn_local(async move { changed::hear(&app, change).await });
     }
 
     /// The plugin finds its bot gone, and makes another one, when it starts the next time.
@@ -664,7 +700,7 @@ impl Script {
             88..91 => {
                 let archived = !sim.mattermost.borrow().archived;
                 sim.note(|| format!("the channels are {}", if archived { "archived" } else { "back" }));
-                sim.mattermost.borrow_mut().archived = archived;
+                archive(&sim, archived);
             }
             91..94 => {
                 let skew = sim.random(|rng| rng.i64(-120_000..120_000));
@@ -687,13 +723,43 @@ impl Script {
                 if let Some(id) = deleted {
                     sim.note(|| format!("somebody deletes {id}"));
                     let now = sim.now();
-                    if let Some(post) = sim.mattermost.borrow_mut().posts.get_mut(&id) {
+                    let deleted = sim.mattermost.borrow_mut().posts.get_mut(&id).map(|post| {
                         post.delete_at = now;
+                        post.clone()
+                    });
+                    if let Some(post) = deleted.filter(|_| sim.random(|rng| rng.bool())) {
+                        self.hear(node, &post);
                     }
                     self.deleted_by_hand.insert(id);
                 }
             }
         }
+    }
+
+    /// Sets how many nodes there are, before any has started.
+    pub fn nodes_are(&mut self, count: usize) {
+        self.nodes = (0..count).map(|_| None).collect();
+        self.skews = (0..count).map(|_| Rc::new(Cell::new(0))).collect();
+    }
+
+    /// Sets a node's clock so far off.
+    pub fn skew(&self, node: usize, millis: i64) {
+        self.skews[node].set(millis);
+    }
+
+    /// A line of the status of the first node.
+    pub fn status(&mut self, name: &str) -> (Outcome, String) {
+        let answer = Rc::new(RefCell::new((Outcome::Unspecified, String::new())));
+        if let Some(at) = &self.nodes[0] {
+            let (app, into, name) = (Rc::clone(&at.app), Rc::clone(&answer), name.to_owned());
+            let _ = at.pool.spawner().spawn_local(async move {
+                let checks = status::checks(&app).await;
+                let found = checks.into_iter().find(|check| check.name == name);
+                *into.borrow_mut() = found.map(|check| (check.outcome(), check.message)).unwrap_or_default();
+            });
+        }
+        self.run_until(self.sim.now() + 1_000);
+        answer.take()
     }
 
     /// Clicks whose node lives but that were never answered.
@@ -723,7 +789,12 @@ fn wants(
     (request, digest, post): (&str, &str, &str),
 ) {
     let written = sim.mattermost.borrow().written.get(post).copied().unwrap_or_default();
+    let archived = {
+        let server = sim.mattermost.borrow();
+        server.archived && server.posts.get(post).is_some_and(|post| !post.channel_id.starts_with("direct-"))
+    };
     let wish = Wish {
+        archived,
         user: user.to_owned(),
         digest: digest.to_owned(),
         post: post.to_owned(),
@@ -733,12 +804,24 @@ fn wants(
     wanted.entry((request.to_owned(), state)).or_default().push(wish);
 }
 
+/// Archives the channels, or brings them back.
+pub fn archive(sim: &Sim, archived: bool) {
+    let mut server = sim.mattermost.borrow_mut();
+    server.archived = archived;
+    if !archived {
+        server.back = sim.now();
+    }
+}
+
 /// Runs a world and tells what went wrong in it.
 pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     let mut script = Script::new(seed, traced);
     let sim = Rc::clone(&script.sim);
     let level = sim.random(|rng| [0, 5, 20, 60][rng.usize(0..4)]);
     let chance = |sim: &Sim| sim.random(|rng| rng.u32(0..=level));
+    // Some of Teleport's stores go on listing what has expired.
+    let lingers = sim.random(|rng| if rng.bool() { 0 } else { rng.i64(0..300_000) });
+    sim.teleport.borrow_mut().lingers = lingers;
     let faults = Faults { refused: chance(&sim), answer_lost: chance(&sim), late: chance(&sim), slow: chance(&sim) };
     sim.faults.set(faults);
     if faults.answer_lost + faults.late + faults.slow > 0 {
@@ -759,7 +842,7 @@ pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     sim.note(|| "the world comes to rest".to_owned());
     sim.faults.set(Faults::NONE);
     sim.teleport.borrow_mut().down = false;
-    sim.mattermost.borrow_mut().archived = false;
+    archive(&sim, false);
     for node in 0..script.nodes.len() {
         script.skews[node].set(0);
         script.start(node);

@@ -31,6 +31,8 @@ pub struct MattermostServer {
     /// Posts made under a pending id on one node lately: the post, and when.
     pub pending_ids: HashMap<(usize, String), (String, i64)>,
     pub archived: bool,
+    /// When the channels came back for the last time.
+    pub back: i64,
     /// The plugin's bot; empty: the usual one.
     pub bot: &'static str,
     /// A word that another plugin replaces in every post, and what it puts there.
@@ -39,6 +41,8 @@ pub struct MattermostServer {
     pub public: bool,
     /// Names of channels that have changed hands, with the id of the channel that has the name now; empty: none has.
     pub renamed_channels: HashMap<String, String>,
+    /// What channels and teams are called now, by their ids, where they have other names than at first.
+    pub called: HashMap<String, String>,
     pub users: HashMap<String, User>,
     /// Dialogs that were opened.
     pub dialogs: Vec<Opened>,
@@ -126,6 +130,8 @@ pub struct TeleportServer {
     pub requests: BTreeMap<String, AccessRequest>,
     pub watchers: Vec<Watcher>,
     pub down: bool,
+    /// How long after their expiry requests are still listed, and can be decided.
+    pub lingers: i64,
     /// The role of the plugin's user does not let it review on behalf of others.
     pub submits_for_nobody: bool,
     /// Its version; empty: an old one.

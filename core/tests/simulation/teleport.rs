@@ -59,7 +59,8 @@ pub fn file_as(sim: &Rc<Sim>, request: AccessRequest, lives: i64) {
     sim.teleport.borrow_mut().requests.insert(id.clone(), request.clone());
     tell(sim, Event::Put(Box::new(request)));
     let later = Rc::clone(sim);
-    sim.later(lives, move || {
+    let lingers = sim.teleport.borrow().lingers;
+    sim.later(lives + lingers, move || {
         let pending = later.teleport.borrow().requests.get(&id).is_some_and(|request| request.state == State::Pending);
         if pending {
             remove(&later, &id);

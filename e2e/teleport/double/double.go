@@ -33,6 +33,9 @@ type Options struct {
 	// AdminMFA lets deciding and reviewing take multi-factor authentication, as all that administrators change does on
 	// clusters with second factors: only users of Machine ID do so with a certificate alone.
 	AdminMFA bool
+	// Lingers is how long requests are still listed, and can be decided, after they have expired, as with stores that clear
+	// away late.
+	Lingers time.Duration
 	// AuthAddress and ProxyAddress are where to listen; empty means a free port on loopback.
 	AuthAddress, ProxyAddress string
 	// Dir keeps the state on disk, so that another process can go on with it; empty keeps it in memory.
@@ -105,7 +108,7 @@ func New(ctx context.Context, options Options) (*Double, error) {
 	d.Faults.init()
 	expiry, cancel := context.WithCancel(context.Background())
 	d.stopExpiry = cancel
-	go d.state.expireForever(expiry)
+	go d.state.expireForever(expiry, options.Lingers)
 	if err := d.Start(ctx); err != nil {
 		d.Close()
 		return nil, err

@@ -183,7 +183,7 @@ func (s *state) auditOf(id string) []teleport.AuditEvent {
 }
 
 // expireForever removes requests whose time is over. Teleport writes no audit event about that.
-func (s *state) expireForever(ctx context.Context) {
+func (s *state) expireForever(ctx context.Context, lingers time.Duration) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -191,7 +191,7 @@ func (s *state) expireForever(ctx context.Context) {
 		case now := <-time.After(expiryRound):
 			s.mu.Lock()
 			for id, request := range s.requests {
-				if expiry := request.Expiry(); !expiry.IsZero() && !expiry.After(now) {
+				if expiry := request.Expiry(); !expiry.IsZero() && !expiry.Add(lingers).After(now) {
 					// Should the disk fail, the next round tries again.
 					_ = s.drop(id, nil)
 				}

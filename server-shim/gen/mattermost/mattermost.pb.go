@@ -1552,6 +1552,120 @@ func (x *Channel) GetDeleteAt() int64 {
 	return 0
 }
 
+type GetTeamRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTeamRequest) Reset() {
+	*x = GetTeamRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTeamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTeamRequest) ProtoMessage() {}
+
+func (x *GetTeamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTeamRequest.ProtoReflect.Descriptor instead.
+func (*GetTeamRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetTeamRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type Team struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// As in its address.
+	Name        string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// 0 while the team is not archived.
+	DeleteAt      int64 `protobuf:"varint,4,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Team) Reset() {
+	*x = Team{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Team) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Team) ProtoMessage() {}
+
+func (x *Team) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Team.ProtoReflect.Descriptor instead.
+func (*Team) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Team) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Team) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Team) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Team) GetDeleteAt() int64 {
+	if x != nil {
+		return x.DeleteAt
+	}
+	return 0
+}
+
 type GetChannelMemberRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ChannelId     string                 `protobuf:"bytes,1,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
@@ -1562,7 +1676,7 @@ type GetChannelMemberRequest struct {
 
 func (x *GetChannelMemberRequest) Reset() {
 	*x = GetChannelMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[20]
+	mi := &file_mattermost_mattermost_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1688,7 @@ func (x *GetChannelMemberRequest) String() string {
 func (*GetChannelMemberRequest) ProtoMessage() {}
 
 func (x *GetChannelMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[20]
+	mi := &file_mattermost_mattermost_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1701,7 @@ func (x *GetChannelMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetChannelMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetChannelMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{20}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetChannelMemberRequest) GetChannelId() string {
@@ -1614,7 +1728,7 @@ type ChannelMember struct {
 
 func (x *ChannelMember) Reset() {
 	*x = ChannelMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[21]
+	mi := &file_mattermost_mattermost_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1740,7 @@ func (x *ChannelMember) String() string {
 func (*ChannelMember) ProtoMessage() {}
 
 func (x *ChannelMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[21]
+	mi := &file_mattermost_mattermost_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1753,7 @@ func (x *ChannelMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelMember.ProtoReflect.Descriptor instead.
 func (*ChannelMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{21}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ChannelMember) GetIsMember() bool {
@@ -1666,7 +1780,7 @@ type GetTeamMemberRequest struct {
 
 func (x *GetTeamMemberRequest) Reset() {
 	*x = GetTeamMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[22]
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1792,7 @@ func (x *GetTeamMemberRequest) String() string {
 func (*GetTeamMemberRequest) ProtoMessage() {}
 
 func (x *GetTeamMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[22]
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1805,7 @@ func (x *GetTeamMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTeamMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetTeamMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{22}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetTeamMemberRequest) GetTeamId() string {
@@ -1718,7 +1832,7 @@ type TeamMember struct {
 
 func (x *TeamMember) Reset() {
 	*x = TeamMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[23]
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1844,7 @@ func (x *TeamMember) String() string {
 func (*TeamMember) ProtoMessage() {}
 
 func (x *TeamMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[23]
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1857,7 @@ func (x *TeamMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TeamMember.ProtoReflect.Descriptor instead.
 func (*TeamMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{23}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TeamMember) GetIsMember() bool {
@@ -1773,7 +1887,7 @@ type GetGroupRequest struct {
 
 func (x *GetGroupRequest) Reset() {
 	*x = GetGroupRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1899,7 @@ func (x *GetGroupRequest) String() string {
 func (*GetGroupRequest) ProtoMessage() {}
 
 func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1912,7 @@ func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetGroupRequest) GetBy() isGetGroupRequest_By {
@@ -1862,7 +1976,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +1988,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2001,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Group) GetId() string {
@@ -1942,7 +2056,7 @@ type GetGroupMemberRequest struct {
 
 func (x *GetGroupMemberRequest) Reset() {
 	*x = GetGroupMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2068,7 @@ func (x *GetGroupMemberRequest) String() string {
 func (*GetGroupMemberRequest) ProtoMessage() {}
 
 func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2081,7 @@ func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetGroupMemberRequest) GetGroupId() string {
@@ -1997,7 +2111,7 @@ type ListGroupUsersRequest struct {
 
 func (x *ListGroupUsersRequest) Reset() {
 	*x = ListGroupUsersRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2123,7 @@ func (x *ListGroupUsersRequest) String() string {
 func (*ListGroupUsersRequest) ProtoMessage() {}
 
 func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2136,7 @@ func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListGroupUsersRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListGroupUsersRequest) GetGroupId() string {
@@ -2059,7 +2173,7 @@ type ListChannelUsersRequest struct {
 
 func (x *ListChannelUsersRequest) Reset() {
 	*x = ListChannelUsersRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2071,7 +2185,7 @@ func (x *ListChannelUsersRequest) String() string {
 func (*ListChannelUsersRequest) ProtoMessage() {}
 
 func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2084,7 +2198,7 @@ func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChannelUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListChannelUsersRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListChannelUsersRequest) GetChannelId() string {
@@ -2118,7 +2232,7 @@ type ListUsersResponse struct {
 
 func (x *ListUsersResponse) Reset() {
 	*x = ListUsersResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2244,7 @@ func (x *ListUsersResponse) String() string {
 func (*ListUsersResponse) ProtoMessage() {}
 
 func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2257,7 @@ func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
 func (*ListUsersResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListUsersResponse) GetUsers() []*User {
@@ -2165,7 +2279,7 @@ type RolesGrantRequest struct {
 
 func (x *RolesGrantRequest) Reset() {
 	*x = RolesGrantRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2291,7 @@ func (x *RolesGrantRequest) String() string {
 func (*RolesGrantRequest) ProtoMessage() {}
 
 func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2304,7 @@ func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesGrantRequest.ProtoReflect.Descriptor instead.
 func (*RolesGrantRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RolesGrantRequest) GetRoles() []string {
@@ -2216,7 +2330,7 @@ type RolesGrantResponse struct {
 
 func (x *RolesGrantResponse) Reset() {
 	*x = RolesGrantResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2342,7 @@ func (x *RolesGrantResponse) String() string {
 func (*RolesGrantResponse) ProtoMessage() {}
 
 func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2355,7 @@ func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesGrantResponse.ProtoReflect.Descriptor instead.
 func (*RolesGrantResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RolesGrantResponse) GetGranted() bool {
@@ -2260,7 +2374,7 @@ type GetSessionRequest struct {
 
 func (x *GetSessionRequest) Reset() {
 	*x = GetSessionRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2386,7 @@ func (x *GetSessionRequest) String() string {
 func (*GetSessionRequest) ProtoMessage() {}
 
 func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2399,7 @@ func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
 func (*GetSessionRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetSessionRequest) GetSessionId() string {
@@ -2318,7 +2432,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +2444,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +2457,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Session) GetId() string {
@@ -2411,7 +2525,7 @@ type GroupMember struct {
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2537,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2550,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GroupMember) GetIsMember() bool {
@@ -2459,7 +2573,7 @@ type OpenDialogRequest struct {
 
 func (x *OpenDialogRequest) Reset() {
 	*x = OpenDialogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2585,7 @@ func (x *OpenDialogRequest) String() string {
 func (*OpenDialogRequest) ProtoMessage() {}
 
 func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,7 +2598,7 @@ func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogRequest.ProtoReflect.Descriptor instead.
 func (*OpenDialogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OpenDialogRequest) GetTriggerId() string {
@@ -2516,7 +2630,7 @@ type OpenDialogResponse struct {
 
 func (x *OpenDialogResponse) Reset() {
 	*x = OpenDialogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2642,7 @@ func (x *OpenDialogResponse) String() string {
 func (*OpenDialogResponse) ProtoMessage() {}
 
 func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2655,7 @@ func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogResponse.ProtoReflect.Descriptor instead.
 func (*OpenDialogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
 }
 
 // An interactive dialog.
@@ -2562,7 +2676,7 @@ type Dialog struct {
 
 func (x *Dialog) Reset() {
 	*x = Dialog{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2574,7 +2688,7 @@ func (x *Dialog) String() string {
 func (*Dialog) ProtoMessage() {}
 
 func (x *Dialog) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2587,7 +2701,7 @@ func (x *Dialog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialog.ProtoReflect.Descriptor instead.
 func (*Dialog) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Dialog) GetCallbackId() string {
@@ -2656,7 +2770,7 @@ type DialogElement struct {
 
 func (x *DialogElement) Reset() {
 	*x = DialogElement{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2782,7 @@ func (x *DialogElement) String() string {
 func (*DialogElement) ProtoMessage() {}
 
 func (x *DialogElement) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2795,7 @@ func (x *DialogElement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogElement.ProtoReflect.Descriptor instead.
 func (*DialogElement) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DialogElement) GetName() string {
@@ -2772,7 +2886,7 @@ type DialogOption struct {
 
 func (x *DialogOption) Reset() {
 	*x = DialogOption{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +2898,7 @@ func (x *DialogOption) String() string {
 func (*DialogOption) ProtoMessage() {}
 
 func (x *DialogOption) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +2911,7 @@ func (x *DialogOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogOption.ProtoReflect.Descriptor instead.
 func (*DialogOption) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DialogOption) GetText() string {
@@ -2824,7 +2938,7 @@ type KvGetRequest struct {
 
 func (x *KvGetRequest) Reset() {
 	*x = KvGetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[40]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +2950,7 @@ func (x *KvGetRequest) String() string {
 func (*KvGetRequest) ProtoMessage() {}
 
 func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[40]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +2963,7 @@ func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetRequest.ProtoReflect.Descriptor instead.
 func (*KvGetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *KvGetRequest) GetKey() string {
@@ -2869,7 +2983,7 @@ type KvGetResponse struct {
 
 func (x *KvGetResponse) Reset() {
 	*x = KvGetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[41]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2995,7 @@ func (x *KvGetResponse) String() string {
 func (*KvGetResponse) ProtoMessage() {}
 
 func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[41]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3008,7 @@ func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetResponse.ProtoReflect.Descriptor instead.
 func (*KvGetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *KvGetResponse) GetValue() []byte {
@@ -2921,7 +3035,7 @@ type KvSetRequest struct {
 
 func (x *KvSetRequest) Reset() {
 	*x = KvSetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[42]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2933,7 +3047,7 @@ func (x *KvSetRequest) String() string {
 func (*KvSetRequest) ProtoMessage() {}
 
 func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[42]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2946,7 +3060,7 @@ func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetRequest.ProtoReflect.Descriptor instead.
 func (*KvSetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *KvSetRequest) GetKey() string {
@@ -2994,7 +3108,7 @@ type KvSetResponse struct {
 
 func (x *KvSetResponse) Reset() {
 	*x = KvSetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[43]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3120,7 @@ func (x *KvSetResponse) String() string {
 func (*KvSetResponse) ProtoMessage() {}
 
 func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[43]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3133,7 @@ func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetResponse.ProtoReflect.Descriptor instead.
 func (*KvSetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *KvSetResponse) GetStored() bool {
@@ -3041,7 +3155,7 @@ type KvListRequest struct {
 
 func (x *KvListRequest) Reset() {
 	*x = KvListRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[44]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3167,7 @@ func (x *KvListRequest) String() string {
 func (*KvListRequest) ProtoMessage() {}
 
 func (x *KvListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[44]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3180,7 @@ func (x *KvListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListRequest.ProtoReflect.Descriptor instead.
 func (*KvListRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *KvListRequest) GetPage() int32 {
@@ -3093,7 +3207,7 @@ type KvListResponse struct {
 
 func (x *KvListResponse) Reset() {
 	*x = KvListResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[45]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3105,7 +3219,7 @@ func (x *KvListResponse) String() string {
 func (*KvListResponse) ProtoMessage() {}
 
 func (x *KvListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[45]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3118,7 +3232,7 @@ func (x *KvListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListResponse.ProtoReflect.Descriptor instead.
 func (*KvListResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *KvListResponse) GetKeys() []string {
@@ -3139,7 +3253,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[46]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3151,7 +3265,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[46]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3164,7 +3278,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *LogRequest) GetLevel() LogLevel {
@@ -3199,7 +3313,7 @@ type LogField struct {
 
 func (x *LogField) Reset() {
 	*x = LogField{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[47]
+	mi := &file_mattermost_mattermost_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3325,7 @@ func (x *LogField) String() string {
 func (*LogField) ProtoMessage() {}
 
 func (x *LogField) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[47]
+	mi := &file_mattermost_mattermost_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3338,7 @@ func (x *LogField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogField.ProtoReflect.Descriptor instead.
 func (*LogField) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *LogField) GetName() string {
@@ -3249,7 +3363,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[48]
+	mi := &file_mattermost_mattermost_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +3375,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[48]
+	mi := &file_mattermost_mattermost_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +3388,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{50}
 }
 
 var File_mattermost_mattermost_proto protoreflect.FileDescriptor
@@ -3405,7 +3519,14 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\x12\x12\n" +
 	"\x04type\x18\x05 \x01(\tR\x04type\x12\x1b\n" +
-	"\tdelete_at\x18\x06 \x01(\x03R\bdeleteAt\"Q\n" +
+	"\tdelete_at\x18\x06 \x01(\x03R\bdeleteAt\" \n" +
+	"\x0eGetTeamRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"j\n" +
+	"\x04Team\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x1b\n" +
+	"\tdelete_at\x18\x04 \x01(\x03R\bdeleteAt\"Q\n" +
 	"\x17GetChannelMemberRequest\x12\x1d\n" +
 	"\n" +
 	"channel_id\x18\x01 \x01(\tR\tchannelId\x12\x17\n" +
@@ -3534,7 +3655,7 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n" +
 	"\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n" +
 	"\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n" +
-	"\x0fLOG_LEVEL_ERROR\x10\x042\xc5\f\n" +
+	"\x0fLOG_LEVEL_ERROR\x10\x042\xfe\f\n" +
 	"\n" +
 	"Mattermost\x12=\n" +
 	"\n" +
@@ -3549,7 +3670,8 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\aGetUser\x12\x1a.mattermost.GetUserRequest\x1a\x10.mattermost.User\x12]\n" +
 	"\x10ListSystemAdmins\x12#.mattermost.ListSystemAdminsRequest\x1a$.mattermost.ListSystemAdminsResponse\x12@\n" +
 	"\n" +
-	"GetChannel\x12\x1d.mattermost.GetChannelRequest\x1a\x13.mattermost.Channel\x12R\n" +
+	"GetChannel\x12\x1d.mattermost.GetChannelRequest\x1a\x13.mattermost.Channel\x127\n" +
+	"\aGetTeam\x12\x1a.mattermost.GetTeamRequest\x1a\x10.mattermost.Team\x12R\n" +
 	"\x10GetChannelMember\x12#.mattermost.GetChannelMemberRequest\x1a\x19.mattermost.ChannelMember\x12I\n" +
 	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x12:\n" +
 	"\bGetGroup\x12\x1b.mattermost.GetGroupRequest\x1a\x11.mattermost.Group\x12L\n" +
@@ -3584,7 +3706,7 @@ func file_mattermost_mattermost_proto_rawDescGZIP() []byte {
 }
 
 var file_mattermost_mattermost_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_mattermost_mattermost_proto_goTypes = []any{
 	(LogLevel)(0),                     // 0: mattermost.LogLevel
 	(*Post)(nil),                      // 1: mattermost.Post
@@ -3607,46 +3729,48 @@ var file_mattermost_mattermost_proto_goTypes = []any{
 	(*GetChannelRequest)(nil),         // 18: mattermost.GetChannelRequest
 	(*ChannelName)(nil),               // 19: mattermost.ChannelName
 	(*Channel)(nil),                   // 20: mattermost.Channel
-	(*GetChannelMemberRequest)(nil),   // 21: mattermost.GetChannelMemberRequest
-	(*ChannelMember)(nil),             // 22: mattermost.ChannelMember
-	(*GetTeamMemberRequest)(nil),      // 23: mattermost.GetTeamMemberRequest
-	(*TeamMember)(nil),                // 24: mattermost.TeamMember
-	(*GetGroupRequest)(nil),           // 25: mattermost.GetGroupRequest
-	(*Group)(nil),                     // 26: mattermost.Group
-	(*GetGroupMemberRequest)(nil),     // 27: mattermost.GetGroupMemberRequest
-	(*ListGroupUsersRequest)(nil),     // 28: mattermost.ListGroupUsersRequest
-	(*ListChannelUsersRequest)(nil),   // 29: mattermost.ListChannelUsersRequest
-	(*ListUsersResponse)(nil),         // 30: mattermost.ListUsersResponse
-	(*RolesGrantRequest)(nil),         // 31: mattermost.RolesGrantRequest
-	(*RolesGrantResponse)(nil),        // 32: mattermost.RolesGrantResponse
-	(*GetSessionRequest)(nil),         // 33: mattermost.GetSessionRequest
-	(*Session)(nil),                   // 34: mattermost.Session
-	(*GroupMember)(nil),               // 35: mattermost.GroupMember
-	(*OpenDialogRequest)(nil),         // 36: mattermost.OpenDialogRequest
-	(*OpenDialogResponse)(nil),        // 37: mattermost.OpenDialogResponse
-	(*Dialog)(nil),                    // 38: mattermost.Dialog
-	(*DialogElement)(nil),             // 39: mattermost.DialogElement
-	(*DialogOption)(nil),              // 40: mattermost.DialogOption
-	(*KvGetRequest)(nil),              // 41: mattermost.KvGetRequest
-	(*KvGetResponse)(nil),             // 42: mattermost.KvGetResponse
-	(*KvSetRequest)(nil),              // 43: mattermost.KvSetRequest
-	(*KvSetResponse)(nil),             // 44: mattermost.KvSetResponse
-	(*KvListRequest)(nil),             // 45: mattermost.KvListRequest
-	(*KvListResponse)(nil),            // 46: mattermost.KvListResponse
-	(*LogRequest)(nil),                // 47: mattermost.LogRequest
-	(*LogField)(nil),                  // 48: mattermost.LogField
-	(*LogResponse)(nil),               // 49: mattermost.LogResponse
-	nil,                               // 50: mattermost.Post.PropsEntry
-	nil,                               // 51: mattermost.Post.OtherPropsEntry
-	nil,                               // 52: mattermost.Action.ContextEntry
+	(*GetTeamRequest)(nil),            // 21: mattermost.GetTeamRequest
+	(*Team)(nil),                      // 22: mattermost.Team
+	(*GetChannelMemberRequest)(nil),   // 23: mattermost.GetChannelMemberRequest
+	(*ChannelMember)(nil),             // 24: mattermost.ChannelMember
+	(*GetTeamMemberRequest)(nil),      // 25: mattermost.GetTeamMemberRequest
+	(*TeamMember)(nil),                // 26: mattermost.TeamMember
+	(*GetGroupRequest)(nil),           // 27: mattermost.GetGroupRequest
+	(*Group)(nil),                     // 28: mattermost.Group
+	(*GetGroupMemberRequest)(nil),     // 29: mattermost.GetGroupMemberRequest
+	(*ListGroupUsersRequest)(nil),     // 30: mattermost.ListGroupUsersRequest
+	(*ListChannelUsersRequest)(nil),   // 31: mattermost.ListChannelUsersRequest
+	(*ListUsersResponse)(nil),         // 32: mattermost.ListUsersResponse
+	(*RolesGrantRequest)(nil),         // 33: mattermost.RolesGrantRequest
+	(*RolesGrantResponse)(nil),        // 34: mattermost.RolesGrantResponse
+	(*GetSessionRequest)(nil),         // 35: mattermost.GetSessionRequest
+	(*Session)(nil),                   // 36: mattermost.Session
+	(*GroupMember)(nil),               // 37: mattermost.GroupMember
+	(*OpenDialogRequest)(nil),         // 38: mattermost.OpenDialogRequest
+	(*OpenDialogResponse)(nil),        // 39: mattermost.OpenDialogResponse
+	(*Dialog)(nil),                    // 40: mattermost.Dialog
+	(*DialogElement)(nil),             // 41: mattermost.DialogElement
+	(*DialogOption)(nil),              // 42: mattermost.DialogOption
+	(*KvGetRequest)(nil),              // 43: mattermost.KvGetRequest
+	(*KvGetResponse)(nil),             // 44: mattermost.KvGetResponse
+	(*KvSetRequest)(nil),              // 45: mattermost.KvSetRequest
+	(*KvSetResponse)(nil),             // 46: mattermost.KvSetResponse
+	(*KvListRequest)(nil),             // 47: mattermost.KvListRequest
+	(*KvListResponse)(nil),            // 48: mattermost.KvListResponse
+	(*LogRequest)(nil),                // 49: mattermost.LogRequest
+	(*LogField)(nil),                  // 50: mattermost.LogField
+	(*LogResponse)(nil),               // 51: mattermost.LogResponse
+	nil,                               // 52: mattermost.Post.PropsEntry
+	nil,                               // 53: mattermost.Post.OtherPropsEntry
+	nil,                               // 54: mattermost.Action.ContextEntry
 }
 var file_mattermost_mattermost_proto_depIdxs = []int32{
 	2,  // 0: mattermost.Post.attachments:type_name -> mattermost.Attachment
-	50, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
-	51, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
+	52, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
+	53, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
 	3,  // 3: mattermost.Attachment.fields:type_name -> mattermost.AttachmentField
 	4,  // 4: mattermost.Attachment.actions:type_name -> mattermost.Action
-	52, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
+	54, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
 	1,  // 6: mattermost.CreatePostRequest.post:type_name -> mattermost.Post
 	1,  // 7: mattermost.UpdatePostRequest.post:type_name -> mattermost.Post
 	1,  // 8: mattermost.ListBotPostsResponse.posts:type_name -> mattermost.Post
@@ -3654,11 +3778,11 @@ var file_mattermost_mattermost_proto_depIdxs = []int32{
 	15, // 10: mattermost.ListSystemAdminsResponse.users:type_name -> mattermost.User
 	19, // 11: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
 	15, // 12: mattermost.ListUsersResponse.users:type_name -> mattermost.User
-	38, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
-	39, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
-	40, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
+	40, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
+	41, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
+	42, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
 	0,  // 16: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
-	48, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
+	50, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
 	5,  // 18: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
 	6,  // 19: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
 	7,  // 20: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
@@ -3668,43 +3792,45 @@ var file_mattermost_mattermost_proto_depIdxs = []int32{
 	14, // 24: mattermost.Mattermost.GetUser:input_type -> mattermost.GetUserRequest
 	16, // 25: mattermost.Mattermost.ListSystemAdmins:input_type -> mattermost.ListSystemAdminsRequest
 	18, // 26: mattermost.Mattermost.GetChannel:input_type -> mattermost.GetChannelRequest
-	21, // 27: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
-	23, // 28: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
-	25, // 29: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
-	27, // 30: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
-	28, // 31: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
-	29, // 32: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
-	31, // 33: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
-	33, // 34: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
-	36, // 35: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
-	41, // 36: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
-	43, // 37: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
-	45, // 38: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
-	47, // 39: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
-	1,  // 40: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
-	1,  // 41: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
-	1,  // 42: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
-	9,  // 43: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
-	11, // 44: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
-	13, // 45: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
-	15, // 46: mattermost.Mattermost.GetUser:output_type -> mattermost.User
-	17, // 47: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
-	20, // 48: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
-	22, // 49: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
-	24, // 50: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
-	26, // 51: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
-	35, // 52: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
-	30, // 53: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
-	30, // 54: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
-	32, // 55: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
-	34, // 56: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
-	37, // 57: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
-	42, // 58: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
-	44, // 59: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
-	46, // 60: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
-	49, // 61: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
-	40, // [40:62] is the sub-list for method output_type
-	18, // [18:40] is the sub-list for method input_type
+	21, // 27: mattermost.Mattermost.GetTeam:input_type -> mattermost.GetTeamRequest
+	23, // 28: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
+	25, // 29: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
+	27, // 30: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
+	29, // 31: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
+	30, // 32: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
+	31, // 33: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
+	33, // 34: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
+	35, // 35: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
+	38, // 36: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
+	43, // 37: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
+	45, // 38: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
+	47, // 39: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
+	49, // 40: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
+	1,  // 41: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
+	1,  // 42: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
+	1,  // 43: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
+	9,  // 44: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
+	11, // 45: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
+	13, // 46: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
+	15, // 47: mattermost.Mattermost.GetUser:output_type -> mattermost.User
+	17, // 48: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
+	20, // 49: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
+	22, // 50: mattermost.Mattermost.GetTeam:output_type -> mattermost.Team
+	24, // 51: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
+	26, // 52: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
+	28, // 53: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
+	37, // 54: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
+	32, // 55: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
+	32, // 56: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
+	34, // 57: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
+	36, // 58: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
+	39, // 59: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
+	44, // 60: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
+	46, // 61: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
+	48, // 62: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
+	51, // 63: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
+	41, // [41:64] is the sub-list for method output_type
+	18, // [18:41] is the sub-list for method input_type
 	18, // [18:18] is the sub-list for extension type_name
 	18, // [18:18] is the sub-list for extension extendee
 	0,  // [0:18] is the sub-list for field type_name
@@ -3725,19 +3851,19 @@ func file_mattermost_mattermost_proto_init() {
 		(*GetChannelRequest_Name)(nil),
 		(*GetChannelRequest_DirectUserId)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[24].OneofWrappers = []any{
+	file_mattermost_mattermost_proto_msgTypes[26].OneofWrappers = []any{
 		(*GetGroupRequest_Id)(nil),
 		(*GetGroupRequest_Name)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[41].OneofWrappers = []any{}
-	file_mattermost_mattermost_proto_msgTypes[42].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[43].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[44].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mattermost_mattermost_proto_rawDesc), len(file_mattermost_mattermost_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   52,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -79,6 +79,113 @@ func (Severity) EnumDescriptor() ([]byte, []int) {
 	return file_plugin_plugin_proto_rawDescGZIP(), []int{0}
 }
 
+type PostChangedRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	PostId string                 `protobuf:"bytes,1,opt,name=post_id,json=postId,proto3" json:"post_id,omitempty"`
+	// When it was changed, in milliseconds since 1970.
+	UpdateAt int64 `protobuf:"varint,2,opt,name=update_at,json=updateAt,proto3" json:"update_at,omitempty"`
+	// Whether it was deleted.
+	Deleted bool `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// Those of its props that are texts, also those that it had before.
+	Props         map[string]string `protobuf:"bytes,4,rep,name=props,proto3" json:"props,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostChangedRequest) Reset() {
+	*x = PostChangedRequest{}
+	mi := &file_plugin_plugin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostChangedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostChangedRequest) ProtoMessage() {}
+
+func (x *PostChangedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostChangedRequest.ProtoReflect.Descriptor instead.
+func (*PostChangedRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *PostChangedRequest) GetPostId() string {
+	if x != nil {
+		return x.PostId
+	}
+	return ""
+}
+
+func (x *PostChangedRequest) GetUpdateAt() int64 {
+	if x != nil {
+		return x.UpdateAt
+	}
+	return 0
+}
+
+func (x *PostChangedRequest) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+func (x *PostChangedRequest) GetProps() map[string]string {
+	if x != nil {
+		return x.Props
+	}
+	return nil
+}
+
+type PostChangedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostChangedResponse) Reset() {
+	*x = PostChangedResponse{}
+	mi := &file_plugin_plugin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostChangedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostChangedResponse) ProtoMessage() {}
+
+func (x *PostChangedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_plugin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostChangedResponse.ProtoReflect.Descriptor instead.
+func (*PostChangedResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{1}
+}
+
 type CheckConfigurationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The plugin's settings as they would be saved: a JSON object. Secrets that stay as they are arrive as asterisks.
@@ -91,7 +198,7 @@ type CheckConfigurationRequest struct {
 
 func (x *CheckConfigurationRequest) Reset() {
 	*x = CheckConfigurationRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[0]
+	mi := &file_plugin_plugin_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -103,7 +210,7 @@ func (x *CheckConfigurationRequest) String() string {
 func (*CheckConfigurationRequest) ProtoMessage() {}
 
 func (x *CheckConfigurationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[0]
+	mi := &file_plugin_plugin_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -116,7 +223,7 @@ func (x *CheckConfigurationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*CheckConfigurationRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{0}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CheckConfigurationRequest) GetNewSettingsJson() []byte {
@@ -145,7 +252,7 @@ type CheckConfigurationResponse struct {
 
 func (x *CheckConfigurationResponse) Reset() {
 	*x = CheckConfigurationResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[1]
+	mi := &file_plugin_plugin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +264,7 @@ func (x *CheckConfigurationResponse) String() string {
 func (*CheckConfigurationResponse) ProtoMessage() {}
 
 func (x *CheckConfigurationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[1]
+	mi := &file_plugin_plugin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +277,7 @@ func (x *CheckConfigurationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckConfigurationResponse.ProtoReflect.Descriptor instead.
 func (*CheckConfigurationResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{1}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CheckConfigurationResponse) GetProblems() []*SettingProblem {
@@ -206,7 +313,7 @@ type MetricsRequest struct {
 
 func (x *MetricsRequest) Reset() {
 	*x = MetricsRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[2]
+	mi := &file_plugin_plugin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -218,7 +325,7 @@ func (x *MetricsRequest) String() string {
 func (*MetricsRequest) ProtoMessage() {}
 
 func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[2]
+	mi := &file_plugin_plugin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -231,7 +338,7 @@ func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsRequest.ProtoReflect.Descriptor instead.
 func (*MetricsRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{2}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MetricsRequest) GetWasmMemoryBytes() uint64 {
@@ -280,7 +387,7 @@ type MetricsResponse struct {
 
 func (x *MetricsResponse) Reset() {
 	*x = MetricsResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[3]
+	mi := &file_plugin_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -292,7 +399,7 @@ func (x *MetricsResponse) String() string {
 func (*MetricsResponse) ProtoMessage() {}
 
 func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[3]
+	mi := &file_plugin_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -305,7 +412,7 @@ func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsResponse.ProtoReflect.Descriptor instead.
 func (*MetricsResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{3}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MetricsResponse) GetText() string {
@@ -331,7 +438,7 @@ type SupportDataRequest struct {
 
 func (x *SupportDataRequest) Reset() {
 	*x = SupportDataRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[4]
+	mi := &file_plugin_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +450,7 @@ func (x *SupportDataRequest) String() string {
 func (*SupportDataRequest) ProtoMessage() {}
 
 func (x *SupportDataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[4]
+	mi := &file_plugin_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +463,7 @@ func (x *SupportDataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SupportDataRequest.ProtoReflect.Descriptor instead.
 func (*SupportDataRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{4}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SupportDataRequest) GetHost() *MetricsRequest {
@@ -375,7 +482,7 @@ type SupportDataResponse struct {
 
 func (x *SupportDataResponse) Reset() {
 	*x = SupportDataResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[5]
+	mi := &file_plugin_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +494,7 @@ func (x *SupportDataResponse) String() string {
 func (*SupportDataResponse) ProtoMessage() {}
 
 func (x *SupportDataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[5]
+	mi := &file_plugin_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +507,7 @@ func (x *SupportDataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SupportDataResponse.ProtoReflect.Descriptor instead.
 func (*SupportDataResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{5}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SupportDataResponse) GetFiles() []*SupportFile {
@@ -420,7 +527,7 @@ type SupportFile struct {
 
 func (x *SupportFile) Reset() {
 	*x = SupportFile{}
-	mi := &file_plugin_plugin_proto_msgTypes[6]
+	mi := &file_plugin_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +539,7 @@ func (x *SupportFile) String() string {
 func (*SupportFile) ProtoMessage() {}
 
 func (x *SupportFile) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[6]
+	mi := &file_plugin_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +552,7 @@ func (x *SupportFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SupportFile.ProtoReflect.Descriptor instead.
 func (*SupportFile) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{6}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SupportFile) GetName() string {
@@ -490,7 +597,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[7]
+	mi := &file_plugin_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +609,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[7]
+	mi := &file_plugin_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +622,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{7}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfigureRequest) GetPluginId() string {
@@ -600,7 +707,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[8]
+	mi := &file_plugin_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +719,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[8]
+	mi := &file_plugin_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +732,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{8}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigureResponse) GetProblems() []*SettingProblem {
@@ -656,7 +763,7 @@ type SettingProblem struct {
 
 func (x *SettingProblem) Reset() {
 	*x = SettingProblem{}
-	mi := &file_plugin_plugin_proto_msgTypes[9]
+	mi := &file_plugin_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +775,7 @@ func (x *SettingProblem) String() string {
 func (*SettingProblem) ProtoMessage() {}
 
 func (x *SettingProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[9]
+	mi := &file_plugin_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +788,7 @@ func (x *SettingProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingProblem.ProtoReflect.Descriptor instead.
 func (*SettingProblem) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{9}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SettingProblem) GetSetting() string {
@@ -714,7 +821,7 @@ type LeadRequest struct {
 
 func (x *LeadRequest) Reset() {
 	*x = LeadRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[10]
+	mi := &file_plugin_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +833,7 @@ func (x *LeadRequest) String() string {
 func (*LeadRequest) ProtoMessage() {}
 
 func (x *LeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[10]
+	mi := &file_plugin_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +846,7 @@ func (x *LeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadRequest.ProtoReflect.Descriptor instead.
 func (*LeadRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{10}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LeadRequest) GetLeader() bool {
@@ -757,7 +864,7 @@ type LeadResponse struct {
 
 func (x *LeadResponse) Reset() {
 	*x = LeadResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[11]
+	mi := &file_plugin_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +876,7 @@ func (x *LeadResponse) String() string {
 func (*LeadResponse) ProtoMessage() {}
 
 func (x *LeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[11]
+	mi := &file_plugin_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +889,7 @@ func (x *LeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadResponse.ProtoReflect.Descriptor instead.
 func (*LeadResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{11}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 // All fields but user_id come from a body that anybody may have written.
@@ -806,7 +913,7 @@ type ClickRequest struct {
 
 func (x *ClickRequest) Reset() {
 	*x = ClickRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[12]
+	mi := &file_plugin_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +925,7 @@ func (x *ClickRequest) String() string {
 func (*ClickRequest) ProtoMessage() {}
 
 func (x *ClickRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[12]
+	mi := &file_plugin_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +938,7 @@ func (x *ClickRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClickRequest.ProtoReflect.Descriptor instead.
 func (*ClickRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{12}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClickRequest) GetUserId() string {
@@ -893,7 +1000,7 @@ type ClickResponse struct {
 
 func (x *ClickResponse) Reset() {
 	*x = ClickResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[13]
+	mi := &file_plugin_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1012,7 @@ func (x *ClickResponse) String() string {
 func (*ClickResponse) ProtoMessage() {}
 
 func (x *ClickResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[13]
+	mi := &file_plugin_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1025,7 @@ func (x *ClickResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClickResponse.ProtoReflect.Descriptor instead.
 func (*ClickResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{13}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ClickResponse) GetEphemeralText() string {
@@ -950,7 +1057,7 @@ type SubmitDialogRequest struct {
 
 func (x *SubmitDialogRequest) Reset() {
 	*x = SubmitDialogRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[14]
+	mi := &file_plugin_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1069,7 @@ func (x *SubmitDialogRequest) String() string {
 func (*SubmitDialogRequest) ProtoMessage() {}
 
 func (x *SubmitDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[14]
+	mi := &file_plugin_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1082,7 @@ func (x *SubmitDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitDialogRequest.ProtoReflect.Descriptor instead.
 func (*SubmitDialogRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubmitDialogRequest) GetUserId() string {
@@ -1053,7 +1160,7 @@ type SubmitDialogResponse struct {
 
 func (x *SubmitDialogResponse) Reset() {
 	*x = SubmitDialogResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[15]
+	mi := &file_plugin_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1172,7 @@ func (x *SubmitDialogResponse) String() string {
 func (*SubmitDialogResponse) ProtoMessage() {}
 
 func (x *SubmitDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[15]
+	mi := &file_plugin_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1185,7 @@ func (x *SubmitDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitDialogResponse.ProtoReflect.Descriptor instead.
 func (*SubmitDialogResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubmitDialogResponse) GetError() string {
@@ -1111,7 +1218,7 @@ type CommandRequest struct {
 
 func (x *CommandRequest) Reset() {
 	*x = CommandRequest{}
-	mi := &file_plugin_plugin_proto_msgTypes[16]
+	mi := &file_plugin_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1230,7 @@ func (x *CommandRequest) String() string {
 func (*CommandRequest) ProtoMessage() {}
 
 func (x *CommandRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[16]
+	mi := &file_plugin_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1243,7 @@ func (x *CommandRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandRequest.ProtoReflect.Descriptor instead.
 func (*CommandRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{16}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CommandRequest) GetUserId() string {
@@ -1191,7 +1298,7 @@ type CommandResponse struct {
 
 func (x *CommandResponse) Reset() {
 	*x = CommandResponse{}
-	mi := &file_plugin_plugin_proto_msgTypes[17]
+	mi := &file_plugin_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1310,7 @@ func (x *CommandResponse) String() string {
 func (*CommandResponse) ProtoMessage() {}
 
 func (x *CommandResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_plugin_proto_msgTypes[17]
+	mi := &file_plugin_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1323,7 @@ func (x *CommandResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandResponse.ProtoReflect.Descriptor instead.
 func (*CommandResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugin_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CommandResponse) GetText() string {
@@ -1230,7 +1337,17 @@ var File_plugin_plugin_proto protoreflect.FileDescriptor
 
 const file_plugin_plugin_proto_rawDesc = "" +
 	"\n" +
-	"\x13plugin/plugin.proto\x12\x06plugin\"s\n" +
+	"\x13plugin/plugin.proto\x12\x06plugin\"\xdb\x01\n" +
+	"\x12PostChangedRequest\x12\x17\n" +
+	"\apost_id\x18\x01 \x01(\tR\x06postId\x12\x1b\n" +
+	"\tupdate_at\x18\x02 \x01(\x03R\bupdateAt\x12\x18\n" +
+	"\adeleted\x18\x03 \x01(\bR\adeleted\x12;\n" +
+	"\x05props\x18\x04 \x03(\v2%.plugin.PostChangedRequest.PropsEntryR\x05props\x1a8\n" +
+	"\n" +
+	"PropsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x15\n" +
+	"\x13PostChangedResponse\"s\n" +
 	"\x19CheckConfigurationRequest\x12*\n" +
 	"\x11new_settings_json\x18\x01 \x01(\fR\x0fnewSettingsJson\x12*\n" +
 	"\x11old_settings_json\x18\x02 \x01(\fR\x0foldSettingsJson\"u\n" +
@@ -1332,13 +1449,14 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSEVERITY_WRONG\x10\x01\x12\x14\n" +
 	"\x10SEVERITY_MISSING\x10\x02\x12\x14\n" +
-	"\x10SEVERITY_WARNING\x10\x032\x9b\x04\n" +
+	"\x10SEVERITY_WARNING\x10\x032\xe3\x04\n" +
 	"\x06Plugin\x12@\n" +
 	"\tConfigure\x12\x18.plugin.ConfigureRequest\x1a\x19.plugin.ConfigureResponse\x121\n" +
 	"\x04Lead\x12\x13.plugin.LeadRequest\x1a\x14.plugin.LeadResponse\x124\n" +
 	"\x05Click\x12\x14.plugin.ClickRequest\x1a\x15.plugin.ClickResponse\x12I\n" +
 	"\fSubmitDialog\x12\x1b.plugin.SubmitDialogRequest\x1a\x1c.plugin.SubmitDialogResponse\x12:\n" +
-	"\aCommand\x12\x16.plugin.CommandRequest\x1a\x17.plugin.CommandResponse\x12[\n" +
+	"\aCommand\x12\x16.plugin.CommandRequest\x1a\x17.plugin.CommandResponse\x12F\n" +
+	"\vPostChanged\x12\x1a.plugin.PostChangedRequest\x1a\x1b.plugin.PostChangedResponse\x12[\n" +
 	"\x12CheckConfiguration\x12!.plugin.CheckConfigurationRequest\x1a\".plugin.CheckConfigurationResponse\x12:\n" +
 	"\aMetrics\x12\x16.plugin.MetricsRequest\x1a\x17.plugin.MetricsResponse\x12F\n" +
 	"\vSupportData\x12\x1a.plugin.SupportDataRequest\x1a\x1b.plugin.SupportDataResponseB\xa6\x01\n" +
@@ -1358,61 +1476,67 @@ func file_plugin_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugin_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plugin_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_plugin_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_plugin_plugin_proto_goTypes = []any{
 	(Severity)(0),                      // 0: plugin.Severity
-	(*CheckConfigurationRequest)(nil),  // 1: plugin.CheckConfigurationRequest
-	(*CheckConfigurationResponse)(nil), // 2: plugin.CheckConfigurationResponse
-	(*MetricsRequest)(nil),             // 3: plugin.MetricsRequest
-	(*MetricsResponse)(nil),            // 4: plugin.MetricsResponse
-	(*SupportDataRequest)(nil),         // 5: plugin.SupportDataRequest
-	(*SupportDataResponse)(nil),        // 6: plugin.SupportDataResponse
-	(*SupportFile)(nil),                // 7: plugin.SupportFile
-	(*ConfigureRequest)(nil),           // 8: plugin.ConfigureRequest
-	(*ConfigureResponse)(nil),          // 9: plugin.ConfigureResponse
-	(*SettingProblem)(nil),             // 10: plugin.SettingProblem
-	(*LeadRequest)(nil),                // 11: plugin.LeadRequest
-	(*LeadResponse)(nil),               // 12: plugin.LeadResponse
-	(*ClickRequest)(nil),               // 13: plugin.ClickRequest
-	(*ClickResponse)(nil),              // 14: plugin.ClickResponse
-	(*SubmitDialogRequest)(nil),        // 15: plugin.SubmitDialogRequest
-	(*SubmitDialogResponse)(nil),       // 16: plugin.SubmitDialogResponse
-	(*CommandRequest)(nil),             // 17: plugin.CommandRequest
-	(*CommandResponse)(nil),            // 18: plugin.CommandResponse
-	nil,                                // 19: plugin.ClickRequest.ContextEntry
-	nil,                                // 20: plugin.SubmitDialogRequest.SubmissionEntry
-	nil,                                // 21: plugin.SubmitDialogResponse.ErrorsEntry
+	(*PostChangedRequest)(nil),         // 1: plugin.PostChangedRequest
+	(*PostChangedResponse)(nil),        // 2: plugin.PostChangedResponse
+	(*CheckConfigurationRequest)(nil),  // 3: plugin.CheckConfigurationRequest
+	(*CheckConfigurationResponse)(nil), // 4: plugin.CheckConfigurationResponse
+	(*MetricsRequest)(nil),             // 5: plugin.MetricsRequest
+	(*MetricsResponse)(nil),            // 6: plugin.MetricsResponse
+	(*SupportDataRequest)(nil),         // 7: plugin.SupportDataRequest
+	(*SupportDataResponse)(nil),        // 8: plugin.SupportDataResponse
+	(*SupportFile)(nil),                // 9: plugin.SupportFile
+	(*ConfigureRequest)(nil),           // 10: plugin.ConfigureRequest
+	(*ConfigureResponse)(nil),          // 11: plugin.ConfigureResponse
+	(*SettingProblem)(nil),             // 12: plugin.SettingProblem
+	(*LeadRequest)(nil),                // 13: plugin.LeadRequest
+	(*LeadResponse)(nil),               // 14: plugin.LeadResponse
+	(*ClickRequest)(nil),               // 15: plugin.ClickRequest
+	(*ClickResponse)(nil),              // 16: plugin.ClickResponse
+	(*SubmitDialogRequest)(nil),        // 17: plugin.SubmitDialogRequest
+	(*SubmitDialogResponse)(nil),       // 18: plugin.SubmitDialogResponse
+	(*CommandRequest)(nil),             // 19: plugin.CommandRequest
+	(*CommandResponse)(nil),            // 20: plugin.CommandResponse
+	nil,                                // 21: plugin.PostChangedRequest.PropsEntry
+	nil,                                // 22: plugin.ClickRequest.ContextEntry
+	nil,                                // 23: plugin.SubmitDialogRequest.SubmissionEntry
+	nil,                                // 24: plugin.SubmitDialogResponse.ErrorsEntry
 }
 var file_plugin_plugin_proto_depIdxs = []int32{
-	10, // 0: plugin.CheckConfigurationResponse.problems:type_name -> plugin.SettingProblem
-	3,  // 1: plugin.SupportDataRequest.host:type_name -> plugin.MetricsRequest
-	7,  // 2: plugin.SupportDataResponse.files:type_name -> plugin.SupportFile
-	10, // 3: plugin.ConfigureResponse.problems:type_name -> plugin.SettingProblem
-	0,  // 4: plugin.SettingProblem.severity:type_name -> plugin.Severity
-	19, // 5: plugin.ClickRequest.context:type_name -> plugin.ClickRequest.ContextEntry
-	20, // 6: plugin.SubmitDialogRequest.submission:type_name -> plugin.SubmitDialogRequest.SubmissionEntry
-	21, // 7: plugin.SubmitDialogResponse.errors:type_name -> plugin.SubmitDialogResponse.ErrorsEntry
-	8,  // 8: plugin.Plugin.Configure:input_type -> plugin.ConfigureRequest
-	11, // 9: plugin.Plugin.Lead:input_type -> plugin.LeadRequest
-	13, // 10: plugin.Plugin.Click:input_type -> plugin.ClickRequest
-	15, // 11: plugin.Plugin.SubmitDialog:input_type -> plugin.SubmitDialogRequest
-	17, // 12: plugin.Plugin.Command:input_type -> plugin.CommandRequest
-	1,  // 13: plugin.Plugin.CheckConfiguration:input_type -> plugin.CheckConfigurationRequest
-	3,  // 14: plugin.Plugin.Metrics:input_type -> plugin.MetricsRequest
-	5,  // 15: plugin.Plugin.SupportData:input_type -> plugin.SupportDataRequest
-	9,  // 16: plugin.Plugin.Configure:output_type -> plugin.ConfigureResponse
-	12, // 17: plugin.Plugin.Lead:output_type -> plugin.LeadResponse
-	14, // 18: plugin.Plugin.Click:output_type -> plugin.ClickResponse
-	16, // 19: plugin.Plugin.SubmitDialog:output_type -> plugin.SubmitDialogResponse
-	18, // 20: plugin.Plugin.Command:output_type -> plugin.CommandResponse
-	2,  // 21: plugin.Plugin.CheckConfiguration:output_type -> plugin.CheckConfigurationResponse
-	4,  // 22: plugin.Plugin.Metrics:output_type -> plugin.MetricsResponse
-	6,  // 23: plugin.Plugin.SupportData:output_type -> plugin.SupportDataResponse
-	16, // [16:24] is the sub-list for method output_type
-	8,  // [8:16] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	21, // 0: plugin.PostChangedRequest.props:type_name -> plugin.PostChangedRequest.PropsEntry
+	12, // 1: plugin.CheckConfigurationResponse.problems:type_name -> plugin.SettingProblem
+	5,  // 2: plugin.SupportDataRequest.host:type_name -> plugin.MetricsRequest
+	9,  // 3: plugin.SupportDataResponse.files:type_name -> plugin.SupportFile
+	12, // 4: plugin.ConfigureResponse.problems:type_name -> plugin.SettingProblem
+	0,  // 5: plugin.SettingProblem.severity:type_name -> plugin.Severity
+	22, // 6: plugin.ClickRequest.context:type_name -> plugin.ClickRequest.ContextEntry
+	23, // 7: plugin.SubmitDialogRequest.submission:type_name -> plugin.SubmitDialogRequest.SubmissionEntry
+	24, // 8: plugin.SubmitDialogResponse.errors:type_name -> plugin.SubmitDialogResponse.ErrorsEntry
+	10, // 9: plugin.Plugin.Configure:input_type -> plugin.ConfigureRequest
+	13, // 10: plugin.Plugin.Lead:input_type -> plugin.LeadRequest
+	15, // 11: plugin.Plugin.Click:input_type -> plugin.ClickRequest
+	17, // 12: plugin.Plugin.SubmitDialog:input_type -> plugin.SubmitDialogRequest
+	19, // 13: plugin.Plugin.Command:input_type -> plugin.CommandRequest
+	1,  // 14: plugin.Plugin.PostChanged:input_type -> plugin.PostChangedRequest
+	3,  // 15: plugin.Plugin.CheckConfiguration:input_type -> plugin.CheckConfigurationRequest
+	5,  // 16: plugin.Plugin.Metrics:input_type -> plugin.MetricsRequest
+	7,  // 17: plugin.Plugin.SupportData:input_type -> plugin.SupportDataRequest
+	11, // 18: plugin.Plugin.Configure:output_type -> plugin.ConfigureResponse
+	14, // 19: plugin.Plugin.Lead:output_type -> plugin.LeadResponse
+	16, // 20: plugin.Plugin.Click:output_type -> plugin.ClickResponse
+	18, // 21: plugin.Plugin.SubmitDialog:output_type -> plugin.SubmitDialogResponse
+	20, // 22: plugin.Plugin.Command:output_type -> plugin.CommandResponse
+	2,  // 23: plugin.Plugin.PostChanged:output_type -> plugin.PostChangedResponse
+	4,  // 24: plugin.Plugin.CheckConfiguration:output_type -> plugin.CheckConfigurationResponse
+	6,  // 25: plugin.Plugin.Metrics:output_type -> plugin.MetricsResponse
+	8,  // 26: plugin.Plugin.SupportData:output_type -> plugin.SupportDataResponse
+	18, // [18:27] is the sub-list for method output_type
+	9,  // [9:18] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_plugin_plugin_proto_init() }
@@ -1426,7 +1550,7 @@ func file_plugin_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_plugin_proto_rawDesc), len(file_plugin_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,7 +1,7 @@
 //! Names that do not mean what they meant: told of, and accepted by system admins.
 
 use super::settle::{accepted, meanings, setting_of};
-use super::{Entry, Kind, Meaning, Named, Pin, Standing, entries, judge, store, traits};
+use super::{Entry, Kind, Meaning, Named, Pin, Standing, entries, judge, renamed, store, traits};
 use crate::app::App;
 use crate::config::{Approver, Settings};
 use crate::confirmations::{Confirmation, NotConfirmed, kind};
@@ -24,6 +24,8 @@ struct Red {
     pin: Option<Pin>,
     meaning: Meaning,
     standing: Standing,
+    /// What it is called now, where it only has another name.
+    called: Option<String>,
 }
 
 impl Red {
@@ -62,15 +64,20 @@ impl Red {
             Standing::Nobody => {
                 format!("{setting}: there is no {entry}. {effect} Correct it, or take it out.")
             }
+            Standing::Gone if self.is_renamed() => {
+                let name = code(self.called.as_deref().unwrap_or_default());
+                format!("{setting}: {entry} is called {name} now. {effect} Write the new name into the setting.")
+            }
             Standing::Gone => {
                 format!(
                     "{setting}: there is no {entry} any more; it meant {before}. {effect} Correct it, or take it out."
                 )
             }
             Standing::Another(named) => format!(
-                "{setting}: {entry} now means {} (id {}); it meant {before}. {effect} Accept what it means now, or correct the entry.",
+                "{setting}: {entry} now means {} (id {}); it meant {before}{}. {effect} Accept what it means now, or correct the entry.",
                 code(&named.name),
-                code(&named.id)
+                code(&named.id),
+                self.called.as_ref().map(|name| format!(", which is called {} now", code(name))).unwrap_or_default()
             ),
             Standing::Doubtful(named) => {
                 let doubt = match (&self.meaning, self.entry.kind) {
@@ -89,6 +96,11 @@ impl Red {
         }
     }
 
+    /// Whether all that is wrong is that it has another name now.
+    fn is_renamed(&self) -> bool {
+        self.standing == Standing::Gone && self.called.is_some()
+    }
+
     fn id(&self, named: &Named) -> String {
         format!("{}:{}:{}", kind::PIN, self.entry.key(), named.id)
     }
@@ -103,7 +115,8 @@ async fn reds<M: Mattermost>(mattermost: &M, settings: &Settings) -> Result<Vec<
         let (meaning, pin) = (meaning?, pins.get(entry).cloned());
         let standing = judge(entry, pin.as_ref(), &meaning);
         if standing != Standing::Good {
-            reds.push(Red { entry: entry.clone(), pin, meaning, standing });
+            let called = renamed::called(mattermost, entry, pin.as_ref()).await?;
+            reds.push(Red { entry: entry.clone(), pin, meaning, standing, called });
         }
     }
     Ok(reds)
@@ -189,6 +202,7 @@ pub(crate) async fn check<M: Mattermost>(mattermost: &M, settings: &Settings) ->
     if reds.iter().any(|red| red.named().is_some()) {
         lines.push("To accept a name, open the plugin's page in System Console.".to_owned());
     }
+    let only_renamed = open_groups.is_none() && reds.iter().all(Red::is_renamed);
     lines.extend(open_groups);
     match lines.is_empty() {
         true => one_check(
@@ -196,6 +210,7 @@ pub(crate) async fn check<M: Mattermost>(mattermost: &M, settings: &Settings) ->
             Outcome::Ok,
             "accounts, groups and channels are those that the names meant when they were entered",
         ),
+        false if only_renamed => one_check(NAME, Outcome::Warning, lines.join("\n")),
         false => one_check(NAME, Outcome::Failed, lines.join("\n")),
     }
 }

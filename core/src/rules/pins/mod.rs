@@ -6,6 +6,7 @@
 
 mod accept;
 mod meaning;
+mod renamed;
 mod settle;
 mod store;
 mod traits;
@@ -187,6 +188,8 @@ pub enum Row {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins {
     entries: BTreeMap<String, Pin>,
+    /// By an entry's key: which other name of it the admins were told.
+    renamed: BTreeMap<String, String>,
 }
 
 impl Pins {
@@ -205,7 +208,8 @@ impl Pins {
             let person = Person { cluster: String::new(), mattermost: name.to_owned(), teleport: String::new() };
             Entry::of_person(&person).key()
         };
-        Self { entries: people.iter().map(|(name, id)| (entry(name), pin(id))).collect() }
+        let entries = people.iter().map(|(name, id)| (entry(name), pin(id))).collect();
+        Self { entries, ..Self::default() }
     }
 
     /// The pin of an entry, also if it is nobody's.

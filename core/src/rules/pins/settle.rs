@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
+use super::renamed;
 use super::store::{self, Through};
 use super::{Entry, How, Kind, Meaning, Named, Pin, Pins, entries, meaning};
 use crate::app::App;
@@ -170,6 +171,9 @@ pub(crate) async fn keep_settled<W: World>(app: Rc<App<W>>, epoch: u64) {
                     last = Some(settled.pins);
                 }
                 tell(&app, &settings, settled.first_seen).await;
+                if let Some(pins) = last.as_ref().filter(|_| app.leader.get()) {
+                    renamed::tell(&app, pins).await;
+                }
                 if settled.open == 0 { PAUSE } else { SOON }
             }
             Err(error) => {

@@ -24,6 +24,8 @@ const TRIES: u32 = 8;
 struct Document {
     version: u32,
     pins: BTreeMap<String, Pin>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    renamed: BTreeMap<String, String>,
 }
 
 /// An entry that a save brings, and what it means.
@@ -42,7 +44,7 @@ pub(super) async fn read<M: Mattermost>(mattermost: &M) -> Result<(Option<Vec<u8
     if document.version > VERSION {
         return Err(unreadable("a newer version of the plugin wrote them".to_owned()));
     }
-    Ok((raw, Pins { entries: document.pins }))
+    Ok((raw, Pins { entries: document.pins, renamed: document.renamed }))
 }
 
 /// The pins as they stand now.
@@ -55,13 +57,14 @@ pub async fn load<M: Mattermost>(mattermost: &M) -> Result<Pins, HostError> {
 
 /// Writes changed pins if nobody else was faster.
 pub(super) async fn write<M: Mattermost>(mattermost: &M, old: Option<Vec<u8>>, pins: &Pins) -> Result<bool, HostError> {
-    let document = Document { version: VERSION, pins: pins.entries.clone() };
+    let document = Document { version: VERSION, pins: pins.entries.clone(), renamed: pins.renamed.clone() };
     let new = serde_json::to_vec(&document).map_err(|error| HostError::Invalid(error.to_string()))?;
     mattermost.kv_swap(Swap { key: KEY.to_owned(), old, new: Some(new), expire_seconds: 0 }).await
 }
 
 /// Drops pins of entries that are gone, oldest first, until the rest fits.
 pub(super) fn prune(pins: &mut Pins, present: &[String]) {
+    pins.renamed.retain(|key, _| present.contains(key));
     let excess = pins.entries.len().saturating_sub(MOST_PINS);
     if excess == 0 {
         return;

@@ -6,7 +6,8 @@ fn pin(id: &str, how: How) -> Pin {
 }
 
 fn pinned(pins: &[(&str, Pin)]) -> Pins {
-    Pins { entries: pins.iter().map(|(key, pin)| ((*key).to_owned(), pin.clone())).collect() }
+    let entries = pins.iter().map(|(key, pin)| ((*key).to_owned(), pin.clone())).collect();
+    Pins { entries, ..Pins::default() }
 }
 
 fn user(id: &str, username: &str) -> User {
@@ -153,7 +154,7 @@ fn what_is_stored_reads_back_and_stays_as_it_is() {
 fn pins_of_entries_that_are_gone_make_room_and_others_never_do() {
     let all: Vec<(String, Pin)> =
         (0..6_010).map(|number| (format!("k{number:05}"), Pin { at: Time(number), ..pin("a", How::Saved) })).collect();
-    let mut pins = Pins { entries: all.into_iter().collect() };
+    let mut pins = Pins { entries: all.into_iter().collect(), ..Pins::default() };
     let present: Vec<String> = (0..5).map(|number| format!("k{number:05}")).collect();
     store::prune(&mut pins, &present);
     assert_eq!(pins.entries.len(), 6_000);

@@ -59,6 +59,8 @@ const (
 	MattermostListSystemAdminsProcedure = "/mattermost.Mattermost/ListSystemAdmins"
 	// MattermostGetChannelProcedure is the fully-qualified name of the Mattermost's GetChannel RPC.
 	MattermostGetChannelProcedure = "/mattermost.Mattermost/GetChannel"
+	// MattermostGetTeamProcedure is the fully-qualified name of the Mattermost's GetTeam RPC.
+	MattermostGetTeamProcedure = "/mattermost.Mattermost/GetTeam"
 	// MattermostGetChannelMemberProcedure is the fully-qualified name of the Mattermost's
 	// GetChannelMember RPC.
 	MattermostGetChannelMemberProcedure = "/mattermost.Mattermost/GetChannelMember"
@@ -113,6 +115,8 @@ type MattermostClient interface {
 	ListSystemAdmins(context.Context, *connect.Request[mattermost.ListSystemAdminsRequest]) (*connect.Response[mattermost.ListSystemAdminsResponse], error)
 	// A channel by id, by team and channel name, or the direct channel between the bot and a user (made if need be).
 	GetChannel(context.Context, *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error)
+	// A team by id. Archived teams are answered too, with delete_at set.
+	GetTeam(context.Context, *connect.Request[mattermost.GetTeamRequest]) (*connect.Response[mattermost.Team], error)
 	// Whether a user is a member of a channel, and whether as its admin. Not being a member is an answer, not an error.
 	GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error)
 	// Whether a user is a member of a team, and whether as its admin. Not being a member is an answer, not an error.
@@ -204,6 +208,12 @@ func NewMattermostClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+MattermostGetChannelProcedure,
 			connect.WithSchema(mattermostMethods.ByName("GetChannel")),
+			connect.WithClientOptions(opts...),
+		),
+		getTeam: connect.NewClient[mattermost.GetTeamRequest, mattermost.Team](
+			httpClient,
+			baseURL+MattermostGetTeamProcedure,
+			connect.WithSchema(mattermostMethods.ByName("GetTeam")),
 			connect.WithClientOptions(opts...),
 		),
 		getChannelMember: connect.NewClient[mattermost.GetChannelMemberRequest, mattermost.ChannelMember](
@@ -298,6 +308,7 @@ type mattermostClient struct {
 	getUser           *connect.Client[mattermost.GetUserRequest, mattermost.User]
 	listSystemAdmins  *connect.Client[mattermost.ListSystemAdminsRequest, mattermost.ListSystemAdminsResponse]
 	getChannel        *connect.Client[mattermost.GetChannelRequest, mattermost.Channel]
+	getTeam           *connect.Client[mattermost.GetTeamRequest, mattermost.Team]
 	getChannelMember  *connect.Client[mattermost.GetChannelMemberRequest, mattermost.ChannelMember]
 	getTeamMember     *connect.Client[mattermost.GetTeamMemberRequest, mattermost.TeamMember]
 	getGroup          *connect.Client[mattermost.GetGroupRequest, mattermost.Group]
@@ -356,6 +367,11 @@ func (c *mattermostClient) ListSystemAdmins(ctx context.Context, req *connect.Re
 // GetChannel calls mattermost.Mattermost.GetChannel.
 func (c *mattermostClient) GetChannel(ctx context.Context, req *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error) {
 	return c.getChannel.CallUnary(ctx, req)
+}
+
+// GetTeam calls mattermost.Mattermost.GetTeam.
+func (c *mattermostClient) GetTeam(ctx context.Context, req *connect.Request[mattermost.GetTeamRequest]) (*connect.Response[mattermost.Team], error) {
+	return c.getTeam.CallUnary(ctx, req)
 }
 
 // GetChannelMember calls mattermost.Mattermost.GetChannelMember.
@@ -444,6 +460,8 @@ type MattermostHandler interface {
 	ListSystemAdmins(context.Context, *connect.Request[mattermost.ListSystemAdminsRequest]) (*connect.Response[mattermost.ListSystemAdminsResponse], error)
 	// A channel by id, by team and channel name, or the direct channel between the bot and a user (made if need be).
 	GetChannel(context.Context, *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error)
+	// A team by id. Archived teams are answered too, with delete_at set.
+	GetTeam(context.Context, *connect.Request[mattermost.GetTeamRequest]) (*connect.Response[mattermost.Team], error)
 	// Whether a user is a member of a channel, and whether as its admin. Not being a member is an answer, not an error.
 	GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error)
 	// Whether a user is a member of a team, and whether as its admin. Not being a member is an answer, not an error.
@@ -531,6 +549,12 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 		MattermostGetChannelProcedure,
 		svc.GetChannel,
 		connect.WithSchema(mattermostMethods.ByName("GetChannel")),
+		connect.WithHandlerOptions(opts...),
+	)
+	mattermostGetTeamHandler := connect.NewUnaryHandler(
+		MattermostGetTeamProcedure,
+		svc.GetTeam,
+		connect.WithSchema(mattermostMethods.ByName("GetTeam")),
 		connect.WithHandlerOptions(opts...),
 	)
 	mattermostGetChannelMemberHandler := connect.NewUnaryHandler(
@@ -631,6 +655,8 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 			mattermostListSystemAdminsHandler.ServeHTTP(w, r)
 		case MattermostGetChannelProcedure:
 			mattermostGetChannelHandler.ServeHTTP(w, r)
+		case MattermostGetTeamProcedure:
+			mattermostGetTeamHandler.ServeHTTP(w, r)
 		case MattermostGetChannelMemberProcedure:
 			mattermostGetChannelMemberHandler.ServeHTTP(w, r)
 		case MattermostGetTeamMemberProcedure:
@@ -700,6 +726,10 @@ func (UnimplementedMattermostHandler) ListSystemAdmins(context.Context, *connect
 
 func (UnimplementedMattermostHandler) GetChannel(context.Context, *connect.Request[mattermost.GetChannelRequest]) (*connect.Response[mattermost.Channel], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetChannel is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) GetTeam(context.Context, *connect.Request[mattermost.GetTeamRequest]) (*connect.Response[mattermost.Team], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetTeam is not implemented"))
 }
 
 func (UnimplementedMattermostHandler) GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error) {

@@ -44,6 +44,8 @@ const (
 	PluginSubmitDialogProcedure = "/plugin.Plugin/SubmitDialog"
 	// PluginCommandProcedure is the fully-qualified name of the Plugin's Command RPC.
 	PluginCommandProcedure = "/plugin.Plugin/Command"
+	// PluginPostChangedProcedure is the fully-qualified name of the Plugin's PostChanged RPC.
+	PluginPostChangedProcedure = "/plugin.Plugin/PostChanged"
 	// PluginCheckConfigurationProcedure is the fully-qualified name of the Plugin's CheckConfiguration
 	// RPC.
 	PluginCheckConfigurationProcedure = "/plugin.Plugin/CheckConfiguration"
@@ -66,6 +68,8 @@ type PluginClient interface {
 	SubmitDialog(context.Context, *connect.Request[plugin.SubmitDialogRequest]) (*connect.Response[plugin.SubmitDialogResponse], error)
 	// A slash command.
 	Command(context.Context, *connect.Request[plugin.CommandRequest]) (*connect.Response[plugin.CommandResponse], error)
+	// A post of the plugin's bot was edited or deleted, by whomever.
+	PostChanged(context.Context, *connect.Request[plugin.PostChangedRequest]) (*connect.Response[plugin.PostChangedResponse], error)
 	// Settings that somebody is about to save: refused, or taken, perhaps in another form.
 	CheckConfiguration(context.Context, *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error)
 	// What the plugin counts, for Prometheus.
@@ -115,6 +119,12 @@ func NewPluginClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(pluginMethods.ByName("Command")),
 			connect.WithClientOptions(opts...),
 		),
+		postChanged: connect.NewClient[plugin.PostChangedRequest, plugin.PostChangedResponse](
+			httpClient,
+			baseURL+PluginPostChangedProcedure,
+			connect.WithSchema(pluginMethods.ByName("PostChanged")),
+			connect.WithClientOptions(opts...),
+		),
 		checkConfiguration: connect.NewClient[plugin.CheckConfigurationRequest, plugin.CheckConfigurationResponse](
 			httpClient,
 			baseURL+PluginCheckConfigurationProcedure,
@@ -143,6 +153,7 @@ type pluginClient struct {
 	click              *connect.Client[plugin.ClickRequest, plugin.ClickResponse]
 	submitDialog       *connect.Client[plugin.SubmitDialogRequest, plugin.SubmitDialogResponse]
 	command            *connect.Client[plugin.CommandRequest, plugin.CommandResponse]
+	postChanged        *connect.Client[plugin.PostChangedRequest, plugin.PostChangedResponse]
 	checkConfiguration *connect.Client[plugin.CheckConfigurationRequest, plugin.CheckConfigurationResponse]
 	metrics            *connect.Client[plugin.MetricsRequest, plugin.MetricsResponse]
 	supportData        *connect.Client[plugin.SupportDataRequest, plugin.SupportDataResponse]
@@ -173,6 +184,11 @@ func (c *pluginClient) Command(ctx context.Context, req *connect.Request[plugin.
 	return c.command.CallUnary(ctx, req)
 }
 
+// PostChanged calls plugin.Plugin.PostChanged.
+func (c *pluginClient) PostChanged(ctx context.Context, req *connect.Request[plugin.PostChangedRequest]) (*connect.Response[plugin.PostChangedResponse], error) {
+	return c.postChanged.CallUnary(ctx, req)
+}
+
 // CheckConfiguration calls plugin.Plugin.CheckConfiguration.
 func (c *pluginClient) CheckConfiguration(ctx context.Context, req *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error) {
 	return c.checkConfiguration.CallUnary(ctx, req)
@@ -201,6 +217,8 @@ type PluginHandler interface {
 	SubmitDialog(context.Context, *connect.Request[plugin.SubmitDialogRequest]) (*connect.Response[plugin.SubmitDialogResponse], error)
 	// A slash command.
 	Command(context.Context, *connect.Request[plugin.CommandRequest]) (*connect.Response[plugin.CommandResponse], error)
+	// A post of the plugin's bot was edited or deleted, by whomever.
+	PostChanged(context.Context, *connect.Request[plugin.PostChangedRequest]) (*connect.Response[plugin.PostChangedResponse], error)
 	// Settings that somebody is about to save: refused, or taken, perhaps in another form.
 	CheckConfiguration(context.Context, *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error)
 	// What the plugin counts, for Prometheus.
@@ -246,6 +264,12 @@ func NewPluginHandler(svc PluginHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(pluginMethods.ByName("Command")),
 		connect.WithHandlerOptions(opts...),
 	)
+	pluginPostChangedHandler := connect.NewUnaryHandler(
+		PluginPostChangedProcedure,
+		svc.PostChanged,
+		connect.WithSchema(pluginMethods.ByName("PostChanged")),
+		connect.WithHandlerOptions(opts...),
+	)
 	pluginCheckConfigurationHandler := connect.NewUnaryHandler(
 		PluginCheckConfigurationProcedure,
 		svc.CheckConfiguration,
@@ -276,6 +300,8 @@ func NewPluginHandler(svc PluginHandler, opts ...connect.HandlerOption) (string,
 			pluginSubmitDialogHandler.ServeHTTP(w, r)
 		case PluginCommandProcedure:
 			pluginCommandHandler.ServeHTTP(w, r)
+		case PluginPostChangedProcedure:
+			pluginPostChangedHandler.ServeHTTP(w, r)
 		case PluginCheckConfigurationProcedure:
 			pluginCheckConfigurationHandler.ServeHTTP(w, r)
 		case PluginMetricsProcedure:
@@ -309,6 +335,10 @@ func (UnimplementedPluginHandler) SubmitDialog(context.Context, *connect.Request
 
 func (UnimplementedPluginHandler) Command(context.Context, *connect.Request[plugin.CommandRequest]) (*connect.Response[plugin.CommandResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("plugin.Plugin.Command is not implemented"))
+}
+
+func (UnimplementedPluginHandler) PostChanged(context.Context, *connect.Request[plugin.PostChangedRequest]) (*connect.Response[plugin.PostChangedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("plugin.Plugin.PostChanged is not implemented"))
 }
 
 func (UnimplementedPluginHandler) CheckConfiguration(context.Context, *connect.Request[plugin.CheckConfigurationRequest]) (*connect.Response[plugin.CheckConfigurationResponse], error) {
