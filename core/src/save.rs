@@ -362,9 +362,9 @@ mod tests {
     fn a_load_balancers_authority_that_cannot_be_read_is_refused_when_it_is_new() {
         let with = |authority: &str| {
             let cluster = json!({"TeleportAddress": "tp:443", "Identity": "/a", "LoadBalancerCA": authority});
-            let mut settings = cluster.clone();
-            settings["MoreClusters"] = json!([cluster]);
-            object(settings)
+            let mut settings = object(cluster.clone());
+            settings.insert(key::MORE_CLUSTERS.to_owned(), json!([cluster]));
+            settings
         };
         let refused = |problem: CredentialProblem, new: &Values, saved: &Values| {
             let answer = block_on(check(&Turned(problem), new.clone(), saved, Time(0)));
