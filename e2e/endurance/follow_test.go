@@ -136,7 +136,7 @@ func TestAllPostsOfARequestWithSeveralRecipientsStayTrue(t *testing.T) {
 	s.must(holds(answer, "You approved"))
 	s.must(s.tctl.Delete(s.ctx, deleted))
 	for _, place := range places {
-		s.shows(place.Id, approved, 0, "✅ Approved by @"+bob.Username)
+		s.shows(place.Id, approved, 0, "✅ Approved by `@"+bob.Username+"`")
 		s.shows(place.Id, deleted, 0, "Deleted")
 		s.shows(place.Id, open, 2)
 	}

@@ -272,14 +272,14 @@ func TestFiftyClicksAtOnceMakeOneDecisionAndFiftyClearAnswers(t *testing.T) {
 		for range crowd * clicks {
 			got = append(got, <-answers)
 		}
-		s.oneDecided(got, "is deciding this request right now", "already approved by @eager")
+		s.oneDecided(got, "is deciding this request right now", "already approved by `@eager")
 		if decisions := s.decisions(id); len(decisions) != 1 {
 			s.Errorf("Teleport has decisions %+v, want one", decisions)
 		}
 		s.settled(id, "Approved")
 		// Who comes later still hears what became of it.
 		_, late := s.forge(people[0], body)
-		s.holds(late, "already approved by @eager")
+		s.holds(late, "already approved by `@eager")
 		tried := 0
 		for _, one := range s.trail() {
 			if one.RequestID == id && one.Result != "settled" {

@@ -183,10 +183,15 @@ impl Mattermost for SimMattermost {
         .await
     }
 
-    async fn send_ephemeral(&self, _: &str, _: &str, text: String) -> Result<(), HostError> {
+    async fn send_ephemeral(&self, user_id: &str, post: Post) -> Result<(), HostError> {
+        let user = user_id.to_owned();
         self.call("send_ephemeral", move |sim| {
-            sim.note(|| format!("somebody reads: {text}"));
-            sim.mattermost.borrow_mut().whispers.push(text);
+            sim.note(|| format!("{user} reads: {}", post.message));
+            if post.root_id.is_empty() {
+                sim.mattermost.borrow_mut().whispers.push(post.message);
+            } else {
+                sim.mattermost.borrow_mut().hints.push((user, post));
+            }
             Ok(())
         })
         .await
