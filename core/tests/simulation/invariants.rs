@@ -84,6 +84,7 @@ pub fn at_rest(script: &Script) {
     if script.unanswered() > 0 {
         sim.violation(format!("{} clicks were never answered", script.unanswered()));
     }
+    hints(script);
     let mattermost = sim.mattermost.borrow();
     let mut posts: HashMap<&str, Vec<&Post>> = HashMap::new();
     for post in mattermost.posts.values() {
@@ -162,8 +163,8 @@ pub fn at_rest(script: &Script) {
         }
     }
     for (key, (value, expires)) in &mattermost.kv {
-        const PASSING: [&str; 8] =
-            ["claim:", "dialog:", "votes:", "attention:", "notice:", "trail:", "trail-day:", "outcome:"];
+        const PASSING: [&str; 9] =
+            ["claim:", "dialog:", "dialog-hint:", "votes:", "attention:", "notice:", "trail:", "trail-day:", "outcome:"];
         if PASSING.iter().any(|prefix| key.starts_with(prefix)) {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
@@ -189,6 +190,20 @@ pub fn at_rest(script: &Script) {
             }
         } else {
             sim.violation(format!("{key} is no record"));
+        }
+    }
+}
+
+/// Whoever is told about a dialog that never came back has opened one in that post, and is told once a day.
+fn hints(script: &Script) {
+    let server = script.sim.mattermost.borrow();
+    let mut told = BTreeSet::new();
+    for (user, post) in &server.hints {
+        if !server.dialogs.iter().any(|opened| opened.user == *user && opened.post == post.root_id) {
+            script.sim.violation(format!("{user} is told about a dialog in {} and has opened none", post.root_id));
+        }
+        if !told.insert(user) {
+            script.sim.violation(format!("{user} is told about dialogs twice a day"));
         }
     }
 }

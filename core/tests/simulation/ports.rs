@@ -419,6 +419,7 @@ impl Teleport for SimTeleport {
             }
             let changed = {
                 let mut server = sim.teleport.borrow_mut();
+                let old = server.version.starts_with("4.");
                 let Some(request) = server.requests.get_mut(&decision.request_id) else {
                     return Err(TeleportError::NotFound("no such request".to_owned()));
                 };
@@ -432,12 +433,15 @@ impl Teleport for SimTeleport {
                 if decision.roles.iter().any(|role| !request.roles.contains(role)) {
                     return Err(TeleportError::Invalid("roles outside the request".to_owned()));
                 }
-                if !decision.roles.is_empty() {
-                    request.roles = decision.roles;
-                }
                 request.state = decision.state;
-                request.resolve_reason = decision.reason;
-                request.resolve_annotations = decision.annotations;
+                // The first servers know no such fields.
+                if !old {
+                    if !decision.roles.is_empty() {
+                        request.roles = decision.roles;
+                    }
+                    request.resolve_reason = decision.reason;
+                    request.resolve_annotations = decision.annotations;
+                }
                 let changed = request.clone();
                 server.had.entry(decision.request_id.clone()).or_default().push(decision.state);
                 server.applied.push(Applied {

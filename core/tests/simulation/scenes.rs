@@ -13,7 +13,7 @@ use crate::sim::{DAWN, Sim};
 use crate::{invariants, teleport};
 
 /// Plays a scene and tells what went wrong.
-type Scene = fn() -> Vec<String>;
+pub type Scene = fn() -> Vec<String>;
 
 /// The scenes by their names.
 pub const SCENES: &[(&str, Scene)] = &[
@@ -36,7 +36,7 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
 ];
 
-const HOUR: i64 = 3_600_000;
+pub const HOUR: i64 = 3_600_000;
 
 fn begin() -> (Script, Rc<Sim>) {
     let mut script = Script::new(1, false);
@@ -51,7 +51,7 @@ fn posts(sim: &Sim, id: &str) -> usize {
     server.posts.values().filter(|post| post.props.get(REQUEST_PROP).is_some_and(|of| of == id)).count()
 }
 
-fn end(script: &Script, sim: &Sim) -> Vec<String> {
+pub fn end(script: &Script, sim: &Sim) -> Vec<String> {
     invariants::at_rest(script);
     sim.violations.borrow().clone()
 }
@@ -171,7 +171,7 @@ fn plain() -> (Script, Rc<Sim>) {
     (script, sim)
 }
 
-fn request(sim: &Sim, id: &str, roles: &[&str]) -> AccessRequest {
+pub fn request(sim: &Sim, id: &str, roles: &[&str]) -> AccessRequest {
     AccessRequest {
         id: id.into(),
         user: "requester".into(),
@@ -190,11 +190,11 @@ fn roots(sim: &Sim, id: &str) -> Vec<Post> {
     server.posts.values().filter(is_root).cloned().collect()
 }
 
-fn root(sim: &Sim, id: &str) -> Post {
+pub fn root(sim: &Sim, id: &str) -> Post {
     roots(sim, id).into_iter().next().unwrap_or_default()
 }
 
-fn buttons(post: &Post) -> Vec<String> {
+pub fn buttons(post: &Post) -> Vec<String> {
     post.attachments.iter().flat_map(|attachment| &attachment.actions).map(|action| action.name.clone()).collect()
 }
 
@@ -203,19 +203,19 @@ fn status(post: &Post) -> String {
     fields.find(|field| field.title == "Status").map(|field| field.value.clone()).unwrap_or_default()
 }
 
-fn state(sim: &Sim, id: &str) -> Option<State> {
+pub fn state(sim: &Sim, id: &str) -> Option<State> {
     sim.teleport.borrow().requests.get(id).map(|request| request.state)
 }
 
 /// Somebody clicks a button of a post, and reads the answer.
-fn click(script: &mut Script, user: &str, post: &Post, button: &str) -> String {
+pub fn click(script: &mut Script, user: &str, post: &Post, button: &str) -> String {
     let until = script.sim.now() + 30_000;
     script.click_on(user, post, button);
     script.run_until(until);
     script.answers.borrow().last().cloned().unwrap_or_default()
 }
 
-fn expect(sim: &Sim, what: &str, is: bool) {
+pub fn expect(sim: &Sim, what: &str, is: bool) {
     if !is {
         sim.violation(what.to_owned());
     }
