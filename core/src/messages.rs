@@ -220,8 +220,7 @@ fn usage(site: &Site, record: &Record) -> String {
     if let Some(starts) = starts {
         let _ = write!(text, "The access begins on {starts}. Then ");
     }
-    let _ =
-        write!(text, "{} it with `tsh login --request-id={id}`", if starts.is_some() { "use" } else { "Use" });
+    let _ = write!(text, "{} it with `tsh login --request-id={id}`", if starts.is_some() { "use" } else { "Use" });
     if !site.page.is_empty() {
         let _ = write!(text, ", or [in Teleport's web UI]({})", site.page);
     }

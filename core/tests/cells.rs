@@ -25,6 +25,8 @@ mod sim;
 mod stage;
 #[path = "simulation/teleport.rs"]
 mod teleport;
+#[path = "cells/words.rs"]
+mod words;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

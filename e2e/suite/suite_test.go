@@ -224,10 +224,10 @@ func (s *scene) file(reason string) string {
 	return id
 }
 
-// post waits for the request's post with its two buttons.
+// post waits for the request's post with its buttons.
 func (s *scene) post(id string) *model.Post {
 	s.Helper()
-	post, err := set.WaitForPost(s.ctx, s.channel.Id, id, func(post *model.Post) bool { return len(stage.Buttons(post)) == 2 })
+	post, err := set.WaitForPost(s.ctx, s.channel.Id, id, stage.IsDecidable)
 	s.must(err)
 	return post
 }
@@ -277,7 +277,7 @@ func (s *scene) untouched(id string) {
 	}
 	posts, err := set.PostsOf(s.ctx, s.channel.Id, id)
 	s.must(err)
-	if len(posts) != 1 || len(stage.Buttons(posts[0])) != 2 {
+	if len(posts) != 1 || !stage.IsDecidable(posts[0]) {
 		s.Errorf("the post has changed: %d posts", len(posts))
 	}
 }

@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn a_label_shows_nothing_but_what_can_be_seen_and_fits() {
         let long = "production-database-administrator-read-only-".repeat(5);
-        let hostile = ["dba\nApprove all", "dba\u{202e}daer", "db\u{200b}a", "d\u{e000}\u{2028}a", "äöüäöüäöüäöüäöüäöü", &long];
+        let hostile =
+            ["dba\nApprove all", "dba\u{202e}daer", "db\u{200b}a", "d\u{e000}\u{2028}a", "äöüäöüäöüäöüäöüäöü", &long];
         for element in elements(&roles(&hostile)) {
             let shown = [&element.display_name, &element.placeholder];
             assert!(shown.iter().all(|text| text.chars().all(|letter| !letter.is_control())), "{element:?}");

@@ -20,8 +20,8 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use asking::has_two_denials;
-pub(crate) use ballot::{Unreadable as UnreadableBallot, load as load_ballot};
 pub use ballot::{Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
+pub(crate) use ballot::{Unreadable as UnreadableBallot, load as load_ballot};
 pub use dialog::{Answer, Submission};
 pub(crate) use execution::take_back;
 pub use lock::Locks;

@@ -84,10 +84,16 @@ mod tests {
     #[test]
     fn the_way_that_always_works_is_named_and_linked() {
         let linked = text("https://chat.example.com/", "p1", State::Denied, true);
-        assert!(linked.contains("[Open the post in its channel](https://chat.example.com/_redirect/pl/p1)"), "{linked}");
+        assert!(
+            linked.contains("[Open the post in its channel](https://chat.example.com/_redirect/pl/p1)"),
+            "{linked}"
+        );
         assert!(linked.contains("**Deny** button"), "{linked}");
         let unlinked = text("", "p1", State::Approved, true);
-        assert!(unlinked.contains("Open the post in its channel and click") && !unlinked.contains("**Deny**"), "{unlinked}");
+        assert!(
+            unlinked.contains("Open the post in its channel and click") && !unlinked.contains("**Deny**"),
+            "{unlinked}"
+        );
         assert!(!text("", "p1", State::Denied, false).contains("**Deny**"), "there is no such button");
     }
 }

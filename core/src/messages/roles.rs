@@ -6,7 +6,8 @@ use crate::teleport::State;
 
 /// All roles that were asked for.
 pub(crate) fn asked(record: &Record) -> Vec<String> {
-    let mut asked = if record.asked_roles.is_empty() { record.request.roles.clone() } else { record.asked_roles.clone() };
+    let mut asked =
+        if record.asked_roles.is_empty() { record.request.roles.clone() } else { record.asked_roles.clone() };
     // Decisions of earlier versions say it alone.
     let refused = own(record).map(|decision| decision.refused_roles.as_slice()).unwrap_or_default();
     asked.extend(refused.iter().filter(|role| !asked.contains(role)).cloned().collect::<Vec<_>>());
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn all_of_them_or_none_need_no_word() {
-        for record in [decided(&["a", "b"], &["a", "b"], State::Approved), decided(&["a", "b"], &["a", "b"], State::Denied)]
+        for record in
+            [decided(&["a", "b"], &["a", "b"], State::Approved), decided(&["a", "b"], &["a", "b"], State::Denied)]
         {
             assert_eq!((asked(&record), split(&record).as_str()), (roles(&["a", "b"]), ""));
             assert_eq!(refused(&record), Vec::<String>::new());
@@ -85,7 +87,10 @@ mod tests {
         let record = decided(&["a", "b"], &["c"], State::Approved);
         assert_eq!((asked(&record), refused(&record)), (roles(&["c"]), Vec::new()));
         let mut again = decided(&["a", "b"], &["a"], State::Approved);
-        again.take_request(AccessRequest { id: "r".into(), roles: roles(&["a"]), ..Default::default() }, Outcome::Pending);
+        again.take_request(
+            AccessRequest { id: "r".into(), roles: roles(&["a"]), ..Default::default() },
+            Outcome::Pending,
+        );
         assert_eq!(asked(&again), roles(&["a"]), "it was filed anew");
     }
 }

@@ -124,9 +124,8 @@ fn nothing_to_tell() -> Vec<String> {
 /// What was told of requests in their threads and to the requester, decisions alone.
 fn outcomes(sim: &Sim) -> Vec<String> {
     let server = sim.mattermost.borrow();
-    let told = server.posts.values().filter(|post| {
-        post.props.get(NEWS_PROP).is_some_and(|key| key.starts_with("outcome:"))
-    });
+    let told =
+        server.posts.values().filter(|post| post.props.get(NEWS_PROP).is_some_and(|key| key.starts_with("outcome:")));
     told.map(|post| {
         let quotes: Vec<&str> = post.attachments.iter().map(|quote| quote.text.as_str()).collect();
         format!("{}\n{}", post.message, quotes.join("\n"))
@@ -175,7 +174,8 @@ fn nobody_called() -> Vec<String> {
     for post in server.posts.values() {
         let text = format!("{post:?}");
         // In code nobody is called.
-        let calls = |user: &str| text.matches(&format!("@{user}")).count() > text.matches(&format!("`@{user}`")).count();
+        let calls =
+            |user: &str| text.matches(&format!("@{user}")).count() > text.matches(&format!("`@{user}`")).count();
         expect(&sim, &format!("it calls who decided: {text}"), !calls("alice") && !calls("erin"));
     }
     let named = server.posts.values().any(|post| post.message.contains("by `@alice`, `@erin`"));

@@ -163,8 +163,17 @@ pub fn at_rest(script: &Script) {
         }
     }
     for (key, (value, expires)) in &mattermost.kv {
-        const PASSING: [&str; 9] =
-            ["claim:", "dialog:", "dialog-hint:", "votes:", "attention:", "notice:", "trail:", "trail-day:", "outcome:"];
+        const PASSING: [&str; 9] = [
+            "claim:",
+            "dialog:",
+            "dialog-hint:",
+            "votes:",
+            "attention:",
+            "notice:",
+            "trail:",
+            "trail-day:",
+            "outcome:",
+        ];
         if PASSING.iter().any(|prefix| key.starts_with(prefix)) {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));

@@ -383,6 +383,14 @@ impl Teleport for SimTeleport {
     type Events = mpsc::UnboundedReceiver<Result<Event, TeleportError>>;
 
     async fn ping(&self) -> Result<ServerInfo, TeleportError> {
+        let slow = self.sim.slow_ping.get();
+        if slow > 0 {
+            let (wake, woken) = oneshot::channel();
+            self.sim.later(slow, move || {
+                let _ = wake.send(());
+            });
+            let _ = woken.await;
+        }
         self.call("ping", |sim| {
             let version = sim.teleport.borrow().version.clone();
             let version = if version.is_empty() { "13.3.8".to_owned() } else { version };

@@ -32,6 +32,9 @@ func (v version) streamedListing() bool { return v.since(4, 4) }
 // wholeListing: the unary GetAccessRequests, which 13 no longer has.
 func (v version) wholeListing() bool { return !v.since(13, 0) }
 
+// resolutions: a decision has a reason, annotations and roles. On older servers there are no such fields.
+func (v version) resolutions() bool { return v.since(5, 0) }
+
 // reviews: SubmitAccessReview.
 func (v version) reviews() bool { return v.since(6, 0) }
 
