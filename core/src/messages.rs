@@ -722,6 +722,24 @@ mod tests {
     }
 
     #[test]
+    fn no_user_of_teleport_is_taken_for_somebody_here() {
+        let review = |author: &str, decider: &str| Review {
+            author: author.into(),
+            state: State::Denied,
+            reason: String::new(),
+            created: None,
+            decider: decider.into(),
+        };
+        assert_eq!(reviewer(&review("@bob", "")), "Teleport user `@bob`");
+        assert_eq!(reviewer(&review("@bob", "eve")), "Teleport user `@bob` (says for `eve`)");
+        assert_eq!(reviewer(&review("bob", "")), "`bob`");
+        let mut denied = Record { outcome: Outcome::Denied, ..record() };
+        denied.request.state = State::Denied;
+        denied.request.reviews = vec![review("@bob", "")];
+        assert_eq!(shown(&denied).0.message, "`ann@example.com` was denied `dba` by Teleport user `@bob`");
+    }
+
+    #[test]
     fn the_thread_tells_each_review_and_the_decision() {
         let mut record = record();
         assert_eq!(news(&record), []);
