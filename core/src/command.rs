@@ -179,7 +179,7 @@ mod tests {
             (&*"w".repeat(200_000), &*format!("`{}…`", "w".repeat(MOST_ECHOED - 1))),
         ] {
             let text = unknown(word);
-            assert!(text.starts_with(&format!("There is no command {shown}.\n")), "{}", &text[..100]);
+            assert!(text.starts_with(&format!("There is no command {shown}.\n")), "{}", clip(&text, 100));
         }
     }
 }
