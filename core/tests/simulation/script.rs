@@ -513,7 +513,8 @@ impl Script {
         let Some(at) = &self.nodes[0] else { return };
         let (app, answers) = (Rc::clone(&at.app), Rc::clone(&self.answers));
         let _ = at.pool.spawner().spawn_local(async move {
-            answers.borrow_mut().push(decision::submit_dialog(&app, submission).await.error);
+            let answer = decision::submit_dialog(&app, submission).await;
+            answers.borrow_mut().push(answer.error);
         });
     }
 
