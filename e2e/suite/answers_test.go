@@ -102,10 +102,10 @@ func TestADenialTakesADialogOnlyWhereAReasonIsWanted(t *testing.T) {
 func TestPrivateAnswersAreInTheChannelAndInNoThread(t *testing.T) {
 	onDouble(t, func(s *scene) {
 		s.connect(s.settings())
-		one, two := s.post(s.file("one")), s.post(s.file("two"))
+		one, two, three := s.post(s.file("one")), s.post(s.file("two")), s.post(s.file("three"))
 		before := len(set.Approver.InThreads()) + len(set.Bystander.InThreads())
 		for what, act := range map[string]func() (mattermost.Reaction, error){
-			"a refusal":  func() (mattermost.Reaction, error) { return set.Bystander.Click(s.ctx, two, stage.Approve) },
+			"a refusal":  func() (mattermost.Reaction, error) { return set.Bystander.Click(s.ctx, three, stage.Approve) },
 			"a decision": func() (mattermost.Reaction, error) { return set.Approver.Click(s.ctx, one, stage.Approve) },
 			"a submission": func() (mattermost.Reaction, error) {
 				return s.submits(two, s.dialog(set.Approver, two, stage.DenyWithReason), map[string]any{"reason": "because"}), nil
