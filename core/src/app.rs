@@ -80,6 +80,9 @@ pub struct App<W: World> {
     pub(crate) epoch: Cell<u64>,
 }
 
+/// What somebody reads whose click came too early for the connection.
+const CONNECTING: &str = "The plugin is connecting to it right now: click again in a few seconds.";
+
 /// Why there is no way to a cluster.
 pub(crate) enum NoWay {
     /// The settings name no such cluster.
@@ -110,10 +113,12 @@ impl<W: World> App<W> {
         })
     }
 
-    /// Takes new settings (a JSON object) and starts again with them. Answers what is wrong with them.
+    /// Takes new settings (a JSON object) and starts again with them. Answers what is wrong with them, worst first.
     pub fn configure(self: &Rc<Self>, host: Host, settings_json: &[u8]) -> Vec<Problem> {
         let (settings, mut problems) = config::parse(settings_json);
         problems.extend(save::in_the_clear(&save::read(settings_json)));
+        // Those that matter as much stay in the order of the settings page.
+        problems.sort_by_key(|problem| problem.severity);
         let unchanged =
             self.configured.get() && self.settings.borrow().is_as(&settings) && self.host.borrow().is_as(&host);
         *self.host.borrow_mut() = host;
@@ -204,7 +209,7 @@ impl<W: World> App<W> {
             if !connecting || tries >= WAY_TRIES {
                 return Err(match trouble {
                     Some(trouble) => NoWay::Down(trouble.message),
-                    None if connecting => NoWay::Down("It is being made.".to_owned()),
+                    None if connecting => NoWay::Down(CONNECTING.to_owned()),
                     None => NoWay::Unknown,
                 });
             }

@@ -7,9 +7,11 @@ use crate::audit::{self, chain::Head};
 use crate::authority;
 use crate::config::Address;
 use crate::mattermost::{HostError, Mattermost as _, UserBy};
+use crate::messages::code;
 use crate::notices;
 use crate::setup::{self, Wish};
 use crate::status;
+use crate::text::{MOST_OF_POST, clip, fitting};
 use crate::world::World;
 
 /// Shown for `help`, and for what is not known.
@@ -23,10 +25,18 @@ const HELP: &str = "#### /teleport
 
 Access requests are approved and denied with the buttons in their posts.";
 
-/// Answers a command line for the user who typed it.
+/// Most characters of an unknown word that come back.
+const MOST_ECHOED: usize = 40;
+
+/// Answers a command line for the user who typed it, in no more than a post holds.
 pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> String {
+    fitting(&answer(app, user_id, line).await, MOST_OF_POST)
+}
+
+async fn answer<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> String {
     let mut words = line.split_whitespace().skip(1);
-    match words.next() {
+    let first = words.next();
+    match first.map(str::to_lowercase).as_deref() {
         None | Some("help") => HELP.to_owned(),
         Some("status") => match is_system_admin(app, user_id).await {
             Ok(true) => {
@@ -37,7 +47,7 @@ pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> Strin
         },
         Some("audit") => match is_system_admin(app, user_id).await {
             Ok(true) => match words.next() {
-                Some("verify") => verify_audit(app, words).await,
+                Some(word) if word.eq_ignore_ascii_case("verify") => verify_audit(app, words).await,
                 number => audit_trail(app, number).await,
             },
             answer => not_an_admin(answer, "see the audit trail"),
@@ -47,8 +57,13 @@ pub async fn run<W: World>(app: &Rc<App<W>>, user_id: &str, line: &str) -> Strin
             answer => not_an_admin(answer, "see how to set up"),
         },
         Some("notifications") => notifications(app, user_id, words.next()).await,
-        Some(other) => format!("There is no `/teleport {}`.\n\n{HELP}", other.replace('`', "'")),
+        Some(_) => unknown(first.unwrap_or_default()),
     }
+}
+
+/// What somebody reads who typed a word that is no command.
+fn unknown(word: &str) -> String {
+    format!("There is no command {}.\n\n{HELP}", code(&clip(word, MOST_ECHOED)))
 }
 
 /// What to do on the Teleport side of the first cluster.
@@ -73,7 +88,7 @@ fn help_with_setup<W: World>(app: &Rc<App<W>>) -> String {
 }
 
 async fn notifications<W: World>(app: &App<W>, user_id: &str, wanted: Option<&str>) -> String {
-    let wanted = match wanted {
+    let wanted = match wanted.map(str::to_lowercase).as_deref() {
         Some("on") => true,
         Some("off") => false,
         _ => return "Type `/teleport notifications on` or `/teleport notifications off`.".to_owned(),
@@ -111,7 +126,8 @@ async fn audit_trail<W: World>(app: &App<W>, number: Option<&str>) -> String {
         Ok(entries) => {
             let (site, id) = (app.host.borrow().site_url.clone(), app.host.borrow().plugin_id.clone());
             let path = format!("{}/plugins/{id}", site.trim_end_matches('/'));
-            let table = audit::export::in_markdown(&entries);
+            // The way to all of it must not be what is cut.
+            let table = fitting(&audit::export::in_markdown(&entries), MOST_OF_POST - 1_000);
             format!(
                 "{table}\nAll of it: [CSV]({path}/audit.csv), [JSON lines]({path}/audit.jsonl). For a period, add `?from=2026-01-01&to=2026-01-31`."
             )
@@ -120,9 +136,14 @@ async fn audit_trail<W: World>(app: &App<W>, number: Option<&str>) -> String {
     }
 }
 
+fn no_head(word: &str) -> String {
+    format!("{} is not a head. Write it as it was posted: chain:number:time:hash.", code(&clip(word, MOST_ECHOED)))
+}
+
 /// Whether anything is missing from the audit trail, against heads as they were posted.
 async fn verify_audit<W: World>(app: &App<W>, words: impl Iterator<Item = &str>) -> String {
-    let heads: Result<Vec<Head>, String> = words.map(str::parse).collect();
+    let parsed = words.map(|word| word.parse().map_err(|_| no_head(word)));
+    let heads: Result<Vec<Head>, String> = parsed.collect();
     let heads = match heads {
         Ok(heads) => heads,
         Err(error) => return error,
@@ -143,4 +164,22 @@ pub(crate) async fn is_system_admin<W: World>(app: &App<W>, user_id: &str) -> Re
     }
     let user = app.world.mattermost().get_user(UserBy::Id(user_id.to_owned())).await?;
     Ok(user.is_system_admin && user.delete_at == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_word_comes_back_short_and_shows_what_it_is() {
+        for (word, shown) in [
+            ("stats", "`stats`"),
+            ("`x`", "`�x�`"),
+            ("a\u{202e}b", "`a�b`"),
+            (&*"w".repeat(200_000), &*format!("`{}…`", "w".repeat(MOST_ECHOED - 1))),
+        ] {
+            let text = unknown(word);
+            assert!(text.starts_with(&format!("There is no command {shown}.\n")), "{}", clip(&text, 100));
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit;
 use crate::cluster::Lane;
 use crate::config::Recipient;
-use crate::decision::{Ballot, load_ballot};
+use crate::decision::{Ballot, UnreadableBallot, load_ballot};
 use crate::identity;
 use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
@@ -151,8 +151,13 @@ enum Failure {
     /// The epoch is over: somebody else goes on.
     #[error("superseded")]
     Superseded,
+    /// In a moment it is known whose decision it was.
+    #[error("a decision is being carried out")]
+    Early,
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Ballot(#[from] UnreadableBallot),
     #[error(transparent)]
     Teleport(#[from] TeleportError),
     #[error("{0}")]
@@ -726,6 +731,10 @@ fn finish<W: World>(lane: &Lane<W>, id: &str, done: Result<(), Failure>) {
                 }
             }
             Err(Failure::Superseded) => return,
+            Err(Failure::Early) => {
+                case.news.get_or_insert(News::Ask);
+                Some(FIRST_WAIT)
+            }
             Err(failure) => {
                 case.failures = case.failures.saturating_add(1);
                 // What stands in the store may be different from what we think.
@@ -792,10 +801,13 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     let Some((request, outcome)) = learn(lane, id, news, stored.as_ref()).await? else { return Ok(()) };
     // Nobody can have voted on what stands nowhere.
     let ballot = match &stored {
-        Some(_) => load_ballot(mattermost, &cluster, id).await.map_err(LedgerError::from)?.ballot,
+        Some(_) => load_ballot(mattermost, &cluster, id).await?.ballot,
         None => Ballot::default(),
     };
     check(lane, epoch)?;
+    if ballot.is_about_to_be_known(&request, lane.world.now()) {
+        return Err(Failure::Early);
+    }
     if ballot.is_betrayed(&cluster, &request) && deliver::undo(lane, &request).await.map_err(Failure::Posting)? {
         // Looked at again after a while, whatever Teleport says that it has done.
         return Err(Failure::Posting("what Teleport granted was not decided here, and was denied".to_owned()));
@@ -829,8 +841,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
             lane.counters.request_settled(outcome);
         }
         record.requester_known &= record.request.user == request.user;
-        record.request = request;
-        record.outcome = outcome;
+        record.take_request(request, outcome);
         record.revision += 1;
         record.settled_at = (outcome != Outcome::Pending).then(|| record.settled_at.unwrap_or(now));
     }

@@ -103,6 +103,10 @@ pub struct Offers {
     /// It has a Deny button.
     #[serde(default)]
     pub deny: bool,
+    /// It has a further button that denies with a reason, so that its Deny button asks for none. Posts of earlier versions have
+    /// none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deny_with_reason: bool,
 }
 
 impl Offers {
@@ -225,6 +229,9 @@ pub struct Record {
     pub revision: u32,
     /// The posts, one a channel.
     pub postings: Vec<Posting>,
+    /// The roles that were asked for, where Teleport has granted fewer: it keeps only those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_roles: Vec<String>,
     /// The reminders that were due, in minutes before the expiry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reminded: Vec<u64>,
@@ -271,6 +278,7 @@ impl Record {
             outcome,
             revision: 1,
             postings: Vec::new(),
+            asked_roles: Vec::new(),
             reminded: Vec::new(),
             requester_due: false,
             requester_accounts: Vec::new(),
@@ -281,6 +289,20 @@ impl Record {
             ballot: Ballot::default(),
             retired: Vec::new(),
         }
+    }
+
+    /// Takes what Teleport now says of the request, and keeps what it does not say any more: which roles were asked for, where
+    /// fewer are granted.
+    pub fn take_request(&mut self, request: AccessRequest, outcome: Outcome) {
+        let fewer = request.roles.iter().all(|role| self.request.roles.contains(role))
+            && request.roles.len() < self.request.roles.len();
+        if outcome == Outcome::Pending {
+            self.asked_roles.clear();
+        } else if self.outcome == Outcome::Pending && fewer {
+            self.asked_roles.clone_from(&self.request.roles);
+        }
+        self.request = request;
+        self.outcome = outcome;
     }
 
     /// Whether a post stands, or shall stand, for it in a channel.

@@ -9,11 +9,12 @@ use crate::mattermost::{Action, Attachment, AttachmentField, Post};
 use crate::teleport::{AccessRequest, Review, State};
 pub use crate::text::markdown::code;
 pub(crate) use crate::text::markdown::mention;
-use crate::text::markdown::{plain, quoted, words};
+use crate::text::markdown::{named, plain, quoted, words};
 pub(crate) use crate::text::{clip, clip_bytes};
 use crate::time::{Time, in_words};
 
 mod parts;
+pub(crate) mod roles;
 
 pub(crate) use parts::{PART, is_exact, parts, unseen};
 
@@ -47,6 +48,10 @@ pub mod context {
     pub const APPROVE: &str = "approve";
     /// Value of [`VERDICT`].
     pub const DENY: &str = "deny";
+    /// What the button asks for besides the verdict; absent: nothing.
+    pub const ASKS: &str = "asks";
+    /// Value of [`ASKS`].
+    pub const REASON: &str = "reason";
 }
 
 /// What posts must know besides the record.
@@ -134,7 +139,7 @@ pub fn news(record: &Record) -> Vec<News> {
     if matches!(record.outcome, Outcome::Approved | Outcome::Denied | Outcome::Promoted) {
         news.push(News {
             key: format!("outcome:{:?}", record.outcome).to_lowercase(),
-            text: format!("**{}**{}{}", status(record.outcome), by(request, own(record)), less(record)),
+            text: format!("**{}**{}{}", status(record.outcome), by(request, own(record)), roles::split(record)),
             quote: quoted(&resolve_reason(record)),
         });
     }
@@ -153,7 +158,7 @@ fn votes(record: &Record) -> Vec<News> {
             let verdict = if vote.state == State::Denied { "denied" } else { "approved" };
             News {
                 key: format!("vote:{}:{verdict}", vote.user_id),
-                text: format!("{} {} voted: {verdict}", sign(vote.state), mention(&vote.username)),
+                text: format!("{} {} voted: {verdict}", sign(vote.state), named(&vote.username)),
                 quote: quoted(&vote.reason),
             }
         })
@@ -162,10 +167,12 @@ fn votes(record: &Record) -> Vec<News> {
 
 /// The roles that were asked for and not granted, for the end of a line.
 fn less(record: &Record) -> String {
-    match own(record).map(|decision| decision.refused_roles.as_slice()) {
-        None | Some([]) => String::new(),
-        Some(refused) => format!(", without {}", listed(refused)),
-    }
+    roles::without(&roles::refused(record))
+}
+
+/// When the access begins, where that is later than at once: as Teleport says, or as was decided here.
+fn starts(record: &Record) -> Option<Time> {
+    record.request.starts.or_else(|| own(record)?.starts)
 }
 
 /// The decision, if it was made here.
@@ -174,7 +181,7 @@ fn own(record: &Record) -> Option<&OwnDecision> {
 }
 
 /// The deciders' words: Teleport's, or where it keeps none, the plugin's own.
-fn resolve_reason(record: &Record) -> String {
+pub(crate) fn resolve_reason(record: &Record) -> String {
     let kept = &record.request.resolve_reason;
     if kept.is_empty() { own(record).map(|decision| decision.reason.clone()).unwrap_or_default() } else { kept.clone() }
 }
@@ -182,8 +189,8 @@ fn resolve_reason(record: &Record) -> String {
 /// The news that the requester is told, too: all but the reminders, with what to do with a decision.
 #[must_use]
 pub fn news_for_requester(site: &Site, record: &Record) -> Vec<News> {
-    let request = &record.request;
-    let mine = format!("Your access request for {}", wish(request));
+    let asked = AccessRequest { roles: roles::asked(record), ..record.request.clone() };
+    let mine = format!("Your access request for {}", wish(&asked));
     let told = news(record).into_iter().filter(|news| !news.key.starts_with(REMINDER) && !news.key.starts_with(PART));
     let told = told.map(|news| {
         let text = if news.key.starts_with("review:") || news.key.starts_with("vote:") {
@@ -191,7 +198,7 @@ pub fn news_for_requester(site: &Site, record: &Record) -> Vec<News> {
         } else {
             let mut text = format!("{mine}: {}", news.text);
             if record.outcome == Outcome::Approved {
-                text.push_str(&usage(site, request));
+                text.push_str(&usage(site, record));
             }
             text
         };
@@ -206,14 +213,14 @@ pub fn news_for_requester(site: &Site, record: &Record) -> Vec<News> {
 }
 
 /// How a granted request is used.
-fn usage(site: &Site, request: &AccessRequest) -> String {
+fn usage(site: &Site, record: &Record) -> String {
+    let (request, starts) = (&record.request, starts(record));
     let id: String = request.id.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
     let mut text = String::from("\n\n");
-    if let Some(starts) = request.starts {
+    if let Some(starts) = starts {
         let _ = write!(text, "The access begins on {starts}. Then ");
     }
-    let _ =
-        write!(text, "{} it with `tsh login --request-id={id}`", if request.starts.is_some() { "use" } else { "Use" });
+    let _ = write!(text, "{} it with `tsh login --request-id={id}`", if starts.is_some() { "use" } else { "Use" });
     if !site.page.is_empty() {
         let _ = write!(text, ", or [in Teleport's web UI]({})", site.page);
     }
@@ -333,7 +340,7 @@ fn plural(count: usize) -> &'static str {
 /// Who decided: the people whose votes the plugin counted; else what Teleport says, which others may have written there.
 pub(crate) fn by(request: &AccessRequest, own: Option<&OwnDecision>) -> String {
     if let Some(decision) = own.filter(|decision| !decision.voters.is_empty()) {
-        let names = decision.voters.iter().map(|voter| mention(&voter.username)).take(MAX_LISTED);
+        let names = decision.voters.iter().map(|voter| named(&voter.username)).take(MAX_LISTED);
         return format!(" by {}", names.collect::<Vec<_>>().join(", "));
     }
     if let Some(username) = request.resolve_annotations.get(DECIDER_ANNOTATION).and_then(|names| names.first()) {
@@ -346,11 +353,13 @@ pub(crate) fn by(request: &AccessRequest, own: Option<&OwnDecision>) -> String {
 
 /// Who a review is of: its author, and the Mattermost user whose verdict the author passed on.
 fn reviewer(review: &Review) -> String {
+    // People here are called like that: no user of Teleport is taken for one of them.
+    let whose = if review.author.starts_with('@') { "Teleport user " } else { "" };
     if review.decider.is_empty() {
-        return code(&review.author);
+        return format!("{whose}{}", code(&review.author));
     }
     // Whoever reviews can write that: it is no word of the plugin's, and calls nobody.
-    format!("{} (says for {})", code(&review.author), code(&review.decider))
+    format!("{whose}{} (says for {})", code(&review.author), code(&review.decider))
 }
 
 /// The words of a review that the plugin submits as its own, which say whose verdict it is.
@@ -374,7 +383,13 @@ fn fields(site: &Site, record: &Record) -> Vec<AttachmentField> {
         }
     };
     add("User", code(&request.user), true);
-    add(if request.roles.len() == 1 { "Role" } else { "Roles" }, listed(&in_order(site, request)), true);
+    let refused = roles::refused(record);
+    if refused.is_empty() {
+        add(if request.roles.len() == 1 { "Role" } else { "Roles" }, listed(&in_order(site, request)), true);
+    } else {
+        add("Roles granted", listed(&roles::granted(record)), true);
+        add("Roles not granted", listed(&refused), true);
+    }
     add("Resources", resources(request), false);
     add("Reason", quoted(&request.reason), false);
     if record.outcome == Outcome::Pending && parts::are_needed(request) {
@@ -394,7 +409,7 @@ fn fields(site: &Site, record: &Record) -> Vec<AttachmentField> {
     }
     if matches!(record.outcome, Outcome::Pending | Outcome::Approved) {
         add("Access until", access_until(request), true);
-        add("Access begins", request.starts.map(|time| time.to_string()).unwrap_or_default(), true);
+        add("Access begins", starts(record).map(|time| time.to_string()).unwrap_or_default(), true);
     }
     add("Reviews", reviews(request), false);
     add("Comment", quoted(&resolve_reason(record)), false);
@@ -423,7 +438,7 @@ fn status_line(site: &Site, record: &Record) -> String {
             if let Some(counted) = site.needed.filter(|needed| needed.approve > 1 || !votes.is_empty()) {
                 // Reviews in Teleport may count, so this is what was said, not a promise of what is missing.
                 let reviews = request.reviews.iter().filter(|review| review.state == State::Approved);
-                let said = votes.iter().map(|vote| mention(&vote.username)).chain(reviews.map(reviewer));
+                let said = votes.iter().map(|vote| named(&vote.username)).chain(reviews.map(reviewer));
                 let said: Vec<String> = said.take(MAX_LISTED).collect();
                 let names = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
                 let _ = write!(line, " ({} of {} approvals{names})", said.len(), counted.approve);
@@ -526,7 +541,13 @@ fn buttons(site: &Site, record: &Record) -> Vec<Action> {
     };
     let approve = site.offers.approve.then(|| button(context::APPROVE, "Approve", "good"));
     let deny = site.offers.deny.then(|| button(context::DENY, "Deny", "danger"));
-    approve.into_iter().chain(deny).collect()
+    let with_reason = (site.offers.deny && site.offers.deny_with_reason).then(|| {
+        let mut action = button(context::DENY, "Deny with reason…", "default");
+        "denywithreason".clone_into(&mut action.id);
+        action.context.insert(context::ASKS.to_owned(), context::REASON.to_owned());
+        action
+    });
+    approve.into_iter().chain(deny).chain(with_reason).collect()
 }
 
 #[cfg(test)]
@@ -552,7 +573,7 @@ mod tests {
         let site = Site {
             plugin_id: "the.plugin".into(),
             cluster: "tp".into(),
-            offers: Offers { approve: true, deny: true },
+            offers: Offers { approve: true, deny: true, deny_with_reason: true },
             ..Default::default()
         };
         let post = post(&site, record);
@@ -584,7 +605,7 @@ mod tests {
         decided.request.state = State::Approved;
         decided.ballot = decided_by("bob", &["db-read"]);
         let (post, attachment) = shown(&decided);
-        assert_eq!(post.message, "`ann@example.com` was granted `dba` by @bob, without `db-read`");
+        assert_eq!(post.message, "`ann@example.com` was granted `dba` by `@bob`, without `db-read`");
         assert_eq!(field(&attachment, "Comment").as_deref(), Some("> my own words"));
     }
 
@@ -609,18 +630,18 @@ mod tests {
         record.ballot.votes = vec![vote("bob", "d"), vote("eve", "of another request")];
         let site = Site { needed: Some(Needed { approve: 2, deny: 1 }), ..Default::default() };
         let status = fields(&site, &record).into_iter().find(|field| field.title == "Status").map(|field| field.value);
-        assert_eq!(status.as_deref(), Some("⏳ Pending (1 of 2 approvals: @bob)"));
+        assert_eq!(status.as_deref(), Some("⏳ Pending (1 of 2 approvals: `@bob`)"));
         let told: Vec<String> = news(&record).into_iter().map(|news| news.key).collect();
         assert_eq!(told, ["vote:bob:approved"]);
     }
 
     #[test]
     fn a_post_has_the_buttons_that_it_may_offer_and_says_why_one_is_missing() {
-        let offers = Offers { approve: false, deny: true };
+        let offers = Offers { deny: true, ..Default::default() };
         let site = Site { offers, why: "Because.".into(), ..Default::default() };
         let attachment = post(&site, &record()).attachments.into_iter().next().unwrap_or_default();
         let buttons: Vec<String> = attachment.actions.iter().map(|action| action.name.clone()).collect();
-        assert_eq!(buttons, ["Deny"]);
+        assert_eq!(buttons, ["Deny"], "where a denial is always asked for a reason, or never, there is one button");
         assert_eq!(field(&attachment, "Decide in Teleport").as_deref(), Some("Because."));
     }
 
@@ -636,7 +657,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_request_shows_what_is_asked_and_has_two_buttons() {
+    fn a_pending_request_shows_what_is_asked_and_has_three_buttons() {
         let (post, attachment) = shown(&record());
         assert_eq!(post.message, "`ann@example.com` requests `dba`");
         assert_eq!(post.props.get(REQUEST_PROP).map(String::as_str), Some("0b1c"));
@@ -647,7 +668,12 @@ mod tests {
         assert_eq!(field(&attachment, "Status").as_deref(), Some("⏳ Pending"));
         let buttons: Vec<_> =
             attachment.actions.iter().map(|action| (action.name.as_str(), action.style.as_str())).collect();
-        assert_eq!(buttons, [("Approve", "good"), ("Deny", "danger")]);
+        assert_eq!(buttons, [("Approve", "good"), ("Deny", "danger"), ("Deny with reason…", "default")]);
+        let said = |name: &str| -> Vec<Option<&str>> {
+            attachment.actions.iter().map(|action| action.context.get(name).map(String::as_str)).collect()
+        };
+        assert_eq!(said(context::ASKS), [None, None, Some(context::REASON)]);
+        assert_eq!(said(context::VERDICT), [Some(context::APPROVE), Some(context::DENY), Some(context::DENY)]);
         assert!(attachment.actions.iter().all(|action| action.url == "/plugins/the.plugin/click"));
         assert!(attachment.actions.iter().all(|action| action.id.chars().all(char::is_alphanumeric)));
     }
@@ -665,8 +691,8 @@ mod tests {
         assert_eq!(shown(&decided).0.message, claimed, "anybody who may update requests can write that there");
         decided.ballot = decided_by("bob", &[]);
         let (post, attachment) = shown(&decided);
-        assert_eq!(post.message, "`ann@example.com` was granted `dba` by @bob");
-        assert_eq!(field(&attachment, "Status").as_deref(), Some("✅ Approved by @bob"));
+        assert_eq!(post.message, "`ann@example.com` was granted `dba` by `@bob`");
+        assert_eq!(field(&attachment, "Status").as_deref(), Some("✅ Approved by `@bob`"));
         assert_eq!(field(&attachment, "When").as_deref(), Some("1970-01-01 00:01 UTC"));
     }
 
@@ -694,6 +720,24 @@ mod tests {
         let (post, attachment) = shown(&denied);
         assert_eq!(post.message, "`ann@example.com` was denied `dba` by `bob`");
         assert_eq!(field(&attachment, "Reviews").as_deref(), Some("✅ `eve`\n❌ `bob`: not @\u{200b}now"));
+    }
+
+    #[test]
+    fn no_user_of_teleport_is_taken_for_somebody_here() {
+        let review = |author: &str, decider: &str| Review {
+            author: author.into(),
+            state: State::Denied,
+            reason: String::new(),
+            created: None,
+            decider: decider.into(),
+        };
+        assert_eq!(reviewer(&review("@bob", "")), "Teleport user `@bob`");
+        assert_eq!(reviewer(&review("@bob", "eve")), "Teleport user `@bob` (says for `eve`)");
+        assert_eq!(reviewer(&review("bob", "")), "`bob`");
+        let mut denied = Record { outcome: Outcome::Denied, ..record() };
+        denied.request.state = State::Denied;
+        denied.request.reviews = vec![review("@bob", "")];
+        assert_eq!(shown(&denied).0.message, "`ann@example.com` was denied `dba` by Teleport user `@bob`");
     }
 
     #[test]
@@ -810,7 +854,7 @@ mod tests {
         assert!(shown(&record).0.message.ends_with(" in Teleport (says `x](http://evil)`)"));
         record.request.state = State::Approved;
         record.ballot = decided_by("x](http://evil)", &[]);
-        assert!(shown(&record).0.message.ends_with(" by `x](http://evil)`"));
+        assert!(shown(&record).0.message.ends_with(" by `@x](http://evil)`"));
     }
 
     #[test]

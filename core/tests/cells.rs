@@ -27,6 +27,8 @@ mod stage;
 mod standing;
 #[path = "simulation/teleport.rs"]
 mod teleport;
+#[path = "cells/words.rs"]
+mod words;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -148,9 +148,9 @@ func TestTwoPluginProcessesOverOneStoreLeadOneAtATimeAndDecideOnce(t *testing.T)
 		if len(updates) != 1 {
 			t.Fatalf("Teleport's audit log has %d decisions about one request: %+v", len(updates), updates)
 		}
-		winner, loser, words := 0, 1, "✅ Approved by @bob"
+		winner, loser, words := 0, 1, "✅ Approved by `@bob`"
 		if updates[0].State == "DENIED" {
-			winner, loser, words = 1, 0, "❌ Denied by @dave"
+			winner, loser, words = 1, 0, "❌ Denied by `@dave`"
 		}
 		wins[words]++
 		if want := "mattermost:" + p.nodes[winner].set.Approver.Username; updates[0].Delegator != want {
@@ -171,7 +171,7 @@ func TestTwoPluginProcessesOverOneStoreLeadOneAtATimeAndDecideOnce(t *testing.T)
 	answer, err := follower.set.Approver.Decide(p.ctx, leader.pending(ids[10]), stage.Approve, "")
 	p.must(err)
 	p.must(holds(answer, "You approved"))
-	leader.settled(ids[10], "✅ Approved by @"+follower.set.Approver.Username)
+	leader.settled(ids[10], "✅ Approved by `@"+follower.set.Approver.Username+"`")
 
 	leader.set.Mattermost.Kill()
 	var meanwhile []string

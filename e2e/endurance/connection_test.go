@@ -45,7 +45,7 @@ func TestATeleportThatComesBackAtTheSameAddressIsFoundAgain(t *testing.T) {
 	answer, err := s.set.Approver.Decide(s.ctx, s.pending(before), stage.Approve, "")
 	s.must(err)
 	s.must(holds(answer, "You approved"))
-	s.settled(before, "✅ Approved by @bob")
+	s.settled(before, "✅ Approved by `@bob`")
 }
 
 // A machine that went away without a word: the connection stands, and nothing comes.

@@ -96,9 +96,9 @@ func TestEachReviewIsCountedInThePostAndToldInItsThread(t *testing.T) {
 	wish := teleport.Wish{Roles: []string{"prod-read"}}
 
 	id := s.file(wish)
-	s.shows(s.channel.Id, id, 2, "0 of 2 approvals")
+	s.shows(s.channel.Id, id, isOpen, "0 of 2 approvals")
 	s.review("rita", id, types.RequestState_APPROVED, "the ticket looks right")
-	post := s.shows(s.channel.Id, id, 2, "1 of 2 approvals", "`rita`", "the ticket looks right")
+	post := s.shows(s.channel.Id, id, isOpen, "1 of 2 approvals", "`rita`", "the ticket looks right")
 	s.tells(post, []string{"✅ `rita` approved", "the ticket looks right"})
 	s.review("rob", id, types.RequestState_APPROVED, "same here")
 	s.settled(id, "✅ Approved by `rita`, `rob`")
@@ -106,9 +106,9 @@ func TestEachReviewIsCountedInThePostAndToldInItsThread(t *testing.T) {
 
 	// One denial is enough.
 	id = s.file(wish)
-	post = s.shows(s.channel.Id, id, 2)
+	post = s.shows(s.channel.Id, id, isOpen)
 	s.review("rita", id, types.RequestState_APPROVED, "")
-	s.shows(s.channel.Id, id, 2, "1 of 2 approvals")
+	s.shows(s.channel.Id, id, isOpen, "1 of 2 approvals")
 	s.review("rob", id, types.RequestState_DENIED, "not on a Friday")
 	s.settled(id, "❌ Denied by `rob`", "not on a Friday")
 	s.tells(post, []string{"✅ `rita` approved"}, []string{"❌ `rob` denied", "not on a Friday"}, []string{"❌ Denied", "not on a Friday"})
@@ -127,18 +127,18 @@ func TestAllPostsOfARequestWithSeveralRecipientsStayTrue(t *testing.T) {
 	places := []*model.Channel{s.channel, second, direct}
 	for _, place := range places {
 		for _, id := range []string{approved, deleted, open} {
-			s.shows(place.Id, id, 2)
+			s.shows(place.Id, id, isOpen)
 		}
 	}
 	// A click in one of them settles all.
-	answer, err := bob.Decide(s.ctx, s.shows(direct.Id, approved, 2), stage.Approve, "")
+	answer, err := bob.Decide(s.ctx, s.shows(direct.Id, approved, isOpen), stage.Approve, "")
 	s.must(err)
 	s.must(holds(answer, "You approved"))
 	s.must(s.tctl.Delete(s.ctx, deleted))
 	for _, place := range places {
-		s.shows(place.Id, approved, 0, "✅ Approved by @"+bob.Username)
-		s.shows(place.Id, deleted, 0, "Deleted")
-		s.shows(place.Id, open, 2)
+		s.shows(place.Id, approved, isClosed, "✅ Approved by `@"+bob.Username+"`")
+		s.shows(place.Id, deleted, isClosed, "Deleted")
+		s.shows(place.Id, open, isOpen)
 	}
 }
 

@@ -216,7 +216,7 @@ func (k *kills) pick(ctx context.Context, chance *rand.Rand, parity uint64, take
 	var open []*model.Post
 	for _, post := range posts {
 		id, _ := post.GetProp(stage.RequestProp).(string)
-		if len(id) != 36 || taken[id] || post.RootId != "" || len(stage.Buttons(post)) != 2 {
+		if len(id) != 36 || taken[id] || post.RootId != "" || !stage.IsDecidable(post) {
 			continue
 		}
 		if digit, err := strconv.ParseUint(id[35:], 16, 8); err == nil && digit%2 == parity {

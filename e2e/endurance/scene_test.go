@@ -260,20 +260,34 @@ func (s *scene) file(wish teleport.Wish) string {
 // pending waits until the request has one post, with two buttons.
 func (s *scene) pending(id string) *model.Post {
 	s.Helper()
-	return s.shows(s.channel.Id, id, 2)
+	return s.shows(s.channel.Id, id, isOpen)
 }
 
 // settled waits until the request has one post, without buttons and with the words.
 func (s *scene) settled(id string, words ...string) *model.Post {
 	s.Helper()
-	return s.shows(s.channel.Id, id, 0, words...)
+	return s.shows(s.channel.Id, id, isClosed, words...)
 }
 
-// shows waits until a request has one post in a channel, with so many buttons and these words.
-func (s *scene) shows(channelID, id string, buttons int, words ...string) *model.Post {
+// What the buttons of a post let people do: approve and deny, or nothing.
+const (
+	isOpen   = true
+	isClosed = false
+)
+
+// offers tells whether a post has the buttons that it should have.
+func offers(post *model.Post, decidable bool) bool {
+	if decidable {
+		return stage.IsDecidable(post)
+	}
+	return len(stage.Buttons(post)) == 0
+}
+
+// shows waits until a request has one post in a channel, with buttons or without, and these words.
+func (s *scene) shows(channelID, id string, decidable bool, words ...string) *model.Post {
 	s.Helper()
 	var post *model.Post
-	s.eventually(soon, fmt.Sprintf("one post of request %s with %d buttons", id, buttons), func() error {
+	s.eventually(soon, fmt.Sprintf("one post of request %s, decidable: %t", id, decidable), func() error {
 		posts, err := s.set.PostsOf(s.ctx, channelID, id)
 		if err != nil {
 			return err
@@ -282,8 +296,8 @@ func (s *scene) shows(channelID, id string, buttons int, words ...string) *model
 			return fmt.Errorf("there are %d posts", len(posts))
 		}
 		post = posts[0]
-		if found := stage.Buttons(post); len(found) != buttons {
-			return fmt.Errorf("it has the buttons %v:\n%s", found, stage.Text(post))
+		if !offers(post, decidable) {
+			return fmt.Errorf("it has the buttons %v:\n%s", stage.Buttons(post), stage.Text(post))
 		}
 		return holds(stage.Text(post), words...)
 	})

@@ -18,6 +18,8 @@ const reactionTimeout = 30 * time.Second
 type Reaction struct {
 	// Text of the message; empty where a dialog opens.
 	Text string
+	// Root is the post in whose thread the message is; empty where it is in the channel itself.
+	Root string
 	// Dialog that opens; nil where there is none.
 	Dialog *model.OpenDialogRequest
 }
@@ -25,11 +27,15 @@ type Reaction struct {
 // ears hear on the websocket what only the user gets to see. Should the connection be lost, it is made again.
 type ears struct {
 	url, token string
-	mu         sync.Mutex
-	heard      []Reaction
-	signal     chan struct{}
-	done       chan struct{}
-	once       sync.Once
+	// account is whose session it is, by id.
+	account string
+	mu      sync.Mutex
+	heard   []Reaction
+	// threaded are messages in a thread, which are no answer to what the user has just done.
+	threaded []Reaction
+	signal   chan struct{}
+	done     chan struct{}
+	once     sync.Once
 }
 
 // listen connects and answers once the server has said hello.
@@ -87,7 +93,7 @@ func (e *ears) take(client *model.WebSocketClient, hello *chan<- struct{}) {
 				text, _ := event.GetData()["post"].(string)
 				var post model.Post
 				if json.Unmarshal([]byte(text), &post) == nil {
-					e.hear(Reaction{Text: post.Message})
+					e.hear(Reaction{Text: post.Message, Root: post.RootId})
 				}
 			case model.WebsocketEventOpenDialog:
 				text, _ := event.GetData()["dialog"].(string)
@@ -102,7 +108,11 @@ func (e *ears) take(client *model.WebSocketClient, hello *chan<- struct{}) {
 
 func (e *ears) hear(reaction Reaction) {
 	e.mu.Lock()
-	e.heard = append(e.heard, reaction)
+	if reaction.Root == "" {
+		e.heard = append(e.heard, reaction)
+	} else {
+		e.threaded = append(e.threaded, reaction)
+	}
 	e.mu.Unlock()
 	e.ring()
 }
@@ -146,6 +156,13 @@ func (e *ears) next(ctx context.Context) (Reaction, error) {
 			return Reaction{}, fmt.Errorf("neither a message nor a dialog came: %w", ctx.Err())
 		}
 	}
+}
+
+// inThreads answers what was heard in threads so far.
+func (e *ears) inThreads() []Reaction {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]Reaction(nil), e.threaded...)
 }
 
 func (e *ears) close() {

@@ -49,7 +49,9 @@ func (s *Server) login(ctx context.Context, username, password string) (*User, e
 		return nil, fmt.Errorf("%s cannot sign in: %w", username, err)
 	}
 	user := &User{Client: client, ID: account.Id, Username: username, Password: password, Email: account.Email, server: s}
-	user.ears, err = listen(ctx, s.URL, client.AuthToken)
+	if user.ears, err = listen(ctx, s.URL, client.AuthToken); err == nil {
+		user.ears.account = user.ID
+	}
 	return user, err
 }
 
@@ -123,7 +125,16 @@ func (u *User) Submit(ctx context.Context, channelID string, dialog *model.OpenD
 	return answer, err
 }
 
-// Next waits for the next thing that the user gets to see.
+// Hears tells whether what only this account gets to see is heard.
+func (u *User) Hears() bool { return u.ears != nil && u.ears.account == u.ID }
+
+// Forget what the user got to see so far.
+func (u *User) Forget() { u.ears.forget() }
+
+// InThreads are the messages that only the user got to see, in threads.
+func (u *User) InThreads() []Reaction { return u.ears.inThreads() }
+
+// Next waits for the next thing that the user gets to see, outside of threads.
 func (u *User) Next(ctx context.Context) (Reaction, error) { return u.ears.next(ctx) }
 
 // Decide clicks a button, gives a reason where a dialog asks for one, and answers what the user is told in the end.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	Approve = "Approve"
 	// Deny is the label of the button that denies.
 	Deny = "Deny"
+	// DenyWithReason is the label of the button that asks for a reason first; it is there where one may be left out.
+	DenyWithReason = "Deny with reason…"
 	// team is the name of the team that all people are in.
 	team = "ops"
 )
@@ -336,6 +339,12 @@ func Buttons(post *model.Post) []string {
 		}
 	}
 	return labels
+}
+
+// IsDecidable tells whether a post lets people approve and deny.
+func IsDecidable(post *model.Post) bool {
+	buttons := Buttons(post)
+	return slices.Contains(buttons, Approve) && slices.Contains(buttons, Deny)
 }
 
 // Text is a post as plain text: message, fields and buttons.

@@ -256,6 +256,7 @@ func TestFiftyClicksAtOnceMakeOneDecisionAndFiftyClearAnswers(t *testing.T) {
 		// Straight to the plugin, as clicks arrive that began while the post had its buttons.
 		answers := make(chan string, crowd*clicks)
 		for _, user := range people {
+			user.Forget()
 			for range clicks {
 				go func() {
 					status, answer, err := user.Do(s.ctx, http.MethodPost, "/plugins/"+set.PluginID+"/click", "application/json", bytes.NewReader(body))
@@ -264,7 +265,12 @@ func TestFiftyClicksAtOnceMakeOneDecisionAndFiftyClearAnswers(t *testing.T) {
 						answers <- fmt.Sprintf("status %d, %v: %s", status, err, answer)
 						return
 					}
-					answers <- response.EphemeralText
+					reaction, err := user.Next(s.ctx)
+					if err != nil || reaction.Root != "" {
+						answers <- fmt.Sprintf("%v, in a thread: %q", err, reaction.Root)
+						return
+					}
+					answers <- reaction.Text
 				}()
 			}
 		}
@@ -272,14 +278,14 @@ func TestFiftyClicksAtOnceMakeOneDecisionAndFiftyClearAnswers(t *testing.T) {
 		for range crowd * clicks {
 			got = append(got, <-answers)
 		}
-		s.oneDecided(got, "is deciding this request right now", "already approved by @eager")
+		s.oneDecided(got, "is deciding this request right now", "already approved by `@eager")
 		if decisions := s.decisions(id); len(decisions) != 1 {
 			s.Errorf("Teleport has decisions %+v, want one", decisions)
 		}
 		s.settled(id, "Approved")
 		// Who comes later still hears what became of it.
 		_, late := s.forge(people[0], body)
-		s.holds(late, "already approved by @eager")
+		s.holds(late, "already approved by `@eager")
 		tried := 0
 		for _, one := range s.trail() {
 			if one.RequestID == id && one.Result != "settled" {

@@ -25,7 +25,7 @@ func TestARequestIsPostedWithinTwoSeconds(t *testing.T) {
 			s.Logf("posted %s after it was filed", took.Round(time.Millisecond))
 			text := stage.Text(post)
 			s.holds(text, "alice@example.com", "dba", "Replica lag on orders-db", id, "pending", s.cluster.Name())
-			if buttons := stage.Buttons(post); buttons[0] != stage.Approve || buttons[1] != stage.Deny {
+			if buttons := stage.Buttons(post); !slices.Equal(buttons, []string{stage.Approve, stage.Deny, stage.DenyWithReason}) {
 				s.Errorf("the buttons are %v", buttons)
 			}
 			if took <= 2*time.Second {
@@ -62,7 +62,7 @@ func TestAReasonReachesTeleportAndThePost(t *testing.T) {
 	onBoth(t, func(s *scene) {
 		s.connect(s.settings())
 		id := s.file("because")
-		_, err := set.Approver.Decide(s.ctx, s.post(id), stage.Deny, "not on a Friday")
+		_, err := set.Approver.Decide(s.ctx, s.post(id), stage.DenyWithReason, "not on a Friday")
 		s.must(err)
 		request, err := s.admin.Get(s.ctx, id)
 		s.must(err)
@@ -191,7 +191,7 @@ func TestADialogMayGrantFewerRolesAndLaterWhereTheServerKnowsThat(t *testing.T) 
 		}
 		// The real server is older than start times, and would grant at once.
 		later := s.cluster.Kind() == "double"
-		want := []string{"reason Reason", "role:dba dba", "role:prod-read prod-read"}
+		want := []string{"reason Reason", "role:dba 1. dba", "role:prod-read 2. prod-read"}
 		values := map[string]any{"reason": "reading is enough", "role:dba": false, "role:prod-read": true}
 		if later {
 			want, values["start"] = append(want, "start Access begins"), "4"

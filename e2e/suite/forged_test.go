@@ -40,16 +40,27 @@ func clickBody(s *scene, post *model.Post, requestID, verdict string) []byte {
 	return body
 }
 
-// forge posts a body to the plugin's click route with somebody's session, or without one.
+// forge posts a body to the plugin's click route with somebody's session, or without one, and answers what they read: where the
+// plugin does not say it in its answer, it is a message that only they see.
 func (s *scene) forge(user *mattermost.User, body []byte) (int, string) {
 	s.Helper()
 	send := set.Mattermost.Do
 	if user != nil {
+		user.Forget()
 		send = user.Do
 	}
 	status, answer, err := send(s.ctx, http.MethodPost, "/plugins/"+set.PluginID+"/click", "application/json", bytes.NewReader(body))
 	s.must(err)
-	return status, answer
+	var said struct {
+		Text  string `json:"ephemeral_text"`
+		Error string `json:"error"`
+	}
+	if user == nil || !user.Hears() || status != http.StatusOK || json.Unmarshal([]byte(answer), &said) != nil || said.Text+said.Error != "" {
+		return status, answer
+	}
+	reaction, err := user.Next(s.ctx)
+	s.must(err)
+	return status, reaction.Text
 }
 
 func TestAForgedClickOfSomebodyWhoMayNotDecideChangesNothing(t *testing.T) {
@@ -89,7 +100,7 @@ func TestADialogIsOnlyTakenFromWhomItWasOpenedFor(t *testing.T) {
 		s.connect(s.settings().With("Approvers", "* = bob, carol"))
 		id := s.file("because")
 		post := s.post(id)
-		reaction, err := set.Approver.Click(s.ctx, post, stage.Deny)
+		reaction, err := set.Approver.Click(s.ctx, post, stage.DenyWithReason)
 		s.must(err)
 		if reaction.Dialog == nil {
 			s.Fatalf("no dialog opens, but: %s", reaction.Text)

@@ -43,6 +43,12 @@ type attempt struct {
 	Reason       string `json:"reason"`
 	Result       string `json:"result"`
 	Cause        string `json:"cause"`
+
+	GrantedRoles []string `json:"granted_roles"`
+	RefusedRoles []string `json:"refused_roles"`
+	Voters       []struct {
+		Username string `json:"username"`
+	} `json:"voters"`
 }
 
 // trail is the plugin's audit trail, newest first.

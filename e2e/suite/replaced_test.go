@@ -70,7 +70,7 @@ func (s *scene) honestly(id string) {
 	s.Helper()
 	post, err := set.WaitForPost(s.ctx, s.channel.Id, id, func(post *model.Post) bool {
 		text := stage.Text(post)
-		return len(stage.Buttons(post)) == 2 && strings.Contains(text, "dba") && !strings.Contains(text, "prod-read")
+		return stage.IsDecidable(post) && strings.Contains(text, "dba") && !strings.Contains(text, "prod-read")
 	})
 	s.must(err)
 	s.holds(s.clickOnce(set.Approver, post, stage.Approve), "You approved")

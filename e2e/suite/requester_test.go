@@ -191,7 +191,7 @@ func (s *scene) onlyDeniable(id string, words ...string) *model.Post {
 	s.Helper()
 	post, err := set.WaitForPost(s.ctx, s.channel.Id, id, func(post *model.Post) bool {
 		lacks := func(word string) bool { return !strings.Contains(stage.Text(post), word) }
-		return slices.Equal(stage.Buttons(post), []string{stage.Deny}) && !slices.ContainsFunc(words, lacks)
+		return slices.Contains(stage.Buttons(post), stage.Deny) && !slices.Contains(stage.Buttons(post), stage.Approve) && !slices.ContainsFunc(words, lacks)
 	})
 	s.must(err)
 	return post

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
-	"github.com/mattermost/mattermost/server/public/model"
-
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/mattermost"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/stage"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
@@ -130,7 +128,7 @@ func (s *scene) goesOn() {
 	}
 	direct, err := set.Bystander.DirectChannel(s.ctx, bot(post))
 	s.must(err)
-	_, err = set.WaitForPost(s.ctx, direct.Id, id, func(post *model.Post) bool { return len(stage.Buttons(post)) == 2 })
+	_, err = set.WaitForPost(s.ctx, direct.Id, id, stage.IsDecidable)
 	if err != nil {
 		s.Errorf("whom the old settings name by address gets no requests any more: %v", err)
 	}

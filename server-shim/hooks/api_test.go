@@ -71,6 +71,9 @@ type server struct {
 	saved int
 	// getUser is called within GetUser.
 	getUser func()
+	// whispers are the posts that only one user sees, by the user's id; whisperFails makes none of them arrive.
+	whispers     map[string][]*model.Post
+	whisperFails bool
 }
 
 func newServer(t testing.TB) *server {
@@ -350,6 +353,19 @@ func contextOf(user string) *plugin.Context {
 		return &plugin.Context{}
 	}
 	return &plugin.Context{SessionId: "session of " + user, IPAddress: "192.0.2.1"}
+}
+
+func (s *server) SendEphemeralPost(userID string, post *model.Post) *model.Post {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.whisperFails {
+		return nil
+	}
+	if s.whispers == nil {
+		s.whispers = map[string][]*model.Post{}
+	}
+	s.whispers[userID] = append(s.whispers[userID], post)
+	return post
 }
 
 func (s *server) GetSession(id string) (*model.Session, *model.AppError) {

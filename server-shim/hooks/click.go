@@ -41,10 +41,14 @@ func (p *Plugin) click(w http.ResponseWriter, _ *http.Request, who visitor, body
 	}))
 	// What is shown is Markdown already: Slack's own would be looked for, and found, in what people wrote.
 	shown := model.PostActionIntegrationResponse{SkipSlackParsing: true}
+	text := ""
 	if err != nil {
-		shown.EphemeralText = p.apology("click", err)
+		text = p.apology("click", err)
 	} else {
-		shown.EphemeralText = answer.Msg.GetEphemeralText()
+		text = answer.Msg.GetEphemeralText()
+	}
+	if !p.whisper(who.userID, clicked.ChannelId, text) {
+		shown.EphemeralText = text
 	}
 	respond(w, http.StatusOK, shown)
 }

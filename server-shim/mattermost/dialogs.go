@@ -23,6 +23,7 @@ func (s *Service) OpenDialog(
 			IntroductionText: dialog.GetIntroductionText(),
 			SubmitLabel:      dialog.GetSubmitLabel(),
 			State:            dialog.GetState(),
+			NotifyOnCancel:   dialog.GetNotifyOnCancel(),
 		},
 	}
 	for _, element := range dialog.GetElements() {

@@ -65,17 +65,18 @@ pub async fn outcome<W: World>(app: &App<W>, cluster: &str, record: &Record) -> 
     // The decision, if it was made here.
     let own = record.ballot.decided(request);
     let by = if decided { messages::by(request, own).trim().to_owned() } else { String::new() };
+    let approved = record.outcome == Outcome::Approved;
     let entry = Entry {
         id,
         cluster: cluster.to_owned(),
         request_id: request.id.clone(),
         requester: request.user.clone(),
-        roles: request.roles.clone(),
-        starts: request.starts,
-        reason: if decided { request.resolve_reason.clone() } else { String::new() },
+        roles: messages::roles::asked(record),
+        starts: request.starts.or_else(|| own.filter(|_| approved)?.starts),
+        reason: if decided { messages::resolve_reason(record) } else { String::new() },
         voters: own.map(|own| own.voters.clone()).unwrap_or_default(),
-        granted_roles: own.map(|own| own.roles.clone()).unwrap_or_default(),
-        refused_roles: own.map(|own| own.refused_roles.clone()).unwrap_or_default(),
+        granted_roles: messages::roles::granted(record),
+        refused_roles: messages::roles::refused(record),
         cause: own.map(|own| format!("Decided here: see entry {}.", own.entry)).unwrap_or_default(),
         digest: record.digest.clone(),
         verdict: decided.then_some(request.state),

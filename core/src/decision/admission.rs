@@ -12,7 +12,7 @@ use crate::cluster::Lane;
 use crate::config::Authority;
 use crate::desk;
 use crate::identity::{self, Identity, Kept, Unclear};
-use crate::ledger::{self, Outcome, Posting, Record};
+use crate::ledger::{self, Offers, Outcome, Posting, Record};
 use crate::mattermost::{ChannelBy, HostError, Mattermost, Post, User, UserBy};
 use crate::messages::{self, CLUSTER_PROP, REQUEST_PROP};
 use crate::policy;
@@ -42,6 +42,8 @@ pub(super) struct Authorized<W: World> {
     kept: Kept,
     /// The record of the request.
     record: Record,
+    /// What the buttons of the post that they saw let people do.
+    pub(super) offers: Offers,
     /// Part of what is asked for is shown in the post's thread.
     pub(super) has_parts: bool,
 }
@@ -82,7 +84,8 @@ pub(super) async fn admit<W: World>(app: &Rc<App<W>>, attempt: &Attempt) -> Resu
     let authority = authority::settled(mattermost, settings.authority, &way.cluster, &way.server).await?;
     let (kept, identity) = who_is(app, &lane, &way, authority, &user).await?;
     let (channel_id, offers) = (posting.channel_id, posting.offers);
-    let authorized = Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, has_parts };
+    let authorized =
+        Authorized { user, session, channel_id, lane, way, authority, identity, kept, record, offers, has_parts };
     may_decide(app, &authorized, &authorized.record.request, attempt.state).await?;
     if resting::of_channel(mattermost, &authorized.channel_id).await.map_err(Refused::Mattermost)?.is_some() {
         return Err(Refused::Archived);

@@ -62,6 +62,9 @@ pub struct Decision {
 /// has taken the id of a request that is gone.
 const CLOCK_SKEW: Duration = Duration::from_secs(120);
 
+/// How long it may take until it is written down that Teleport was asked: a write, the call, and another write.
+const CARRYING_OUT: Duration = Duration::from_secs(45);
+
 /// All that was voted on a request, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ballot {
@@ -94,6 +97,18 @@ impl Ballot {
         request.state == State::Approved && (more || digest::of_grant(cluster, request) != decision.grant)
     }
 
+    /// Whether the request has come to what is being carried out here in this moment, on a server that keeps nothing by which
+    /// that could be told: soon it is known whose decision it was.
+    #[must_use]
+    pub fn is_about_to_be_known(&self, request: &AccessRequest, now: Time) -> bool {
+        let Some(decision) = self.decision.as_ref().filter(|decision| !decision.annotated && !decision.asked) else {
+            return false;
+        };
+        // Another node's clock may be ahead.
+        let since = if decision.time <= now { now.since(decision.time) } else { decision.time.since(now) };
+        decision.state == request.state && since < CARRYING_OUT
+    }
+
     /// The decision that this request came to, if it was made here. What only says so in Teleport does not count.
     #[must_use]
     pub fn decided(&self, request: &AccessRequest) -> Option<&Decision> {
@@ -113,16 +128,29 @@ pub(crate) struct Stored {
     raw: Option<Vec<u8>>,
 }
 
+/// Why a ballot cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// What is stored is no ballot of this version.
+    #[error("the votes on it cannot be read ({0})")]
+    Votes(String),
+    /// The store failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
 fn key(cluster: &str, id: &str) -> String {
     format!("votes:{cluster}:{id}")
 }
 
 /// Reads the ballot of a request; an empty one where nobody has voted.
-pub(crate) async fn load<M: Mattermost>(mattermost: &M, cluster: &str, id: &str) -> Result<Stored, HostError> {
+///
+/// # Errors
+/// Where Mattermost cannot be asked, or what is stored is no ballot.
+pub(crate) async fn load<M: Mattermost>(mattermost: &M, cluster: &str, id: &str) -> Result<Stored, Unreadable> {
     let raw = mattermost.kv_get(&key(cluster, id)).await?;
     let ballot = match &raw {
-        Some(raw) => serde_json::from_slice(raw)
-            .map_err(|error| HostError::Invalid(format!("the votes on this request cannot be read ({error})")))?,
+        Some(raw) => serde_json::from_slice(raw).map_err(|error| Unreadable::Votes(error.to_string()))?,
         None => Ballot::default(),
     };
     Ok(Stored { ballot, raw })
@@ -179,6 +207,19 @@ mod tests {
             time: Time(1),
         };
         Ballot { votes: Vec::new(), decision: Some(decision) }
+    }
+
+    #[test]
+    fn what_is_just_being_carried_out_is_not_told_before_it_is_known_whose_it_was() {
+        let request = AccessRequest { state: State::Approved, ..Default::default() };
+        let mut ours = decision(false);
+        assert!(!ours.is_about_to_be_known(&request, Time(2)), "it is known");
+        ours.decision.iter_mut().for_each(|decision| decision.asked = false);
+        assert!(ours.is_about_to_be_known(&request, Time(2)) && ours.is_about_to_be_known(&request, Time(0)));
+        assert!(!ours.is_about_to_be_known(&request, Time(50_000)), "whoever was at it has died");
+        assert!(!ours.is_about_to_be_known(&AccessRequest::default(), Time(2)), "it is still pending");
+        ours.decision.iter_mut().for_each(|decision| decision.annotated = true);
+        assert!(!ours.is_about_to_be_known(&request, Time(2)), "Teleport tells it");
     }
 
     #[test]

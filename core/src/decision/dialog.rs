@@ -6,11 +6,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::admission::{self, Authorized};
+use super::choice::{self, ROLE};
+use super::unsubmitted::{self, Opened};
 use super::{Attempt, Details, Origin, Refused, execution, refusal};
 use crate::app::App;
 use crate::audit::Entry;
 use crate::config::Authority;
-use crate::mattermost::{Dialog, DialogElement, DialogOption, HostError, Mattermost as _, Swap};
+use crate::mattermost::{Dialog, DialogElement, DialogOption, HostError, Mattermost as _, Post, Swap};
 use crate::messages;
 use crate::session::Way;
 use crate::teleport::{AccessRequest, State};
@@ -47,14 +49,8 @@ pub struct Answer {
 const DIALOG_EXPIRES_SECONDS: i64 = 900;
 /// Longest reason in bytes, as Mattermost's dialogs take it; Teleport takes 4,096.
 const MAX_REASON: usize = 3_000;
-/// Most roles that a dialog offers to choose from.
-const MAX_CHOICES: usize = 8;
 /// Names of the dialog's elements.
 const REASON: &str = "reason";
-/// What begins the name of a role's element; the role follows.
-const ROLE: &str = "role:";
-/// Longest name of a dialog's element in bytes.
-const MAX_ELEMENT: usize = 290;
 const START: &str = "start";
 
 /// Later starts that are offered, in hours from now; Teleport takes a week at most.
@@ -80,7 +76,8 @@ pub(super) async fn open<W: World>(
     let state =
         serde_json::to_vec(attempt).map_err(|error| Refused::NoDialog(HostError::Invalid(error.to_string())))?;
     let mattermost = app.world.mattermost();
-    let swap = Swap { key: dialog_key(&nonce), old: None, new: Some(state), expire_seconds: DIALOG_EXPIRES_SECONDS };
+    let key = dialog_key(&nonce);
+    let swap = Swap { key: key.clone(), old: None, new: Some(state), expire_seconds: DIALOG_EXPIRES_SECONDS };
     if !mattermost.kv_swap(swap).await.map_err(Refused::NoDialog)? {
         return Err(Refused::NoDialog(HostError::Unavailable("a key of the store is taken".to_owned())));
     }
@@ -95,22 +92,15 @@ pub(super) async fn open<W: World>(
         max_length: i32::try_from(MAX_REASON).unwrap_or(i32::MAX),
         ..Default::default()
     }];
+    let mut introduction = messages::summary(&request);
     if approve && may_choose(authorized, &request) {
-        elements.extend(request.roles.iter().map(|role| DialogElement {
-            name: format!("{ROLE}{role}"),
-            display_name: messages::clip(role, 23),
-            r#type: "bool".to_owned(),
-            default: "true".to_owned(),
-            placeholder: messages::clip(&format!("Grant {role}"), 140),
-            optional: true,
-            ..Default::default()
-        }));
+        elements.extend(choice::elements(&request.roles));
+        introduction = format!("{introduction}\n\n{}", choice::in_full(&request.roles));
     }
     if approve {
         elements.extend(start_element(&starts(&authorized.way, &request, app.world.now())));
     }
     let verb = if approve { "Approve" } else { "Deny" };
-    let mut introduction = messages::summary(&request);
     if approve && authorized.has_parts {
         introduction = format!("{}\n\n{introduction}", messages::unseen(&request));
     }
@@ -121,9 +111,15 @@ pub(super) async fn open<W: World>(
         elements,
         submit_label: verb.to_owned(),
         state: nonce,
+        // Then nothing is told about a dialog that somebody closed.
+        notify_on_cancel: true,
     };
     let url = format!("/plugins/{}/dialog", app.host.borrow().plugin_id);
-    mattermost.open_dialog(trigger_id, url, dialog).await.map_err(Refused::NoDialog)
+    mattermost.open_dialog(trigger_id, url, dialog).await.map_err(Refused::NoDialog)?;
+    let has_plain_denial = !approve && authorized.offers.deny_with_reason;
+    let opened = Opened { attempt: attempt.clone(), channel_id: authorized.channel_id.clone(), key, has_plain_denial };
+    app.world.spawn(Box::pin(unsubmitted::tell_if_nothing_comes(Rc::clone(app), opened)));
+    Ok(())
 }
 
 /// Takes a submission. `about` learns what it is about, for the audit trail.
@@ -176,7 +172,8 @@ pub(super) async fn take<W: World>(
         }
     };
     // The dialog is used up whatever came of it, so it closes, and the person reads in the channel what happened.
-    let shown = mattermost.send_ephemeral(&attempt.user_id, &authorized.channel_id, text.clone()).await;
+    let post = Post { channel_id: authorized.channel_id.clone(), message: text.clone(), ..Default::default() };
+    let shown = mattermost.send_ephemeral(&attempt.user_id, post).await;
     Ok(if shown.is_ok() { Answer::default() } else { Answer { error: text, ..Default::default() } })
 }
 
@@ -208,7 +205,7 @@ fn details<W: World>(
         details.roles = request.roles.iter().filter(granted).cloned().collect();
         if details.roles.is_empty() {
             let first = request.roles.first().map_or(String::new(), |role| format!("{ROLE}{role}"));
-            return wrong(&first, "Grant at least one role, or deny the request.");
+            return wrong(&first, choice::NONE_GRANTED);
         }
     } else if let Some((role, _)) = chosen.iter().find(|(_, value)| **value != "true") {
         // The choice was offered before somebody changed who decides. More than was wanted must not be granted.
@@ -231,11 +228,9 @@ fn details<W: World>(
 /// Whether some roles can be granted without the others. Teleport's reviews are about all of them, and old servers know no
 /// such choice.
 fn may_choose<W: World>(authorized: &Authorized<W>, request: &AccessRequest) -> bool {
-    let fits = |role: &String| role.len() + ROLE.len() <= MAX_ELEMENT;
     authorized.authority == Authority::Approvers
         && authorized.way.server.takes_roles()
-        && (2..=MAX_CHOICES).contains(&request.roles.len())
-        && request.roles.iter().all(fits)
+        && choice::has_room(&request.roles)
 }
 
 fn from_hours(hours: u64) -> Duration {

@@ -124,7 +124,10 @@ async fn prepare<W: World>(
         };
     }
     let loaded = ballot::load(app.world.mattermost(), &attempt.cluster, &attempt.request_id).await;
-    let mut stored = loaded.map_err(Refused::Mattermost)?;
+    let mut stored = loaded.map_err(|error| match error {
+        ballot::Unreadable::Host(error) => Refused::Mattermost(error),
+        votes @ ballot::Unreadable::Votes(_) => Refused::Unreadable(votes.to_string()),
+    })?;
     let again = is_again(&stored.ballot, attempt);
     stored.ballot.cast(Vote {
         user_id: authorized.user.id.clone(),
@@ -356,8 +359,10 @@ async fn ask_teleport<W: World>(
             }
             audit::complete(app, begun, audit::Result::Decided, String::new()).await;
             let roles = if granted.is_empty() { current.request.roles.clone() } else { granted };
+            let refused: Vec<String> =
+                current.request.roles.iter().filter(|role| !roles.contains(role)).cloned().collect();
             let request = AccessRequest { roles, ..current.request };
-            return Ok(done(attempt.state, &request, reviewed.as_ref(), starts));
+            return Ok(done(attempt.state, &request, &refused, reviewed.as_ref(), starts));
         }
         Err(TeleportError::AlreadyDecided(_)) => match teleport.get(&attempt.request_id).await {
             Ok(Some(request)) => Refused::AlreadySettled(settled(app, &attempt.cluster, &request).await),
@@ -455,8 +460,15 @@ fn voted(state: State, request: &AccessRequest, count: u32, needed: u32) -> Stri
 }
 
 /// What the person reads who decided, or reviewed.
-fn done(state: State, request: &AccessRequest, reviewed: Option<&AccessRequest>, starts: Option<Time>) -> String {
-    let what = format!("the request of {} for {}", messages::code(&request.user), messages::wish(request));
+fn done(
+    state: State,
+    request: &AccessRequest,
+    refused: &[String],
+    reviewed: Option<&AccessRequest>,
+    starts: Option<Time>,
+) -> String {
+    let without = if state == State::Approved { messages::roles::without(refused) } else { String::new() };
+    let what = format!("the request of {} for {}{without}", messages::code(&request.user), messages::wish(request));
     let verdict = if state == State::Approved { "approved" } else { "denied" };
     let begins = starts.map(|starts| format!(" The access begins on {starts}.")).unwrap_or_default();
     match reviewed {

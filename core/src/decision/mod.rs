@@ -2,13 +2,16 @@
 //! answered.
 
 mod admission;
+mod asking;
 mod ballot;
+mod choice;
 mod count;
 mod dialog;
 mod execution;
 mod lock;
 mod refusal;
 mod session;
+mod unsubmitted;
 mod votes;
 
 use std::collections::BTreeMap;
@@ -16,8 +19,9 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use ballot::load as load_ballot;
+pub(crate) use asking::has_two_denials;
 pub use ballot::{Ballot, Decision as OwnDecision, ENTRY_ANNOTATION, Voter};
+pub(crate) use ballot::{Unreadable as UnreadableBallot, load as load_ballot};
 pub use dialog::{Answer, Submission};
 pub(crate) use execution::take_back;
 pub use lock::Locks;
@@ -27,7 +31,6 @@ pub use votes::{Needed, Unmeetable, Vote, largest, of_thresholds, tally};
 
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::config::AskReason;
 use crate::messages::{self, context};
 use crate::teleport::State;
 use crate::time::Time;
@@ -156,11 +159,8 @@ async fn take_click<W: World>(app: &Rc<App<W>>, click: &Click) -> Result<String,
         origin: Origin { session_id: click.session_id.clone(), ip_address: click.ip_address.clone() },
     };
     let authorized = admission::admit(app, &attempt).await?;
-    let asks = match app.settings().ask_reason {
-        AskReason::Never => false,
-        AskReason::Deny => attempt.state == State::Denied,
-        AskReason::Both => true,
-    };
+    let for_reason = click.context.get(context::ASKS).is_some_and(|asks| asks == context::REASON);
+    let asks = asking::opens_dialog(&app.settings(), attempt.state, for_reason, authorized.offers);
     if asks || (attempt.state == State::Approved && authorized.has_parts) {
         dialog::open(app, &attempt, &authorized, &click.trigger_id).await?;
         return Ok(String::new());

@@ -64,8 +64,7 @@ impl Mattermost for WallMattermost {
         Ok(self.client.clone().list_bot_posts(timed(request)).await?.into_inner().posts)
     }
 
-    async fn send_ephemeral(&self, user_id: &str, channel_id: &str, text: String) -> Result<(), HostError> {
-        let post = Post { channel_id: channel_id.to_owned(), message: text, ..Default::default() };
+    async fn send_ephemeral(&self, user_id: &str, post: Post) -> Result<(), HostError> {
         let request = wire::SendEphemeralPostRequest { user_id: user_id.to_owned(), post: Some(post) };
         self.client.clone().send_ephemeral_post(timed(request)).await?;
         Ok(())

@@ -89,13 +89,8 @@ pub trait Mattermost: 'static {
         author: &str,
     ) -> impl Future<Output = Result<Vec<Post>, HostError>>;
 
-    /// Shows a text to one user only, in a channel.
-    fn send_ephemeral(
-        &self,
-        user_id: &str,
-        channel_id: &str,
-        text: String,
-    ) -> impl Future<Output = Result<(), HostError>>;
+    /// Shows a post to one user only. In a thread (`root_id`) phones show it nowhere else.
+    fn send_ephemeral(&self, user_id: &str, post: Post) -> impl Future<Output = Result<(), HostError>>;
 
     /// Opens a dialog at the user whose click gave the trigger id; its submission goes to `url`.
     fn open_dialog(&self, trigger_id: &str, url: String, dialog: Dialog)

@@ -4,7 +4,7 @@
 use crate::authority;
 use crate::cluster::Lane;
 use crate::config::{self, Authority};
-use crate::decision::{Needed, of_thresholds, take_back};
+use crate::decision::{Needed, has_two_denials, of_thresholds, take_back};
 use crate::desk;
 use crate::ledger::{Offers, Outcome, Part, Posting, Record, Retired};
 use crate::mattermost::{HostError, LogLevel, Mattermost as _, Post};
@@ -72,7 +72,8 @@ fn needed<W: World>(lane: &Lane<W>, record: &Record) -> Option<Needed> {
 
 /// What a post's buttons may let people do, and why that is less than usual.
 fn offer<W: World>(lane: &Lane<W>, record: &Record, posting: &Posting) -> (Offers, String) {
-    let (both, deny) = (Offers { approve: true, deny: true }, Offers { approve: false, deny: true });
+    let deny = Offers { deny: true, deny_with_reason: has_two_denials(&lane.settings()), ..Default::default() };
+    let both = Offers { approve: true, ..deny };
     if record.outcome != Outcome::Pending {
         return (Offers::default(), String::new());
     }

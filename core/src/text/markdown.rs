@@ -91,6 +91,12 @@ pub(crate) fn mention(username: &str) -> String {
     }
 }
 
+/// The username of somebody who did something here, so that nobody is called by what they did themselves: in code, where
+/// Mattermost looks for no names.
+pub(crate) fn named(username: &str) -> String {
+    code(&format!("@{username}"))
+}
+
 /// Somebody's words on one line, cut where they are longer than `most` characters.
 pub(crate) fn words(text: &str, most: usize) -> String {
     let line = characters::line(text);

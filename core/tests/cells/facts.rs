@@ -57,6 +57,10 @@ enum Fact {
     PartDeleted,
     /// It is edited.
     PartEdited,
+    /// What stands in the store for the request is none of this version's records.
+    UnreadableRecord,
+    /// The same for the votes on it.
+    UnreadableVotes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,8 @@ const FACTS: &[Fact] = &[
     LockTaken,
     PartDeleted,
     PartEdited,
+    UnreadableRecord,
+    UnreadableVotes,
 ];
 const BOTH: &[Ids] = &[OfClients, OfServer];
 const VERDICTS: &[Verdict] = &[Approve, Deny];
@@ -114,6 +120,7 @@ const TABLE: &[Row] = &[
     (&[NoRule], VERDICTS, BOTH, "only system admins may decide"),
     (&[PartDeleted, PartEdited], &[Approve], BOTH, "missing there or was changed"),
     (&[Busy, LockTaken], VERDICTS, BOTH, "is deciding this request right now"),
+    (&[UnreadableRecord, UnreadableVotes], VERDICTS, BOTH, "what the plugin knows of this request cannot be read"),
     (&[UnknownState], VERDICTS, BOTH, "was already in a state that this version of the plugin does not know"),
     (&[LongTerm], &[Approve], BOTH, "lasting access"),
     (&[UnknownKind, UnknownField], &[Approve], BOTH, "does not know"),
@@ -238,6 +245,11 @@ fn settle(stage: &mut Stage, fact: Fact) {
             stage.sim.mattermost.borrow_mut().kv.insert(format!("claim:tp:{REQUEST}"), (lock_of_carol(), 0));
         }
         LockTaken => take_the_lock(&stage.sim),
+        UnreadableRecord => edit_record(stage, |record| record["version"] = 99.into()),
+        UnreadableVotes => {
+            let garbage = b"{\"votes\":7}".to_vec();
+            stage.sim.mattermost.borrow_mut().kv.insert(format!("votes:tp:{REQUEST}"), (garbage, 0));
+        }
         PartDeleted | PartEdited => {
             let root = stage.post().id;
             let now = stage.sim.now();

@@ -138,7 +138,11 @@ fn play(&(what, when, verdict, server): &ReplacedCell) -> Seen {
     let mut other = filed.clone();
     change(&mut other, what);
     stage.file(filed);
-    let click = stage.click_of("b0b", if verdict == Verdict::Approve { "approve" } else { "deny" }, &stage.post());
+    let mut click = stage.click_of("b0b", if verdict == Verdict::Approve { "approve" } else { "deny" }, &stage.post());
+    if when == WhileDialogIsOpen {
+        // On the button that asks for a reason.
+        click.context.insert("asks".to_owned(), "reason".to_owned());
+    }
     let session = click.session_id.clone();
     let answer = match when {
         BeforeClick => {

@@ -85,6 +85,7 @@ pub fn at_rest(script: &Script) {
     if script.unanswered() > 0 {
         sim.violation(format!("{} clicks were never answered", script.unanswered()));
     }
+    hints(script);
     let mattermost = sim.mattermost.borrow();
     let mut posts: HashMap<&str, Vec<&Post>> = HashMap::new();
     for post in mattermost.posts.values() {
@@ -174,8 +175,17 @@ pub fn at_rest(script: &Script) {
         .map(|(_, (value, _))| String::from_utf8_lossy(value).into_owned())
         .collect();
     for (key, (value, expires)) in &mattermost.kv {
-        const PASSING: [&str; 8] =
-            ["claim:", "dialog:", "votes:", "attention:", "notice:", "trail:", "trail-day:", "outcome:"];
+        const PASSING: [&str; 9] = [
+            "claim:",
+            "dialog:",
+            "dialog-hint:",
+            "votes:",
+            "attention:",
+            "notice:",
+            "trail:",
+            "trail-day:",
+            "outcome:",
+        ];
         if PASSING.iter().any(|prefix| key.starts_with(prefix)) {
             if *expires == 0 {
                 sim.violation(format!("{key} never goes away"));
@@ -220,6 +230,20 @@ fn as_written(script: &Script, id: &str, post: &Post) {
     let mut postings = postings.iter().filter(|posting| posting.post_id.as_ref() == Some(&post.id));
     if !postings.all(|posting| posting.hash == digest::of_post(post)) {
         script.sim.violation(format!("{} is not as it was written", post.id));
+    }
+}
+
+/// Whoever is told about a dialog that never came back has opened one in that post, and is told once a day.
+fn hints(script: &Script) {
+    let server = script.sim.mattermost.borrow();
+    let mut told = BTreeSet::new();
+    for (user, post) in &server.hints {
+        if !server.dialogs.iter().any(|opened| opened.user == *user && opened.post == post.root_id) {
+            script.sim.violation(format!("{user} is told about a dialog in {} and has opened none", post.root_id));
+        }
+        if !told.insert(user) {
+            script.sim.violation(format!("{user} is told about dialogs twice a day"));
+        }
     }
 }
 

@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+mod answers;
 mod invariants;
 mod ports;
 mod scenes;
@@ -48,7 +49,8 @@ fn replay(seed: u64) -> ExitCode {
 
 fn run(seeds: u64) -> ExitCode {
     let start = Instant::now();
-    for (name, scene) in scenes::SCENES.iter().chain(standing::SCENES) {
+    let all = || scenes::SCENES.iter().chain(standing::SCENES).chain(answers::SCENES);
+    for (name, scene) in all() {
         let broken = scene();
         println!("scene: {name} ... {}", if broken.is_empty() { "ok" } else { "FAILED" });
         if let Some(first) = broken.first() {
@@ -88,7 +90,7 @@ fn run(seeds: u64) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let worlds = seeds + kept;
-    let passed = worlds + (scenes::SCENES.len() + standing::SCENES.len()) as u64;
+    let passed = worlds + all().count() as u64;
     println!("{worlds} worlds in {seconds:.1} s, {:.0} a second", worlds as f64 / seconds);
     println!("{passed} passed, 0 failed");
     ExitCode::SUCCESS

@@ -199,10 +199,15 @@ impl Mattermost for SimMattermost {
         .await
     }
 
-    async fn send_ephemeral(&self, _: &str, _: &str, text: String) -> Result<(), HostError> {
+    async fn send_ephemeral(&self, user_id: &str, post: Post) -> Result<(), HostError> {
+        let user = user_id.to_owned();
         self.call("send_ephemeral", move |sim| {
-            sim.note(|| format!("somebody reads: {text}"));
-            sim.mattermost.borrow_mut().whispers.push(text);
+            sim.note(|| format!("{user} reads: {}", post.message));
+            if post.root_id.is_empty() {
+                sim.mattermost.borrow_mut().whispers.push(post.message);
+            } else {
+                sim.mattermost.borrow_mut().hints.push((user, post));
+            }
             Ok(())
         })
         .await
@@ -429,6 +434,14 @@ impl Teleport for SimTeleport {
     type Events = mpsc::UnboundedReceiver<Result<Event, TeleportError>>;
 
     async fn ping(&self) -> Result<ServerInfo, TeleportError> {
+        let slow = self.sim.slow_ping.get();
+        if slow > 0 {
+            let (wake, woken) = oneshot::channel();
+            self.sim.later(slow, move || {
+                let _ = wake.send(());
+            });
+            let _ = woken.await;
+        }
         self.call("ping", |sim| {
             let version = sim.teleport.borrow().version.clone();
             let version = if version.is_empty() { "13.3.8".to_owned() } else { version };
@@ -474,6 +487,7 @@ impl Teleport for SimTeleport {
             }
             let changed = {
                 let mut server = sim.teleport.borrow_mut();
+                let old = server.version.starts_with("4.");
                 let hides = server.hides;
                 let Some(request) = server.requests.get_mut(&decision.request_id).filter(|_| !hides) else {
                     return Err(TeleportError::NotFound("no such request".to_owned()));
@@ -488,12 +502,15 @@ impl Teleport for SimTeleport {
                 if decision.roles.iter().any(|role| !request.roles.contains(role)) {
                     return Err(TeleportError::Invalid("roles outside the request".to_owned()));
                 }
-                if !decision.roles.is_empty() {
-                    request.roles = decision.roles;
-                }
                 request.state = decision.state;
-                request.resolve_reason = decision.reason;
-                request.resolve_annotations = decision.annotations;
+                // The first servers know no such fields.
+                if !old {
+                    if !decision.roles.is_empty() {
+                        request.roles = decision.roles;
+                    }
+                    request.resolve_reason = decision.reason;
+                    request.resolve_annotations = decision.annotations;
+                }
                 let changed = request.clone();
                 server.had.entry(decision.request_id.clone()).or_default().push(decision.state);
                 server.applied.push(Applied {

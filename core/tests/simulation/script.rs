@@ -79,6 +79,8 @@ pub struct Script {
     pub reminders: &'static str,
     pub log_level: &'static str,
     ask_reason: &'static str,
+    /// Whether a reason must be given where one is asked for.
+    requires_reason: bool,
     /// By which authority decisions are made.
     pub authority: &'static str,
     /// How many people must approve.
@@ -151,6 +153,7 @@ impl Script {
         let authority = sim.random(|rng| ["approvers", "approvers", "teleport", "reviewer"][rng.usize(0..4)]);
         let needed = sim.random(|rng| [1, 1, 2][rng.usize(0..3)]);
         let repost = fixed.is_none() && sim.random(|rng| rng.u8(0..4) == 0);
+        let requires_reason = fixed.is_none() && sim.random(|rng| rng.u8(0..3) == 0);
         let chosen = Setting { recipients, ask_reason, authority, needed };
         let nodes = if fixed.is_some() { 1 } else { nodes };
         let Setting { recipients, ask_reason, authority, needed } = fixed.unwrap_or(chosen);
@@ -159,8 +162,9 @@ impl Script {
             // Servers before 14 keep the ids that clients choose.
             let version = if authority == "teleport" {
                 "18.11.2"
-            } else if authority == "approvers" && sim.random(|rng| rng.bool()) {
-                "13.3.8"
+            } else if authority == "approvers" {
+                // The oldest keep nothing of a decision but the state.
+                sim.random(|rng| ["4.3.10", "13.3.8", "18.10.0"][rng.usize(0..3)])
             } else {
                 "18.10.0"
             };
@@ -178,6 +182,7 @@ impl Script {
             credentials: if sim.random(|rng| rng.bool()) { Kept::Pasted } else { Kept::InFile },
             reminders: "1m",
             log_level: "info",
+            requires_reason,
             authority,
             needed,
             bot: BOT,
@@ -258,6 +263,7 @@ impl Script {
             "recipients": self.recipients.join(","),
             "approvers": format!("* = {} of channel-members, requester, erin", self.needed),
             "askreason": self.ask_reason,
+            "requirereason": self.requires_reason,
             "authority": self.authority,
             "usermapping": "bob = bob-tp",
             "usertrait": "mattermost",
@@ -355,6 +361,9 @@ impl Script {
             request = "made-up".to_owned();
         }
         let verdict = if approve { "approve" } else { "deny" };
+        // Or the button that denies with a reason.
+        let for_reason = !approve && self.sim.random(|rng| rng.bool());
+        let asks = if for_reason { "reason" } else { "" };
         let actions = post.attachments.iter().flat_map(|attachment| &attachment.actions);
         let digest = actions.filter_map(|action| action.context.get("digest").cloned()).next().unwrap_or_default();
         let click = Click {
@@ -368,6 +377,7 @@ impl Script {
                 ("cluster".to_owned(), cluster),
                 ("verdict".to_owned(), verdict.to_owned()),
                 ("digest".to_owned(), digest.clone()),
+                ("asks".to_owned(), asks.to_owned()),
             ]),
         };
         // Both nodes may be clicked at the same moment.
@@ -376,7 +386,7 @@ impl Script {
             let node = self.sim.random(|rng| rng.usize(0..self.nodes.len()));
             let Some(at) = &self.nodes[node] else { continue };
             // A click that is asked for a reason decides nothing by itself: the submission does.
-            if PERMITTED.contains(&user) && !forged && !self.asks(approve) {
+            if PERMITTED.contains(&user) && !forged && !self.asks(approve, for_reason) {
                 let state = if approve { State::Approved } else { State::Denied };
                 wants(&mut self.wanted, &self.edited, &self.sim, (user, state), (&request, &digest, &post.id));
             }
@@ -384,7 +394,7 @@ impl Script {
             let (number, waiting, sim) = (self.clicks, Rc::clone(&self.waiting), Rc::clone(&self.sim));
             waiting.borrow_mut().insert(number, node);
             self.sim.note(|| format!("{user} clicks {verdict} for {request} on node {node}"));
-            let asked = self.asks(approve);
+            let asked = self.asks(approve, for_reason);
             let (app, click, user) = (Rc::clone(&at.app), click.clone(), user.to_owned());
             let out_of_reach = Rc::clone(&self.out_of_reach);
             let _ = at.pool.spawner().spawn_local(async move {
@@ -570,8 +580,38 @@ impl Script {
         running.iter().for_each(|node| self.start(*node));
     }
 
-    fn asks(&self, approve: bool) -> bool {
-        self.ask_reason == "both" || (self.ask_reason == "deny" && !approve)
+    /// Whether a click opens a dialog.
+    fn asks(&self, approve: bool, for_reason: bool) -> bool {
+        match approve {
+            true => self.ask_reason == "both",
+            false => for_reason || (self.requires_reason && self.ask_reason != "never"),
+        }
+    }
+
+    /// Somebody submits the dialog that was opened last, or closes it; the answer is kept.
+    pub fn submit_last(&mut self, user: &str, reason: &str, cancelled: bool) {
+        let Some(Opened { request, digest, post, dialog, .. }) = self.sim.mattermost.borrow().dialogs.last().cloned()
+        else {
+            return;
+        };
+        let verdict = if dialog.title.starts_with("Approve") { State::Approved } else { State::Denied };
+        wants(&mut self.wanted, &self.edited, &self.sim, (user, verdict), (&request, &digest, &post));
+        let boxes = dialog.elements.iter().filter(|element| element.r#type == "bool");
+        let values = boxes.map(|element| (element.name.clone(), "true".to_owned()));
+        let submission = Submission {
+            user_id: user.to_owned(),
+            session_id: format!("session-{user}"),
+            state: dialog.state.clone(),
+            cancelled,
+            values: values.chain([("reason".to_owned(), reason.to_owned())]).collect(),
+            ..Default::default()
+        };
+        let Some(at) = &self.nodes[0] else { return };
+        let (app, answers) = (Rc::clone(&at.app), Rc::clone(&self.answers));
+        let _ = at.pool.spawner().spawn_local(async move {
+            let answer = decision::submit_dialog(&app, submission).await;
+            answers.borrow_mut().push(answer.error);
+        });
     }
 
     /// Somebody submits a dialog: their own, somebody else's, one again, or one that never was.

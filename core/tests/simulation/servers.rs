@@ -48,6 +48,8 @@ pub struct MattermostServer {
     pub dialogs: Vec<Opened>,
     /// What was told to single people in channels.
     pub whispers: Vec<String>,
+    /// What was told to single people in threads, and to whom.
+    pub hints: Vec<(String, Post)>,
     /// By id of a channel, team or group, and user.
     pub memberships: HashMap<(String, String), Membership>,
     pub groups: Vec<Group>,

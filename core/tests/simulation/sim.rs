@@ -48,6 +48,8 @@ pub struct Sim {
     pub faults: Cell<Faults>,
     /// What takes the place of a request right before a decision about it lands.
     pub before_decision: RefCell<Option<AccessRequest>>,
+    /// How long Teleport takes until it says who it is.
+    pub slow_ping: Cell<i64>,
     /// Whether the host has no chance to give.
     pub no_chance: Cell<bool>,
     /// When the plugin's credentials expire.
@@ -84,6 +86,7 @@ impl Sim {
             next: Cell::new(0),
             faults: Cell::new(Faults::NONE),
             before_decision: RefCell::default(),
+            slow_ping: Cell::new(0),
             no_chance: Cell::new(false),
             credentials_end: Cell::new(i64::MAX / 10),
             renewed: Cell::new(0),

@@ -146,7 +146,7 @@ func decide(ctx context.Context, tell *narrator, set *stage.Stage, cluster telep
 	if err != nil {
 		return err
 	}
-	post, err := set.WaitForPost(ctx, channel.Id, id, func(post *model.Post) bool { return len(stage.Buttons(post)) == 2 })
+	post, err := set.WaitForPost(ctx, channel.Id, id, stage.IsDecidable)
 	if err != nil {
 		return err
 	}

@@ -224,6 +224,9 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 	if setter.State.IsPromoted() && s.double.version.refusesPromotion() {
 		return nil, status.Error(codes.InvalidArgument, "state promoted can be only set when promoting to access list")
 	}
+	if !s.double.version.resolutions() {
+		setter.Reason, setter.Annotations, setter.Roles = "", nil, nil
+	}
 	update := types.AccessRequestUpdate{RequestID: setter.ID, State: setter.State, Reason: setter.Reason, Roles: setter.Roles}
 	if err := update.Check(); err != nil {
 		return nil, asStatus(err)

@@ -38,6 +38,9 @@ func (v version) legacyUpgrade() bool { return v.since(13, 0) && !v.since(19, 0)
 // webSocketUpgrade: the connection upgrade as a WebSocket.
 func (v version) webSocketUpgrade() bool { return v.since(15, 1) }
 
+// resolutions: a decision has a reason, annotations and roles. On older servers there are no such fields.
+func (v version) resolutions() bool { return v.since(5, 0) }
+
 // reviews: SubmitAccessReview.
 func (v version) reviews() bool { return v.since(6, 0) }
 

@@ -2669,9 +2669,11 @@ type Dialog struct {
 	Elements         []*DialogElement `protobuf:"bytes,4,rep,name=elements,proto3" json:"elements,omitempty"`
 	SubmitLabel      string           `protobuf:"bytes,5,opt,name=submit_label,json=submitLabel,proto3" json:"submit_label,omitempty"`
 	// Comes back with the submission.
-	State         string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	State string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	// Whether it is told, too, that somebody closed it without submitting.
+	NotifyOnCancel bool `protobuf:"varint,7,opt,name=notify_on_cancel,json=notifyOnCancel,proto3" json:"notify_on_cancel,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Dialog) Reset() {
@@ -2744,6 +2746,13 @@ func (x *Dialog) GetState() string {
 		return x.State
 	}
 	return ""
+}
+
+func (x *Dialog) GetNotifyOnCancel() bool {
+	if x != nil {
+		return x.NotifyOnCancel
+	}
+	return false
 }
 
 // One input of a dialog.
@@ -3593,7 +3602,7 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"trigger_id\x18\x01 \x01(\tR\ttriggerId\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12*\n" +
 	"\x06dialog\x18\x03 \x01(\v2\x12.mattermost.DialogR\x06dialog\"\x14\n" +
-	"\x12OpenDialogResponse\"\xdc\x01\n" +
+	"\x12OpenDialogResponse\"\x86\x02\n" +
 	"\x06Dialog\x12\x1f\n" +
 	"\vcallback_id\x18\x01 \x01(\tR\n" +
 	"callbackId\x12\x14\n" +
@@ -3601,7 +3610,8 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x11introduction_text\x18\x03 \x01(\tR\x10introductionText\x125\n" +
 	"\belements\x18\x04 \x03(\v2\x19.mattermost.DialogElementR\belements\x12!\n" +
 	"\fsubmit_label\x18\x05 \x01(\tR\vsubmitLabel\x12\x14\n" +
-	"\x05state\x18\x06 \x01(\tR\x05state\"\xdb\x02\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12(\n" +
+	"\x10notify_on_cancel\x18\a \x01(\bR\x0enotifyOnCancel\"\xdb\x02\n" +
 	"\rDialogElement\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x12\n" +
