@@ -486,6 +486,10 @@ impl Teleport for SimTeleport {
         })
         .await
     }
+
+    async fn may_list(&self) -> Result<(), TeleportError> {
+        self.call("may list", |_| Ok(())).await
+    }
 }
 
 impl SimTeleport {

@@ -159,6 +159,10 @@ func (d *Double) proxyTLS(toPages *bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if !d.version.tlsRouting() {
+				*toPages = true
+				return d.webTLS(), nil
+			}
 			meant := slices.IndexFunc(hello.SupportedProtos, func(protocol string) bool {
 				return protocol == "h2" || protocol == "http/1.1" || protocol == "teleport-auth@"+teleport.ServerName(d.Name())
 			})
@@ -166,10 +170,15 @@ func (d *Double) proxyTLS(toPages *bool) *tls.Config {
 				return d.authTLS(nil), nil
 			}
 			*toPages = true
-			return &tls.Config{
-				MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{d.authorities.webCertificate}, NextProtos: []string{"h2", "http/1.1"},
-			}, nil
+			return d.webTLS(), nil
 		},
+	}
+}
+
+// webTLS is the configuration of the proxy's web side.
+func (d *Double) webTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{d.authorities.webCertificate}, NextProtos: []string{"h2", "http/1.1"},
 	}
 }
 
