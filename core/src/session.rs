@@ -453,7 +453,7 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
             F::ServerName => at(
                 Place::Connection,
                 format!(
-                    "The server at {address} is not the auth server of this cluster ({detail}). Check the address; a proxy needs TLS routing."
+                    "The server at {address} is not the auth server of this cluster ({detail}). Check the address. If it is a proxy without TLS routing, as all are before Teleport 8, give the address of the auth server, port 3025."
                 ),
             ),
             F::ServerExpired => at(

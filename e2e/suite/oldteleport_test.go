@@ -190,7 +190,7 @@ func TestTheGuideLeadsToAConnectionWithOldTeleports(t *testing.T) {
 func TestTheMainJobIsDoneWithOldTeleports(t *testing.T) {
 	onRealOld(t, func(s *scene, server *real.Server) {
 		before := s.file("filed before the plugin came")
-		s.connect(s.settings().With("UserMapping", mapping("alice", teleport.Requester)).With("NotifyRequesters", true))
+		s.connect(s.settings().With("UserMapping", mapping("alice", teleport.Requester, "bob", teleport.Admin)).With("NotifyRequesters", true))
 		s.holds(stage.Text(s.post(before)), "alice@example.com", "dba", before, "Request expires", server.Name())
 		decide := func(id, button string, want types.RequestState) {
 			s.Helper()
@@ -204,7 +204,7 @@ func TestTheMainJobIsDoneWithOldTeleports(t *testing.T) {
 			if len(made) != 1 || made[0].Delegator != "mattermost:bob" || made[0].UpdatedBy != teleport.PluginUser || made[0].State != want.String() {
 				s.Errorf("after %s the audit log has %+v", button, made)
 			}
-			s.settled(id, strings.ToLower(want.String()))
+			s.settled(id, want.String()[:1]+strings.ToLower(want.String()[1:]))
 			s.once(id)
 		}
 		decide(before, stage.Approve, types.RequestState_APPROVED)
@@ -245,8 +245,9 @@ func TestARestartedOldTeleportIsWatchedAgain(t *testing.T) {
 			s.must(err)
 			s.must(server.Start(s.ctx))
 			after := s.file("after it was " + name)
-			for _, id := range []string{before, after} {
-				s.clickOnce(set.Approver, s.post(id), stage.Approve)
+			// The newer one is posted once the plugin is connected again.
+			for _, id := range []string{after, before} {
+				s.holds(s.clickOnce(set.Approver, s.post(id), stage.Approve), "You approved")
 				s.settled(id, "Approved")
 				s.once(id)
 			}
@@ -257,7 +258,7 @@ func TestARestartedOldTeleportIsWatchedAgain(t *testing.T) {
 func TestAnOldTeleportsProxyIsNamedAsTheWrongAddress(t *testing.T) {
 	onRealOld(t, func(s *scene, server *real.Server) {
 		settings := s.settings().With("TeleportAddress", server.ProxyAddress())
-		s.says(trouble{"a proxy without TLS routing", settings, "Teleport", []string{"another authority", "a proxy without TLS routing", "auth server"}})
+		s.says(trouble{"a proxy without TLS routing", settings, "Teleport", []string{"a proxy without TLS routing", "before Teleport 8", "auth server, port 3025"}})
 	})
 }
 
@@ -306,7 +307,7 @@ spec:
 		role("list, read, update")
 		s.connect(settings)
 		s.untouched(id)
-		s.clickOnce(set.Approver, s.post(id), stage.Approve)
+		s.holds(s.clickOnce(set.Approver, s.post(id), stage.Approve), "You approved")
 		s.settled(id, "Approved")
 	})
 }

@@ -145,9 +145,9 @@ impl From<tonic::Status> for TeleportError {
             | tonic::Code::ResourceExhausted
             | tonic::Code::Cancelled => Self::Unavailable(detail),
             tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => Self::Denied(detail),
-            tonic::Code::NotFound if detail == HIDDEN_DENIAL => Self::Denied(format!(
-                "{detail} (that is how Teleport 4.3 and older say that a right is missing)"
-            )),
+            tonic::Code::NotFound if detail == HIDDEN_DENIAL => {
+                Self::Denied(format!("{detail} (that is how Teleport 4.3 and older say that a right is missing)"))
+            }
             tonic::Code::NotFound if detail.contains("user") && !detail.contains("request") => {
                 Self::UnknownUser(detail)
             }

@@ -12,6 +12,7 @@
 )]
 
 mod invariants;
+mod old_servers;
 mod ports;
 mod scenes;
 mod script;

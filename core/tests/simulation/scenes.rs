@@ -34,6 +34,10 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("what was decided while another bot took over loses its buttons, and is finished", decided_under_another_bot),
     ("without chance nothing is decided", no_chance),
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
+    (
+        "a role that may not list is not watched with at a server that does not tell rights",
+        crate::old_servers::unlisted,
+    ),
 ];
 
 const HOUR: i64 = 3_600_000;
