@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds one of the real servers (mattermost, teleport, teleport-4.3…) into build/bin. The binary is kept in the user's cache under a
-# hash of all that goes into it, so that no machine builds the same server twice.
+# Builds one of the real servers (mattermost, teleport, teleport-4.3…) into build/bin. The binary is kept in the user's
+# cache under a hash of all that goes into it, so that no machine builds the same server twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 server=$1
