@@ -39,8 +39,11 @@ all: check-style test dist ## Checks, tests and builds everything.
 tools: ## Installs the Rust toolchain and targets that rust-toolchain.toml names.
 	@scripts/need-rust.sh
 
+# Of the plugin's first days.
+OLD_TELEPORTS := $(foreach version,4.3 5.1 6.2,build/bin/teleport-$(version)-server)
+
 .PHONY: servers
-servers: build/bin/mattermost-server build/bin/mattermost-9.9-server build/bin/teleport-server ## Builds the real Mattermost and Teleport servers for tests and demo, once.
+servers: build/bin/mattermost-server build/bin/mattermost-9.9-server build/bin/teleport-server $(OLD_TELEPORTS) ## Builds the real Mattermost and Teleport servers for tests and demo, once.
 
 build/bin/%-server: e2e/%-server/main.go e2e/%-server/go.mod e2e/%-server/go.sum scripts/build-server.sh
 	@scripts/build-server.sh $*

@@ -227,6 +227,11 @@ const checks = [
   ['simulation', 'believe that posts stand as they were sent', 'requests/deliver.rs', 'let altered = digest::altered(&sent, &read);\n        let worse', 'let altered = Altered::No;\n        let worse'],
   ['simulation', 'leave what nobody decided to the click', 'desk.rs', 'if ballot.is_betrayed(&cluster, &request) && ', 'if false && '],
   ['simulation', 'let a former bot have buttons', 'requests/deliver.rs', 'attachment.actions.clear());', 'attachment.actions.is_empty());'],
+  // Servers of the first years.
+  ['simulation', 'ask no right to list', 'session.rs', 'refused(teleport.may_list().await)', 'refused(Ok(()))'],
+  ['lib', 'take a hidden denial for a missing request', 'teleport/error.rs', 'tonic::Code::NotFound if detail == HIDDEN_DENIAL =>', 'tonic::Code::NotFound if detail.is_empty() && detail == HIDDEN_DENIAL =>'],
+  ['lib', 'give no login to those who need one', 'setup.rs', 'let login = if needs_login(server)', 'let login = if false && needs_login(server)'],
+  ['lib', 'open all nodes with a login', 'setup.rs', '    if needs_login(server) {\n        yaml', '    if false {\n        yaml'],
   ['simulation', 'forget how many the rule asks for', admission, 'let mut needed = Needed::ONE;\n    if authorized.authority != Authority::Teleport {\n        needed = rules_let(app, &authorized.user, &authorized.channel_id, &authorized.way.cluster, request).await?;', 'let needed = Needed::ONE;\n    #[allow(unused_mut)]\n    let mut needed = needed;\n    if authorized.authority != Authority::Teleport {\n        rules_let(app, &authorized.user, &authorized.channel_id, &authorized.way.cluster, request).await?;'],
 ];
 

@@ -31,13 +31,13 @@ macro_rules! messages {
 messages! {
     "proto" is proto {
         PingRequest, PingResponse, Features, Watch, Event, AccessRequests, ListAccessRequestsRequest,
-        ListAccessRequestsResponse, RequestStateSetter, GetUsersRequest, GetUserRequest,
+        ListAccessRequestsResponse, RequestStateSetter, GetUsersRequest, GetUserRequest, PluginDataSeq,
     }
     "types" is types {
         Metadata, ResourceHeader, AccessRequestV3, AccessRequestSpecV3, AccessReview, AccessReviewSubmission,
         AccessReviewThreshold, ThresholdIndexSets, ThresholdIndexSet, ResourceId, ResourceAccessId, ResourceConstraints,
         AwsConsoleResourceConstraints, SshResourceConstraints, WindowsDesktopResourceConstraints, PromotedAccessList, AccessRequestFilter,
-        WatchKind, WatchStatusV1, WatchStatusSpecV1, UserV2, UserSpecV2, UserFilter, RoleV6, RoleSpecV6, RoleConditions, Rule,
+        WatchKind, WatchStatusV1, WatchStatusSpecV1, UserV2, UserSpecV2, UserFilter, PluginDataFilter, RoleV6, RoleSpecV6, RoleConditions, Rule,
         AccessReviewConditions,
     }
     "wrappers" is wrappers { StringValues, LabelValues }

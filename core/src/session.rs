@@ -20,7 +20,7 @@ use crate::mattermost::LogLevel;
 use crate::messages::code;
 use crate::notices;
 use crate::proto::bridge;
-use crate::teleport::{Decision, ServerInfo, State, Teleport, TeleportError};
+use crate::teleport::{Decision, NO_REQUEST, ServerInfo, State, Teleport, TeleportError};
 use crate::time::Time;
 use crate::world::World;
 
@@ -32,8 +32,6 @@ pub(crate) use watch::Watch;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// A request id that no request has, for asking what we may do.
-const NO_REQUEST: &str = "00000000-0000-4000-8000-000000000000";
 
 /// What keeps us from Teleport.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,7 +287,9 @@ pub(crate) async fn check_rights<T: Teleport>(
             }
             _ => {}
         },
-        Err(TeleportError::Unimplemented(_)) => {}
+        Err(TeleportError::Unimplemented(_)) => {
+            refused(teleport.may_list().await).map_err(|error| explain(address, error))?;
+        }
         Err(error) => return Err(explain(address, error)),
     }
     if authority == Authority::Approvers {
@@ -309,7 +309,12 @@ async fn try_update<T: Teleport>(teleport: &T) -> Result<(), TeleportError> {
         roles: Vec::new(),
         starts: None,
     };
-    match teleport.decide(decision).await {
+    refused(teleport.decide(decision).await)
+}
+
+/// What tells, of an answer about a request that does not exist, that we may not do this or that nobody has answered.
+fn refused(answer: Result<(), TeleportError>) -> Result<(), TeleportError> {
+    match answer {
         Err(
             error @ (TeleportError::Denied(_)
             | TeleportError::MfaRequired(_)
@@ -350,7 +355,7 @@ pub(crate) fn explain(address: &Address, error: TeleportError) -> Trouble {
             F::ServerName => at(
                 Place::Connection,
                 format!(
-                    "The server at {address} is not the auth server of this cluster ({detail}). Check the address; a proxy needs TLS routing."
+                    "The server at {address} is not the auth server of this cluster ({detail}). Check the address. If it is a proxy without TLS routing, as all are before Teleport 8, give the address of the auth server, port 3025."
                 ),
             ),
             F::ServerExpired => at(

@@ -113,6 +113,11 @@ fn role_version(server: &ServerInfo) -> &'static str {
     }
 }
 
+/// Whether the server signs credentials for those only who may log in somewhere.
+fn needs_login(server: &ServerInfo) -> bool {
+    role_version(server) == "v3" && !server.is_at_least(5, 0)
+}
+
 /// The role and the user, as YAML.
 fn resources(wish: &Wish<'_>, authority: Authority, server: &ServerInfo) -> String {
     let verbs = match authority {
@@ -120,6 +125,7 @@ fn resources(wish: &Wish<'_>, authority: Authority, server: &ServerInfo) -> Stri
         Authority::Auto | Authority::Approvers => "list, read, update",
     };
     let version = role_version(server);
+    let login = if needs_login(server) { "    logins: [access-plugin]\n" } else { "" };
     let mut yaml = format!(
         "kind: role
 version: {version}
@@ -127,7 +133,7 @@ metadata:
   name: access-plugin
 spec:
   allow:
-    rules:
+{login}    rules:
       - resources: [access_request]
         verbs: [{verbs}]
 "
@@ -139,6 +145,10 @@ spec:
         Authority::Teleport => yaml.push_str("    review_requests:\n      submit_for_users: ['*']\n"),
         Authority::Reviewer => yaml.push_str("    review_requests:\n      roles: ['*']\n"),
         Authority::Auto | Authority::Approvers => {}
+    }
+    // A login would open all nodes.
+    if needs_login(server) {
+        yaml.push_str("  deny:\n    node_labels: {'*': '*'}\n");
     }
     // Roles of version 3 open all applications, clusters and databases that they do not mention.
     if version == "v3" && server.is_at_least(5, 0) {
@@ -368,6 +378,17 @@ mod tests {
         assert_eq!((denied("4.4.0"), denied("5.0.0"), denied("8.0.0"), denied("13.3.8")), (0, 1, 1, 0));
         assert_eq!(values(&role(&wish("5.0.0", Authority::Approvers)), "db_labels").len(), 0);
         assert_eq!(values(&role(&wish("6.0.0", Authority::Approvers)), "db_labels").len(), 1);
+    }
+
+    #[test]
+    fn where_credentials_take_a_login_the_role_has_one_that_opens_no_node() {
+        for (version, expected) in
+            [("4.2.8", 1), ("4.3.10", 1), ("5.0.0", 0), ("6.2.1", 0), ("13.3.8", 0), ("18.11.0", 0), ("", 0)]
+        {
+            let role = role(&wish(version, Authority::Approvers));
+            assert_eq!(values(&role, "logins").len(), expected, "{version}");
+            assert_eq!(values(&role, "node_labels").len(), expected, "{version}");
+        }
     }
 
     #[test]

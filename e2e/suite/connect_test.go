@@ -85,8 +85,8 @@ func newDouble(t *testing.T, options double.Options) *double.Double {
 }
 
 func TestOldAndNewServersWork(t *testing.T) {
-	// Before 4.4 there is only the unpaged listing, before 15 only the streamed one, since 18 expiry has another place.
-	for _, version := range []string{"4.2.8", "4.4.0", "13.3.8", "14.3.1", "15.0.0", "18.11.0"} {
+	// The first ones have only the unpaged listing, those before 15 also the streamed one; since 18 expiry has another place.
+	for _, version := range []string{"4.2.8", "5.1.0", "8.0.0", "13.3.8", "14.3.1", "15.0.0", "18.11.0"} {
 		t.Run(version, func(t *testing.T) {
 			d := newDouble(t, double.Options{Version: version, Cluster: "v" + version + ".example"})
 			s := newScene(t, d)

@@ -12,7 +12,9 @@ import (
 	usersv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 )
 
 // Client calls a cluster's auth server as one of its users, with Teleport's own types. It is the tests' way to Teleport,
@@ -29,6 +31,11 @@ func Dial(ctx context.Context, cluster Cluster, user string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot sign credentials for %s: %w", user, err)
 	}
+	return DialWith(cluster, user, signed)
+}
+
+// DialWith makes a client with the user's credentials.
+func DialWith(cluster Cluster, user string, signed *Credentials) (*Client, error) {
 	config, err := signed.TLS(cluster.Name())
 	if err != nil {
 		return nil, err
@@ -88,6 +95,9 @@ func (c *Client) File(ctx context.Context, wish Wish) (string, error) {
 		request.Metadata.SetExpiry(request.Expiry())
 	}
 	filed, err := c.auth.CreateAccessRequestV2(ctx, request)
+	if status.Code(err) == codes.Unimplemented {
+		filed, err = request, c.fileOld(ctx, request)
+	}
 	if err != nil {
 		return "", fmt.Errorf("cannot file an access request: %w", err)
 	}
@@ -109,6 +119,14 @@ func (c *Client) List(ctx context.Context) ([]*types.AccessRequestV3, error) {
 }
 
 func (c *Client) list(ctx context.Context, filter *types.AccessRequestFilter) ([]*types.AccessRequestV3, error) {
+	requests, err := c.stream(ctx, filter)
+	if status.Code(err) == codes.Unimplemented {
+		return c.listOld(ctx, filter)
+	}
+	return requests, err
+}
+
+func (c *Client) stream(ctx context.Context, filter *types.AccessRequestFilter) ([]*types.AccessRequestV3, error) {
 	stream, err := c.auth.GetAccessRequestsV2(ctx, filter)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package teleport
 import (
 	"context"
 	_ "embed"
+	"fmt"
+	"strings"
 )
 
 // PluginUser is the Teleport user that the plugin signs in as.
@@ -32,8 +34,43 @@ var peopleResources string
 
 // Populate makes the plugin's role and user, and the people.
 func Populate(ctx context.Context, cluster Cluster) error {
-	if err := cluster.CreateResources(ctx, PluginResources); err != nil {
-		return err
+	for _, resources := range []string{PluginResources, peopleResources} {
+		if err := cluster.CreateResources(ctx, Resources(cluster, resources)); err != nil {
+			return err
+		}
 	}
-	return cluster.CreateResources(ctx, peopleResources)
+	return nil
+}
+
+const (
+	// annotations of requests are new in Teleport 4.4.
+	annotations = "      annotations:\n        team: [infra]\n"
+	// rulesOnly is a role that opens nothing, and rulesAndLogin the same with a login.
+	rulesOnly     = "  allow:\n    rules:\n"
+	rulesAndLogin = "  allow:\n    logins: [access-plugin]\n    rules:\n"
+)
+
+// Resources are those given, as far as the cluster's version has them.
+func Resources(cluster Cluster, resources string) string {
+	// Roles have version 5 since Teleport 9.
+	if IsOlder(cluster.Version(), 9, 0) {
+		resources = strings.ReplaceAll(resources, "version: v5", "version: v3")
+	}
+	if IsOlder(cluster.Version(), 4, 4) {
+		resources = strings.Replace(resources, annotations, "", 1)
+	}
+	// Credentials are signed for those only who have a login.
+	if IsOlder(cluster.Version(), 5, 0) {
+		resources = strings.ReplaceAll(resources, rulesOnly, rulesAndLogin)
+	}
+	return resources
+}
+
+// IsOlder tells whether a version such as "13.3.8" is before another one.
+func IsOlder(version string, major, minor int) bool {
+	var itsMajor, itsMinor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &itsMajor, &itsMinor); err != nil {
+		return false
+	}
+	return itsMajor < major || (itsMajor == major && itsMinor < minor)
 }

@@ -11,7 +11,7 @@ use prost::Message;
 use tonic::{Code, IntoRequest, Request, Response, Status};
 use tonic_web::GrpcWebClientService;
 
-use super::{AccessRequest, Decision, Event, Rights, ServerInfo, Teleport, TeleportError, Verdict};
+use super::{AccessRequest, Decision, Event, NO_REQUEST, Rights, ServerInfo, Teleport, TeleportError, Verdict};
 use crate::proto::proto::auth_service_client::AuthServiceClient;
 use crate::proto::proto::{self as auth, event::Resource};
 use crate::proto::teleport::users::v1 as users;
@@ -38,7 +38,7 @@ const MAX_LISTED_BYTES: usize = 16 << 20;
 enum Listing {
     /// Teleport 15 and later.
     Paged,
-    /// Teleport 4.4 and later.
+    /// Some time after Teleport 6.2, which does not have it.
     Streamed,
     /// Before Teleport 13.
     Whole,
@@ -352,6 +352,13 @@ impl Teleport for WallTeleport {
             }
         }
         Ok(rights)
+    }
+
+    async fn may_list(&self) -> Result<(), TeleportError> {
+        let filter = types::PluginDataFilter { kind: "access_request".to_owned(), ..Default::default() };
+        let filter = types::PluginDataFilter { resource: NO_REQUEST.to_owned(), ..filter };
+        self.client.clone().get_plugin_data(timed(filter)).await?;
+        Ok(())
     }
 }
 

@@ -123,6 +123,9 @@ impl TeleportError {
     }
 }
 
+/// What the oldest servers say, of anything, to those who lack a right to it. What does not exist they call by its name.
+const HIDDEN_DENIAL: &str = "object not found";
+
 impl From<tonic::Status> for TeleportError {
     fn from(status: tonic::Status) -> Self {
         let detail = status.message().to_owned();
@@ -142,6 +145,9 @@ impl From<tonic::Status> for TeleportError {
             | tonic::Code::ResourceExhausted
             | tonic::Code::Cancelled => Self::Unavailable(detail),
             tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => Self::Denied(detail),
+            tonic::Code::NotFound if detail == HIDDEN_DENIAL => {
+                Self::Denied(format!("{detail} (that is how Teleport 4.3 and older say that a right is missing)"))
+            }
             tonic::Code::NotFound if detail.contains("user") && !detail.contains("request") => {
                 Self::UnknownUser(detail)
             }
@@ -183,6 +189,20 @@ mod tests {
         assert!(matches!(TeleportError::from(state), TeleportError::AlreadyDecided(_)));
         let rule = tonic::Status::permission_denied("access denied to perform action \"update\" on \"access_request\"");
         assert!(matches!(TeleportError::from(rule), TeleportError::Denied(_)));
+    }
+
+    #[test]
+    fn a_missing_right_that_the_oldest_servers_call_a_missing_thing_is_a_missing_right() {
+        let of = |text: &str| TeleportError::from(tonic::Status::not_found(text));
+        assert!(matches!(of("object not found"), TeleportError::Denied(text) if text.contains("Teleport 4.3")));
+        for missing in [
+            "cannot set state of access request \"x\" (not found)",
+            "access request \"object not found\" not found",
+            "not found",
+            "",
+        ] {
+            assert!(matches!(of(missing), TeleportError::NotFound(_)), "{missing}");
+        }
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub use error::{Failure, TeleportError};
 pub use raw::AccessRequestV3;
 pub use request::{AccessRequest, Kind, Malformed, Resource, Review, State, Threshold};
 
+/// A request id that no request has, for asking what we may do.
+pub(crate) const NO_REQUEST: &str = "00000000-0000-4000-8000-000000000000";
+
 /// Who a Teleport server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
@@ -186,6 +189,10 @@ pub trait Teleport: 'static {
 
     /// What the plugin's own user may do. `Unimplemented` on servers that do not tell.
     fn rights(&self) -> impl Future<Output = Result<Rights, TeleportError>>;
+
+    /// Whether the plugin's own user may list and read requests: `Denied` where not. For servers that do not tell rights, and
+    /// some of which answer a listing without the right with fewer requests.
+    fn may_list(&self) -> impl Future<Output = Result<(), TeleportError>>;
 }
 
 #[cfg(test)]

@@ -466,6 +466,9 @@ impl Teleport for SimTeleport {
     async fn list(&self) -> Result<Vec<AccessRequest>, TeleportError> {
         self.call("list", |sim| {
             let server = sim.teleport.borrow();
+            if server.lists_nothing {
+                return Ok(Vec::new());
+            }
             Ok(server.requests.values().filter(|_| !server.hides).cloned().collect())
         })
         .await
@@ -558,10 +561,22 @@ impl Teleport for SimTeleport {
 
     async fn rights(&self) -> Result<Rights, TeleportError> {
         self.call("rights", |sim| {
+            // What the servers of the first years have no call for.
+            if sim.teleport.borrow().version.starts_with("6.") {
+                return Err(TeleportError::Unimplemented("unknown method GetCurrentUserRoles".to_owned()));
+            }
             let all = vec!["*".to_owned()];
             let review_for = if sim.teleport.borrow().submits_for_nobody { Vec::new() } else { all.clone() };
             let requests = if sim.teleport.borrow().hides { vec!["update".to_owned()] } else { all.clone() };
             Ok(Rights { requests, users: all, review_for, reviews: true })
+        })
+        .await
+    }
+
+    async fn may_list(&self) -> Result<(), TeleportError> {
+        self.call("may list", |sim| match sim.teleport.borrow().lists_nothing {
+            true => Err(TeleportError::Denied("access denied to perform action \"list\"".to_owned())),
+            false => Ok(()),
         })
         .await
     }

@@ -42,6 +42,10 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("a decision ends at the address where it began, whatever is saved meanwhile", address_changed),
     ("credentials that do not work, once they are saved, are not covered up by the ones before", wrong_credentials),
     ("a right to see requests that was lost is told as that, and no request as withdrawn", blinded),
+    (
+        "a role that may not list is not watched with at a server that does not tell rights",
+        crate::old_servers::unlisted,
+    ),
 ];
 
 pub const HOUR: i64 = 3_600_000;

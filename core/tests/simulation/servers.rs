@@ -136,6 +136,8 @@ pub struct TeleportServer {
     pub lingers: i64,
     /// The role of the plugin's user does not let it review on behalf of others.
     pub submits_for_nobody: bool,
+    /// It does not let it list requests either: a listing is empty then.
+    pub lists_nothing: bool,
     /// Its version; empty: an old one.
     pub version: String,
     /// Traits of its users.

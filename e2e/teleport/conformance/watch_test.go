@@ -75,7 +75,7 @@ func TestAWatchBeginsWithWhatItWatchesAndTellsTheWholeLifeOfARequest(t *testing.
 }
 
 func TestARequestThatExpiresIsToldAsADeletion(t *testing.T) {
-	onBoth(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
+	onEvery(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
 		stream, _, err := watch(t, ctx, as(t, ctx, cluster, teleport.PluginUser), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +94,7 @@ func TestARequestThatExpiresIsToldAsADeletion(t *testing.T) {
 }
 
 func TestAWatchCanBeFilteredByState(t *testing.T) {
-	onBoth(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
+	onEvery(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
 		stream, _, err := watch(t, ctx, as(t, ctx, cluster, teleport.PluginUser), map[string]string{"state": "APPROVED"})
 		if err != nil {
 			t.Fatal(err)

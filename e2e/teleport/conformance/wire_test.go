@@ -13,6 +13,7 @@ import (
 
 	"github.com/gravitational/teleport/api/client/proto"
 	"github.com/gravitational/teleport/api/identityfile"
+	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -103,7 +104,7 @@ func TestTheProxyTellsWhoItIs(t *testing.T) {
 }
 
 func TestAClientWithoutACertificateGetsNoFurtherThanPing(t *testing.T) {
-	onBoth(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
+	onEvery(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
 		signed, err := cluster.Sign(ctx, teleport.PluginUser, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -123,12 +124,12 @@ func TestAClientWithoutACertificateGetsNoFurtherThanPing(t *testing.T) {
 			t.Errorf("Ping: %v", err)
 		}
 		_, err = auth.SetAccessRequestState(ctx, &proto.RequestStateSetter{ID: "x", State: 2})
-		says(t, err, codes.PermissionDenied, "access denied")
+		denied(t, cluster, err, types.VerbUpdate, types.KindAccessRequest)
 	})
 }
 
 func TestACertificateOfAnotherClusterIsTurnedAwayInTheHandshake(t *testing.T) {
-	onBoth(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
+	onEvery(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
 		signed, err := cluster.Sign(ctx, teleport.PluginUser, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -155,17 +156,8 @@ func TestACertificateOfAnotherClusterIsTurnedAwayInTheHandshake(t *testing.T) {
 	})
 }
 
-func other(cluster teleport.Cluster) teleport.Cluster {
-	for _, one := range clusters {
-		if one.Kind() != cluster.Kind() {
-			return one
-		}
-	}
-	return nil
-}
-
 func TestAnIdentityFileHoldsTheSameAsTheThreeFiles(t *testing.T) {
-	onBoth(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
+	onEvery(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
 		signed, err := cluster.Sign(ctx, teleport.PluginUser, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +194,7 @@ func TestAnIdentityFileHoldsTheSameAsTheThreeFiles(t *testing.T) {
 }
 
 func TestTheAuthoritysSubjectNamesTheCluster(t *testing.T) {
-	onBoth(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
+	onEvery(t, func(t *testing.T, ctx context.Context, cluster teleport.Cluster) {
 		signed, err := cluster.Sign(ctx, teleport.PluginUser, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -22,7 +22,7 @@ const (
 
 // CreateAccessRequestV2 implements the service.
 func (s *service) CreateAccessRequestV2(ctx context.Context, wanted *types.AccessRequestV3) (*types.AccessRequestV3, error) {
-	caller, err := s.double.state.caller(ctx)
+	caller, err := s.double.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -36,13 +36,19 @@ func (s *service) CreateAccessRequestV2(ctx context.Context, wanted *types.Acces
 	if !s.double.version.specExpiry() {
 		request.Spec.ResourceExpiry = nil
 	}
+	if !s.double.version.reasons() {
+		request.Spec.RequestReason, request.Spec.SystemAnnotations = "", nil
+	}
+	if !s.double.version.thresholds() {
+		request.Spec.SuggestedReviewers = nil
+	}
 	if err := request.CheckAndSetDefaults(); err != nil {
 		return nil, asStatus(err)
 	}
 	if _, err := uuid.Parse(request.GetName()); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "invalid access request id %q", request.GetName())
 	}
-	if len(request.GetRequestReason()) > maxReason {
+	if len(request.GetRequestReason()) > maxReason && s.double.version.reasonLimit() {
 		return nil, status.Errorf(codes.InvalidArgument, "access request reason is too long, max %d bytes", maxReason)
 	}
 	// Everybody may ask for themselves.
@@ -91,14 +97,16 @@ func (s *service) complete(ctx context.Context, request *types.AccessRequestV3, 
 		request.SetRoles(slices.Compact(found))
 	}
 	for _, wanted := range request.GetRoles() {
-		if !mayRequest(roles, wanted, resources) {
-			return status.Errorf(codes.InvalidArgument, "user %q can not request role %q", request.GetUser(), wanted)
+		if !s.double.version.mayRequest(roles, wanted, resources) {
+			return status.Errorf(codes.InvalidArgument, "user %q %s request role %q", request.GetUser(), s.double.version.cannot(), wanted)
 		}
 		if len(s.double.state.rolesNamed([]string{wanted})) == 0 {
 			return status.Errorf(codes.NotFound, "role %q is not found", wanted)
 		}
 	}
-	setThresholds(request, roles)
+	if s.double.version.thresholds() {
+		setThresholds(request, roles)
+	}
 	annotations := map[string][]string{}
 	var suggested []string
 	for _, role := range roles {
@@ -107,27 +115,45 @@ func (s *service) complete(ctx context.Context, request *types.AccessRequestV3, 
 		}
 		suggested = append(suggested, role.Spec.Allow.Request.SuggestedReviewers...)
 	}
-	request.SetSystemAnnotations(annotations)
-	if len(request.GetSuggestedReviewers()) == 0 {
+	if s.double.version.reasons() {
+		request.SetSystemAnnotations(annotations)
+	}
+	if len(request.GetSuggestedReviewers()) == 0 && s.double.version.thresholds() {
 		slices.Sort(suggested)
 		request.SetSuggestedReviewers(slices.Compact(suggested))
+	}
+	if !s.double.version.durations() {
+		s.setOldTimes(ctx, request)
+		return nil
 	}
 	return s.setTimes(ctx, request, callerName)
 }
 
-func mayRequest(roles []*resource, wanted string, resources bool) bool {
+func (v version) mayRequest(roles []*resource, wanted string, resources bool) bool {
+	covers := slices.Contains[[]string]
+	if v.rolePatterns() {
+		covers = matches
+	}
 	allowed := false
 	for _, role := range roles {
-		if matches(role.Spec.Deny.Request.Roles, wanted) {
+		if covers(role.Spec.Deny.Request.Roles, wanted) {
 			return false
 		}
 		if resources {
 			allowed = allowed || slices.Contains(role.Spec.Allow.Request.SearchAsRoles, wanted)
 		} else {
-			allowed = allowed || matches(role.Spec.Allow.Request.Roles, wanted)
+			allowed = allowed || covers(role.Spec.Allow.Request.Roles, wanted)
 		}
 	}
 	return allowed
+}
+
+// cannot is how this version spells it.
+func (v version) cannot() string {
+	if v.rolePatterns() {
+		return "can not"
+	}
+	return "cannot"
 }
 
 // setThresholds says what decides: each of the requester's roles that lets ask for a role adds a set of thresholds, one of
@@ -164,13 +190,10 @@ func setThresholds(request *types.AccessRequestV3, roles []*resource) {
 	request.SetRoleThresholdMapping(mapping)
 }
 
-// setTimes says when the request and the access expire.
-func (s *service) setTimes(ctx context.Context, request *types.AccessRequestV3, callerName string) error {
-	created := now()
-	request.SetCreationTime(created)
+// longest is when access ends at the latest: with the certificate of the caller, if that counts, and after what the roles allow.
+func (s *service) longest(ctx context.Context, request *types.AccessRequestV3, created time.Time, ofCaller bool) time.Time {
 	longest := created.Add(certificateLasts)
-	// Access ends with the certificate of whoever asks for themselves.
-	if from, ok := peer.FromContext(ctx); ok && callerName == request.GetUser() {
+	if from, ok := peer.FromContext(ctx); ok && ofCaller {
 		if info, ok := from.AuthInfo.(credentials.TLSInfo); ok && len(info.State.PeerCertificates) > 0 {
 			if end := info.State.PeerCertificates[0].NotAfter.UTC(); end.Before(longest) {
 				longest = end
@@ -182,6 +205,30 @@ func (s *service) setTimes(ctx context.Context, request *types.AccessRequestV3, 
 			longest = created.Add(most)
 		}
 	}
+	return longest
+}
+
+// setOldTimes says when access expires, as asked for if that is possible; a request that is not decided waits an hour at most.
+func (s *service) setOldTimes(ctx context.Context, request *types.AccessRequestV3) {
+	created := now()
+	request.SetCreationTime(created)
+	until := request.GetAccessExpiry()
+	if longest := s.longest(ctx, request, created, true); until.Before(created) || until.After(longest) {
+		until = longest
+	}
+	request.SetAccessExpiry(until)
+	if waits := created.Add(pendingLasts); request.GetState().IsPending() && waits.Before(until) {
+		until = waits
+	}
+	request.Metadata.SetExpiry(until)
+	request.Spec.MaxDuration, request.Spec.SessionTTL = time.Time{}, time.Time{}
+}
+
+// setTimes says when the request and the access expire.
+func (s *service) setTimes(ctx context.Context, request *types.AccessRequestV3, callerName string) error {
+	created := now()
+	request.SetCreationTime(created)
+	longest := s.longest(ctx, request, created, callerName == request.GetUser())
 	expiry := request.Expiry()
 	switch {
 	case expiry.IsZero():

@@ -164,6 +164,10 @@ func (d *Double) proxyTLS(toPages *bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if !d.version.tlsRouting() {
+				*toPages = true
+				return d.webTLS(), nil
+			}
 			meant := slices.IndexFunc(hello.SupportedProtos, func(protocol string) bool {
 				return protocol == "h2" || protocol == "http/1.1" || protocol == "teleport-auth@"+teleport.ServerName(d.Name())
 			})
@@ -171,11 +175,18 @@ func (d *Double) proxyTLS(toPages *bool) *tls.Config {
 				return d.authTLS(nil), nil
 			}
 			*toPages = true
-			return &tls.Config{
-				// The third is for agents, of which the double has none; by it clients tell a proxy from a load balancer.
-				MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{d.authorities.webCertificate}, NextProtos: []string{"h2", "http/1.1", "teleport-reversetunnel"},
-			}, nil
+			pages := d.webTLS()
+			// For agents, of which the double has none; by it clients tell a proxy from a load balancer.
+			pages.NextProtos = append(pages.NextProtos, "teleport-reversetunnel")
+			return pages, nil
 		},
+	}
+}
+
+// webTLS is the configuration of the proxy's web side.
+func (d *Double) webTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{d.authorities.webCertificate}, NextProtos: []string{"h2", "http/1.1"},
 	}
 }
 

@@ -174,7 +174,7 @@ func (d *Double) Stop() {
 		_ = door.listener.Close()
 	}
 	d.Faults.thaw()
-	d.state.closeWatchers(errWatcherClosed)
+	d.state.closeWatchers(d.version.endOfWatch())
 	graceful := make(chan struct{})
 	go func() {
 		serving.rpc.GracefulStop()
@@ -214,7 +214,7 @@ func (d *Double) Cut() {
 }
 
 // EndWatches ends all watches with an error, as a server that sheds load does. The connections stay.
-func (d *Double) EndWatches() { d.state.closeWatchers(errWatcherClosed) }
+func (d *Double) EndWatches() { d.state.closeWatchers(d.version.endOfWatch()) }
 
 // Watches is the number of watches that stand.
 func (d *Double) Watches() int { return d.state.watches() }

@@ -19,6 +19,15 @@ type caller struct {
 	roles []*resource
 	// bot is set for a user of Machine ID.
 	bot bool
+	// opaque is set where the server does not tell missing rights from missing things.
+	opaque bool
+}
+
+// caller answers who calls, as this version tells them what they may not do.
+func (d *Double) caller(ctx context.Context) (caller, error) {
+	who, err := d.state.caller(ctx)
+	who.opaque = d.version.opaque()
+	return who, err
 }
 
 func (s *state) caller(ctx context.Context) (caller, error) {
@@ -52,6 +61,9 @@ func (c caller) may(verb, kind string) error {
 			break
 		}
 		allowed = allowed || slices.ContainsFunc(role.Spec.Allow.Rules, covers)
+	}
+	if !allowed && c.opaque {
+		return status.Error(codes.NotFound, "object not found")
 	}
 	if !allowed {
 		return status.Errorf(codes.PermissionDenied, "access denied to perform action %q on %q", verb, kind)

@@ -36,6 +36,7 @@ type resource struct {
 }
 
 type conditions struct {
+	Logins  []string          `yaml:"logins"`
 	Rules   []rule            `yaml:"rules"`
 	Request requestConditions `yaml:"request"`
 	Review  reviewConditions  `yaml:"review_requests"`
@@ -117,6 +118,9 @@ func (d *Double) check(one *resource) error {
 	case "role":
 	default:
 		return fmt.Errorf("the double has roles and users only")
+	}
+	if one.Version == "v5" && !d.version.roleFive() {
+		return errors.New(`role version "v5" is not supported`)
 	}
 	for _, side := range []conditions{one.Spec.Allow, one.Spec.Deny} {
 		if !d.options.Enterprise {

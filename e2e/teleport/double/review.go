@@ -13,7 +13,7 @@ import (
 
 // SubmitAccessReview implements the service.
 func (s *service) SubmitAccessReview(ctx context.Context, submission *types.AccessReviewSubmission) (*types.AccessRequestV3, error) {
-	caller, err := s.double.state.caller(ctx)
+	caller, err := s.double.caller(ctx)
 	if err != nil {
 		return nil, err
 	}

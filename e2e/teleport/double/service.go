@@ -79,8 +79,11 @@ func (d *Double) newServer() *grpc.Server {
 		}),
 		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 			full, _ := grpc.MethodFromServerStream(stream)
-			if full == "/"+authService+"/GetAccessRequests" && d.version.wholeListing() {
+			switch {
+			case full == teleport.ListOld && d.version.wholeListing():
 				return d.getAccessRequests(stream)
+			case full == teleport.CreateOld && d.version.mereCreation():
+				return d.createAccessRequest(stream)
 			}
 			return unknownMethod(full[strings.LastIndexByte(full, '/')+1:])
 		}),
@@ -104,6 +107,9 @@ func asStatus(err error) error {
 
 // Ping implements the service. It answers strangers too.
 func (s *service) Ping(context.Context, *proto.PingRequest) (*proto.PingResponse, error) {
+	if !s.double.version.features() {
+		return &proto.PingResponse{ClusterName: s.double.Name(), ServerVersion: s.double.Version()}, nil
+	}
 	return &proto.PingResponse{
 		ClusterName: s.double.Name(), ServerVersion: s.double.Version(), ProxyPublicAddr: s.double.ProxyAddress(),
 		ServerFeatures: &proto.Features{
@@ -115,11 +121,15 @@ func (s *service) Ping(context.Context, *proto.PingRequest) (*proto.PingResponse
 
 // visible answers the requests that match the filter and that the caller may see. Missing rights make them fewer, not an error.
 func (s *service) visible(ctx context.Context, filter types.AccessRequestFilter) ([]*types.AccessRequestV3, error) {
-	caller, err := s.double.state.caller(ctx)
+	caller, err := s.double.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := caller.may(types.VerbList, types.KindAccessRequest) == nil && caller.may(types.VerbRead, types.KindAccessRequest) == nil
+	missing := caller.mayAll(types.KindAccessRequest, types.VerbList, types.VerbRead)
+	if missing != nil && !s.double.version.partialListing() && (filter.User == "" || filter.User != caller.name) {
+		return nil, missing
+	}
+	all := missing == nil
 	reviewer, _ := s.double.state.user(caller.name)
 	var roles []*resource
 	if reviewer != nil {
@@ -146,27 +156,6 @@ func (s *service) GetAccessRequestsV2(filter *types.AccessRequestFilter, stream 
 		}
 	}
 	return nil
-}
-
-// getAccessRequests is the unary listing of the oldest servers, of which today's types know nothing any more. Its answer
-// has the same only field as a page of the newest listing.
-func (d *Double) getAccessRequests(stream grpc.ServerStream) error {
-	before, after := d.Faults.meet(stream.Context(), "GetAccessRequests")
-	if before != nil {
-		return before
-	}
-	var filter types.AccessRequestFilter
-	if err := stream.RecvMsg(&filter); err != nil {
-		return err
-	}
-	requests, err := (&service{double: d}).visible(stream.Context(), filter)
-	if err != nil {
-		return err
-	}
-	if after != nil {
-		return after
-	}
-	return stream.SendMsg(&proto.ListAccessRequestsResponse{AccessRequests: requests})
 }
 
 // ListAccessRequests implements the service.
@@ -211,7 +200,7 @@ func (s *service) ListAccessRequests(ctx context.Context, list *proto.ListAccess
 
 // SetAccessRequestState implements the service.
 func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.RequestStateSetter) (*emptypb.Empty, error) {
-	caller, err := s.double.state.caller(ctx)
+	caller, err := s.double.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -224,15 +213,13 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 	if setter.State.IsPromoted() && s.double.version.refusesPromotion() {
 		return nil, status.Error(codes.InvalidArgument, "state promoted can be only set when promoting to access list")
 	}
-	if !s.double.version.resolutions() {
+	if !s.double.version.reasons() {
+		if setter.ID == "" {
+			return nil, status.Error(codes.InvalidArgument, "special characters are not allowed in resource names, please use name composed only from characters, hyphens and dots")
+		}
 		setter.Reason, setter.Annotations, setter.Roles = "", nil, nil
-	}
-	update := types.AccessRequestUpdate{RequestID: setter.ID, State: setter.State, Reason: setter.Reason, Roles: setter.Roles}
-	if err := update.Check(); err != nil {
-		return nil, asStatus(err)
-	}
-	if len(setter.Reason) > maxReason {
-		return nil, status.Errorf(codes.InvalidArgument, "access request resolve reason is too long, max %d bytes", maxReason)
+	} else if err := s.double.checkDecision(setter); err != nil {
+		return nil, err
 	}
 	missing := status.Errorf(codes.NotFound, "cannot set state of access request %q (not found)", setter.ID)
 	if s.double.version.looksForTheCaller() {
@@ -279,6 +266,18 @@ func (s *service) SetAccessRequestState(ctx context.Context, setter *proto.Reque
 	return &emptypb.Empty{}, nil
 }
 
+// checkDecision refuses what makes no sense, whatever the request is.
+func (d *Double) checkDecision(setter *proto.RequestStateSetter) error {
+	update := types.AccessRequestUpdate{RequestID: setter.ID, State: setter.State, Reason: setter.Reason, Roles: setter.Roles}
+	if err := update.Check(); err != nil {
+		return asStatus(err)
+	}
+	if len(setter.Reason) > maxReason && d.version.reasonLimit() {
+		return status.Errorf(codes.InvalidArgument, "access request resolve reason is too long, max %d bytes", maxReason)
+	}
+	return nil
+}
+
 // setStart says from when on the access may be used, where that is not at once and servers of this version look at it.
 func (d *Double) setStart(request *types.AccessRequestV3, start *time.Time) error {
 	if start == nil || !d.version.startTimes() {
@@ -293,11 +292,11 @@ func (d *Double) setStart(request *types.AccessRequestV3, start *time.Time) erro
 
 // DeleteAccessRequest implements the service.
 func (s *service) DeleteAccessRequest(ctx context.Context, id *proto.RequestID) (*emptypb.Empty, error) {
-	caller, err := s.double.state.caller(ctx)
+	caller, err := s.double.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := caller.may(types.VerbDelete, types.KindAccessRequest); err != nil {
+	if err := caller.may(s.double.version.deletion(), types.KindAccessRequest); err != nil {
 		return nil, err
 	}
 	return &emptypb.Empty{}, s.double.state.remove(id.ID, caller.name)

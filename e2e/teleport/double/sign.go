@@ -10,7 +10,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gravitational/teleport/api/identityfile"
@@ -39,6 +41,10 @@ func (d *Double) Sign(_ context.Context, name string, ttl time.Duration) (*telep
 	user, ok := d.state.user(name)
 	if !ok {
 		return nil, fmt.Errorf("user %q not found", name)
+	}
+	hasLogin := func(role *resource) bool { return len(role.Spec.Allow.Logins) > 0 }
+	if d.version.loginsToSign() && !slices.ContainsFunc(d.state.rolesNamed(user.Spec.Roles), hasLogin) {
+		return nil, errors.New("this user cannot create SSH sessions, has no allowed logins")
 	}
 	if ttl == 0 {
 		ttl = defaultTTL

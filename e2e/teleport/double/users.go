@@ -29,7 +29,7 @@ var errNoSecrets = status.Error(codes.PermissionDenied, "this request can be onl
 
 // allUsers answers the users by name, for those who may list and read them.
 func (d *Double) allUsers(ctx context.Context, secrets bool) ([]*types.UserV2, error) {
-	caller, err := d.state.caller(ctx)
+	caller, err := d.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (d *Double) allUsers(ctx context.Context, secrets bool) ([]*types.UserV2, e
 
 // oneUser answers a user: everybody may read themselves.
 func (d *Double) oneUser(ctx context.Context, name string, current, secrets bool) (*types.UserV2, error) {
-	caller, err := d.state.caller(ctx)
+	caller, err := d.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (d *Double) oneUser(ctx context.Context, name string, current, secrets bool
 	}
 	user, ok := d.state.user(name)
 	if !ok {
-		return nil, status.Errorf(codes.NotFound, "user %q not found", name)
+		return nil, d.version.noUser(name)
 	}
 	return officialUser(user), nil
 }
@@ -130,7 +130,7 @@ func (s *service) GetUser(ctx context.Context, asked *proto.GetUserRequest) (*ty
 
 // GetCurrentUserRoles implements the auth service. Everybody may read the roles that they hold.
 func (s *service) GetCurrentUserRoles(_ *emptypb.Empty, stream proto.AuthService_GetCurrentUserRolesServer) error {
-	caller, err := s.double.state.caller(stream.Context())
+	caller, err := s.double.caller(stream.Context())
 	if err != nil {
 		return err
 	}

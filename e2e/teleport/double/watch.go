@@ -2,6 +2,7 @@ package double
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/gravitational/teleport/api/client/proto"
@@ -10,8 +11,20 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errWatcherClosed is how a watch ends when the server does.
-var errWatcherClosed = status.Error(codes.Unknown, "watcher closed")
+var (
+	// errWatcherClosed is how a watch ends when the server does.
+	errWatcherClosed = status.Error(codes.Unknown, "watcher closed")
+	// errWatchOver ends a watch without an error.
+	errWatchOver = errors.New("the watch is over")
+)
+
+// endOfWatch is how a watch ends in this version.
+func (v version) endOfWatch() error {
+	if v.since(6, 0) {
+		return errWatcherClosed
+	}
+	return errWatchOver
+}
 
 // watcher is a running watch: a queue of events that only its own stream empties.
 type watcher struct {
@@ -61,7 +74,7 @@ func (w *watcher) take(ctx context.Context) ([]*proto.Event, error) {
 // WatchEvents implements the service.
 func (s *service) WatchEvents(watch *proto.Watch, stream proto.AuthService_WatchEventsServer) error {
 	ctx := stream.Context()
-	caller, err := s.double.state.caller(ctx)
+	caller, err := s.double.caller(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,8 +85,11 @@ func (s *service) WatchEvents(watch *proto.Watch, stream proto.AuthService_Watch
 	var confirmed []types.WatchKind
 	for _, kind := range watch.Kinds {
 		filter, err := watchable(caller, kind)
+		if kind.Kind != types.KindAccessRequest && !s.double.version.anyKind() {
+			err = status.Errorf(codes.PermissionDenied, "not authorized to watch %s events", kind.Kind)
+		}
 		if err != nil {
-			if watch.AllowPartialSuccess {
+			if watch.AllowPartialSuccess && s.double.version.watchStatus() {
 				continue
 			}
 			return err
@@ -94,6 +110,9 @@ func (s *service) WatchEvents(watch *proto.Watch, stream proto.AuthService_Watch
 	defer s.double.state.unwatch(w)
 	for {
 		events, err := w.take(ctx)
+		if errors.Is(err, errWatchOver) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

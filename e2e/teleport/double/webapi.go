@@ -10,13 +10,11 @@ import (
 func (d *Double) webAPI(admit func(net.Conn)) http.Handler {
 	ping := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"cluster_name": d.Name(), "server_version": d.Version(),
-			"proxy": map[string]any{
-				"tls_routing_enabled": true,
-				"ssh":                 map[string]any{"listen_addr": d.ProxyAddress(), "public_addr": d.ProxyAddress()},
-			},
-		})
+		proxy := map[string]any{"ssh": map[string]any{"listen_addr": d.ProxyAddress(), "public_addr": d.ProxyAddress()}}
+		if d.version.tlsRouting() {
+			proxy["tls_routing_enabled"] = true
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"cluster_name": d.Name(), "server_version": d.Version(), "proxy": proxy})
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /webapi/ping", ping)

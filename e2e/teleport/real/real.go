@@ -1,5 +1,5 @@
 // Package real is a real Teleport cluster: auth server and proxy in one child process, with its state in a temporary
-// folder. An admin's work on it is done with Teleport's own tctl.
+// folder. An admin's work on it is done with Teleport's own tctl. There are several versions of it.
 package real
 
 import (
@@ -20,23 +20,39 @@ import (
 	"github.com/teleport-access/mattermost-plugin-teleport-access/e2e/teleport"
 )
 
-const (
-	// clusterName of the cluster.
-	clusterName = "tp.example"
-	// serverVersion is what the module that the server is built from contains.
-	serverVersion = "13.3.8"
-	// stopPatience is how long a stop may take before the process is killed.
-	stopPatience = 10 * time.Second
-)
+// stopPatience is how long a stop may take before the process is killed.
+const stopPatience = 10 * time.Second
+
+// release is one of the versions that there is a real server of.
+type release struct {
+	// version is what the module that the server is built from contains.
+	version string
+	// binary names the server among those that were built.
+	binary string
+	// cluster is the name of its cluster: another one for each, so that the plugin takes them for several.
+	cluster string
+	// configuration is the server's teleport.yaml.
+	configuration string
+	// ports is how many it listens at.
+	ports int
+	// rolesByAPI tells that its tctl creates no roles.
+	rolesByAPI bool
+}
+
+// newest is the release that Start starts.
+var newest = release{version: "13.3.8", binary: "teleport", cluster: "tp.example", configuration: configuration, ports: 2}
 
 // Server is a running Teleport server.
 type Server struct {
-	binary, dir string
-	auth, proxy string
-	process     *child.Process
+	release release
+	binary  string
+	dir     string
+	// ports are where it listens: the auth server, the proxy, and what else an old proxy has.
+	ports   []string
+	process *child.Process
 }
 
-// configuration is the server's teleport.yaml. The stream period is in nanoseconds: events come in 50 ms instead of a second.
+// configuration is a teleport.yaml. The stream period is in nanoseconds: events come in 50 ms instead of a second.
 const configuration = `version: v3
 teleport:
   nodename: teleport
@@ -50,23 +66,25 @@ teleport:
     severity: INFO
 auth_service:
   enabled: yes
-  listen_addr: %[2]s
-  cluster_name: %[4]s
+  listen_addr: %[3]s
+  cluster_name: %[2]s
   proxy_listener_mode: multiplex
   authentication:
     type: local
     second_factor: off
 proxy_service:
   enabled: yes
-  web_listen_addr: %[3]s
-  public_addr: %[3]s
+  web_listen_addr: %[4]s
+  public_addr: %[4]s
 ssh_service:
   enabled: no
 `
 
 // Start makes a cluster of its own and waits until it serves.
-func Start(ctx context.Context) (*Server, error) {
-	binary, err := repository.Server("teleport")
+func Start(ctx context.Context) (*Server, error) { return start(ctx, newest) }
+
+func start(ctx context.Context, release release) (*Server, error) {
+	binary, err := repository.Server(release.binary)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +92,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{binary: binary, dir: dir}
+	server := &Server{release: release, binary: binary, dir: dir}
 	// A free port may be taken by somebody else before the server listens there: then others are tried.
 	for attempt := 0; ; attempt++ {
 		if err = server.launch(ctx); err == nil {
@@ -84,25 +102,27 @@ func Start(ctx context.Context) (*Server, error) {
 			server.Close()
 			return nil, err
 		}
-		server.auth, server.proxy = "", ""
+		server.ports = nil
 	}
 }
 
 func (s *Server) launch(ctx context.Context) error {
-	for _, address := range []*string{&s.auth, &s.proxy} {
-		if *address == "" {
-			free, err := child.FreeAddress()
-			if err != nil {
-				return err
-			}
-			*address = free
+	for len(s.ports) < s.release.ports {
+		free, err := child.FreeAddress()
+		if err != nil {
+			return err
 		}
+		s.ports = append(s.ports, free)
 	}
 	data := filepath.Join(s.dir, "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	content := fmt.Sprintf(configuration, data, s.auth, s.proxy, clusterName)
+	values := []any{data, s.release.cluster}
+	for _, address := range s.ports {
+		values = append(values, address)
+	}
+	content := fmt.Sprintf(s.release.configuration, values...)
 	if err := os.WriteFile(s.configPath(), []byte(content), 0o600); err != nil {
 		return err
 	}
@@ -112,7 +132,7 @@ func (s *Server) launch(ctx context.Context) error {
 		Path: s.binary, Args: []string{"-config", s.configPath()}, Dir: s.dir, Env: s.env(), LogPath: log, StopSignal: syscall.SIGTERM,
 		Ready: func(ctx context.Context) bool {
 			written, err := os.ReadFile(log)
-			return err == nil && bytes.Contains(written[min(len(old), len(written)):], []byte("READY\n")) && listens(ctx, s.auth) && listens(ctx, s.proxy)
+			return err == nil && bytes.Contains(written[min(len(old), len(written)):], []byte("READY\n")) && listens(ctx, s.AuthAddress()) && listens(ctx, s.ProxyAddress())
 		},
 	})
 	s.process = process
@@ -136,16 +156,16 @@ func (s *Server) env() []string { return child.CleanEnv(s.dir, s.dir) }
 func (s *Server) Kind() string { return "real" }
 
 // Name of the cluster.
-func (s *Server) Name() string { return clusterName }
+func (s *Server) Name() string { return s.release.cluster }
 
 // Version of the server.
-func (s *Server) Version() string { return serverVersion }
+func (s *Server) Version() string { return s.release.version }
 
 // AuthAddress is the auth server's "host:port".
-func (s *Server) AuthAddress() string { return s.auth }
+func (s *Server) AuthAddress() string { return s.ports[0] }
 
 // ProxyAddress is the proxy's "host:port".
-func (s *Server) ProxyAddress() string { return s.proxy }
+func (s *Server) ProxyAddress() string { return s.ports[1] }
 
 // Log is the path of the server's log.
 func (s *Server) Log() string { return filepath.Join(s.dir, "server.log") }
@@ -190,6 +210,14 @@ func (s *Server) Tctl(ctx context.Context, args ...string) ([]byte, error) {
 
 // CreateResources runs `tctl create -f`.
 func (s *Server) CreateResources(ctx context.Context, yaml string) error {
+	if s.release.rolesByAPI {
+		return s.createBoth(ctx, yaml)
+	}
+	return s.onFile(ctx, yaml, "create", "-f")
+}
+
+// onFile runs tctl on a file of resources.
+func (s *Server) onFile(ctx context.Context, yaml string, command ...string) error {
 	file, err := os.CreateTemp(s.dir, "resources-*.yaml")
 	if err != nil {
 		return err
@@ -201,7 +229,7 @@ func (s *Server) CreateResources(ctx context.Context, yaml string) error {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	_, err = s.Tctl(ctx, "create", "-f", file.Name())
+	_, err = s.Tctl(ctx, append(command, file.Name())...)
 	return err
 }
 
@@ -215,7 +243,7 @@ func (s *Server) Sign(ctx context.Context, user string, ttl time.Duration) (*tel
 	if ttl == 0 {
 		ttl = 12 * time.Hour
 	}
-	args := []string{"auth", "sign", "--user=" + user, "--ttl=" + ttl.String(), "--overwrite"}
+	args := []string{"auth", "sign", "--user=" + user, "--ttl=" + ttl.String()}
 	if _, err := s.Tctl(ctx, append(args, "--format=tls", "--out="+filepath.Join(dir, "auth"))...); err != nil {
 		return nil, err
 	}
