@@ -9,7 +9,7 @@ use futures::future::AbortHandle;
 use crate::app::App;
 use crate::config::{self, Address, CredentialSource, Problem, Recipient};
 use crate::credentials::{self, Usable};
-use crate::desk::Desk;
+use crate::desk::{Desk, Undelivered};
 use crate::identity::Directory;
 use crate::session::{Link, Way};
 use crate::teleport::AccessRequest;
@@ -34,6 +34,8 @@ pub(crate) struct Cluster<W: World> {
     pub(crate) directory: Directory,
     /// The unknown fields of its requests that admins have accepted, as of the last look.
     pub(crate) accepted_fields: RefCell<Vec<String>>,
+    /// Pending requests that nobody can see, as of the last look.
+    pub(crate) nowhere: RefCell<Vec<Undelivered>>,
     /// How often the connection was made.
     pub(crate) connects: Cell<u64>,
     /// Ends what keeps the connection.
@@ -52,6 +54,7 @@ impl<W: World> Cluster<W> {
             desk: Desk::default(),
             directory: Directory::default(),
             accepted_fields: RefCell::default(),
+            nowhere: RefCell::default(),
             connects: Cell::new(0),
             session: RefCell::new(None),
         })
@@ -69,6 +72,7 @@ impl<W: World> Cluster<W> {
         self.desk.clear();
         self.directory.forget();
         self.accepted_fields.borrow_mut().clear();
+        self.nowhere.borrow_mut().clear();
     }
 
     /// What the settings say of it.

@@ -22,6 +22,7 @@ use crate::ledger::{self, LedgerError, Outcome, Posting, Record, Stored};
 use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost, Post, Swap};
 use crate::messages;
 use crate::notices;
+use crate::requests::footing::{self, Footing};
 use crate::requests::{deliver, digest};
 use crate::rules::links;
 use crate::teleport::{AccessRequest, Event, State, Teleport as _, TeleportError};
@@ -111,6 +112,8 @@ struct Case {
     waited: bool,
     /// Whether the posts are to be compared with what was written.
     check: bool,
+    /// Where it stood when it was last worked on, for as long as its record must be read.
+    footing: Option<Footing>,
 }
 
 /// What was heard of a request.
@@ -187,6 +190,24 @@ impl Desk {
             stored.is_some_and(|stored| stored.record.postings.iter().any(|posting| !posting.altered.is_no()))
         };
         self.cases.borrow().iter().filter(|(_, case)| is_altered(case)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Pending requests that suggest reviewers.
+    pub(crate) fn suggesting(&self) -> usize {
+        let suggests = |case: &Case| {
+            let stored = case.stored.as_ref().filter(|stored| stored.record.outcome == Outcome::Pending);
+            stored.is_some_and(|stored| !stored.record.request.suggested_reviewers.is_empty())
+        };
+        self.cases.borrow().values().filter(|case| suggests(case)).count()
+    }
+
+    /// Where the pending requests stand.
+    pub(crate) fn footings(&self) -> Vec<Footing> {
+        let footing = |case: &Case| match &case.stored {
+            Some(stored) => Footing::of(&stored.record, Vec::new()),
+            None => case.footing.clone(),
+        };
+        self.cases.borrow().values().filter_map(footing).collect()
     }
 
     /// What could not be done, and is being tried again.
@@ -422,6 +443,11 @@ pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
     if let Ok(true) = mattermost.kv_swap(Swap { key, old: Some(old), new: None, expire_seconds: 0 }).await {
         ids.iter().for_each(|id| check_posts(lane, id));
     }
+}
+
+/// Tries again what could not be posted, without waiting for its turn.
+pub(crate) fn try_again<W: World>(lane: &Lane<W>, id: &str) {
+    note(lane, id, News::Ask);
 }
 
 fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
@@ -683,6 +709,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
 
     let mut failed = unreachable;
     failed.extend(untold);
+    let mut refused = Vec::new();
     let before = stored.record.clone();
     for index in 0..stored.record.postings.len() {
         check(lane, epoch)?;
@@ -714,10 +741,14 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
             done = thin_out(lane, &cluster, &record, posting).await;
         }
         if let Err(error) = done {
+            refused.extend(footing::refused(posting, &error));
             failed.push(error.to_string());
         }
     }
     check(lane, epoch)?;
+    if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
+        case.footing = Footing::of(&stored.record, refused);
+    }
     if failed.is_empty()
         && let Err(error) = deliver::disarm(lane, &mut stored.record).await
     {

@@ -94,7 +94,7 @@ fn in_force(sim: &Rc<Sim>, second: i64, settings: &Value) -> pins::Settled {
 /// The settings are about to be saved at this second.
 fn checked(sim: &Rc<Sim>, second: i64, old: &Value, new: &Value) -> Result<(), Vec<Problem>> {
     let (old, new) = (old.as_object().cloned().unwrap(), new.as_object().cloned().unwrap());
-    run(sim, async move |mattermost| save::check_names(&mattermost, &new, &old, Time(second * 1_000)).await)
+    run(sim, async move |mattermost| save::check_names(&mattermost, &new, &old, false, Time(second * 1_000)).await)
 }
 
 fn approvers(text: &str) -> Value {

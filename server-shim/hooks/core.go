@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/model"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin/pluginconnect"
@@ -83,8 +84,11 @@ func (c *core) tellSettings() {
 		Notes:         append(append([]string(nil), c.engine...), p.bot.notes()...),
 		Failures:      p.bot.failures(),
 	}
-	if config := p.API.GetConfig(); config != nil && config.ServiceSettings.SiteURL != nil {
-		request.SiteUrl = *config.ServiceSettings.SiteURL
+	if config := p.API.GetConfig(); config != nil {
+		request.MultiFactorOff = isMultiFactorOff(config)
+		if config.ServiceSettings.SiteURL != nil {
+			request.SiteUrl = *config.ServiceSettings.SiteURL
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)
 	defer cancel()
@@ -95,6 +99,13 @@ func (c *core) tellSettings() {
 		return
 	}
 	p.sealStored(settings, answer.Msg.GetSettingsJson())
+}
+
+// isMultiFactorOff says whether the server has multi-factor authentication switched off. On its way to a plugin a
+// configuration loses every false, so nothing is one.
+func isMultiFactorOff(config *model.Config) bool {
+	enabled := config.ServiceSettings.EnableMultifactorAuthentication
+	return enabled == nil || !*enabled
 }
 
 func (c *core) tellLead() {

@@ -83,6 +83,17 @@ func (s *Service) GetTeamMember(
 	}), nil
 }
 
+// GetTeam returns a team.
+func (s *Service) GetTeam(
+	_ context.Context, request *connect.Request[pb.GetTeamRequest],
+) (*connect.Response[pb.Team], error) {
+	team, appErr := s.api.GetTeam(request.Msg.GetId())
+	if err := answered(team, appErr); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.Team{Id: team.Id, Name: team.Name, DeleteAt: team.DeleteAt}), nil
+}
+
 func isNotFound(err *model.AppError) bool {
 	return err != nil && err.StatusCode == http.StatusNotFound
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod deliver;
 pub mod digest;
+pub(crate) mod footing;

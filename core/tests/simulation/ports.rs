@@ -11,8 +11,8 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use futures::task::LocalSpawnExt;
 use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint, Signature};
 use teleport_access_core::mattermost::{
-    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, User,
-    UserBy,
+    Bot, Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap,
+    Team, User, UserBy,
 };
 use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{
@@ -104,6 +104,9 @@ impl Mattermost for SimMattermost {
             // Direct channels cannot be archived.
             if server.archived && !post.channel_id.starts_with("direct-") {
                 return Err(HostError::Invalid("the channel is archived".to_owned()));
+            }
+            if server.refuses_posts && !post.channel_id.starts_with("direct-") {
+                return Err(HostError::Denied("the bot may not post there".to_owned()));
             }
             if let Some((id, at)) = server.pending_ids.get(&key).cloned()
                 && now - at < 30_000
@@ -241,7 +244,11 @@ impl Mattermost for SimMattermost {
                 false if server.public => ("team", "O"),
                 false => ("team", "P"),
             };
-            Ok(Channel { id, team_id: team_id.to_owned(), r#type: kind.to_owned(), ..Default::default() })
+            let other = id.strip_prefix("direct-");
+            let name = other.map(|other| format!("{}__{other}", server.bot())).unwrap_or_default();
+            let delete_at = i64::from(server.archived && other.is_none());
+            let (team_id, r#type) = (team_id.to_owned(), kind.to_owned());
+            Ok(Channel { id, team_id, name, r#type, delete_at, ..Default::default() })
         })
         .await
     }
@@ -256,6 +263,26 @@ impl Mattermost for SimMattermost {
 
     async fn team_membership(&self, team_id: &str, user_id: &str) -> Result<Membership, HostError> {
         self.channel_membership(team_id, user_id).await
+    }
+
+    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
+        let id = id.to_owned();
+        self.call("get_team", move |sim| {
+            let delete_at = i64::from(sim.mattermost.borrow().team_archived);
+            Ok(Team { id, name: "ops".to_owned(), delete_at })
+        })
+        .await
+    }
+
+    async fn get_bot(&self, user_id: &str) -> Result<Bot, HostError> {
+        let user_id = user_id.to_owned();
+        self.call("get_bot", move |sim| {
+            let server = sim.mattermost.borrow();
+            let owner = if server.bot_owner.is_empty() { "the.plugin" } else { server.bot_owner };
+            let (owner_id, delete_at) = (owner.to_owned(), i64::from(server.bot_disabled));
+            Ok(Bot { username: user_id.clone(), user_id, owner_id, delete_at })
+        })
+        .await
     }
 
     async fn get_group(&self, by: GroupBy) -> Result<Group, HostError> {

@@ -1760,6 +1760,228 @@ func (x *TeamMember) GetIsAdmin() bool {
 	return false
 }
 
+type GetTeamRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTeamRequest) Reset() {
+	*x = GetTeamRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTeamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTeamRequest) ProtoMessage() {}
+
+func (x *GetTeamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTeamRequest.ProtoReflect.Descriptor instead.
+func (*GetTeamRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetTeamRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// A team.
+type Team struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// As in the addresses of its channels.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// 0 while the team is not archived.
+	DeleteAt      int64 `protobuf:"varint,3,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Team) Reset() {
+	*x = Team{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Team) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Team) ProtoMessage() {}
+
+func (x *Team) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Team.ProtoReflect.Descriptor instead.
+func (*Team) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Team) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Team) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Team) GetDeleteAt() int64 {
+	if x != nil {
+		return x.DeleteAt
+	}
+	return 0
+}
+
+type GetBotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBotRequest) Reset() {
+	*x = GetBotRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBotRequest) ProtoMessage() {}
+
+func (x *GetBotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBotRequest.ProtoReflect.Descriptor instead.
+func (*GetBotRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetBotRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+// A bot account.
+type Bot struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UserId   string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Username string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	// The id of the user or plugin that it belongs to.
+	OwnerId string `protobuf:"bytes,3,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// 0 while the bot is enabled.
+	DeleteAt      int64 `protobuf:"varint,4,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bot) Reset() {
+	*x = Bot{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bot) ProtoMessage() {}
+
+func (x *Bot) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bot.ProtoReflect.Descriptor instead.
+func (*Bot) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Bot) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Bot) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Bot) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *Bot) GetDeleteAt() int64 {
+	if x != nil {
+		return x.DeleteAt
+	}
+	return 0
+}
+
 type GetGroupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to By:
@@ -1773,7 +1995,7 @@ type GetGroupRequest struct {
 
 func (x *GetGroupRequest) Reset() {
 	*x = GetGroupRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +2007,7 @@ func (x *GetGroupRequest) String() string {
 func (*GetGroupRequest) ProtoMessage() {}
 
 func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[24]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +2020,7 @@ func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{24}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetGroupRequest) GetBy() isGetGroupRequest_By {
@@ -1862,7 +2084,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +2096,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[25]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2109,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{25}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Group) GetId() string {
@@ -1942,7 +2164,7 @@ type GetGroupMemberRequest struct {
 
 func (x *GetGroupMemberRequest) Reset() {
 	*x = GetGroupMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2176,7 @@ func (x *GetGroupMemberRequest) String() string {
 func (*GetGroupMemberRequest) ProtoMessage() {}
 
 func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2189,7 @@ func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetGroupMemberRequest) GetGroupId() string {
@@ -1997,7 +2219,7 @@ type ListGroupUsersRequest struct {
 
 func (x *ListGroupUsersRequest) Reset() {
 	*x = ListGroupUsersRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2231,7 @@ func (x *ListGroupUsersRequest) String() string {
 func (*ListGroupUsersRequest) ProtoMessage() {}
 
 func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2244,7 @@ func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListGroupUsersRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListGroupUsersRequest) GetGroupId() string {
@@ -2059,7 +2281,7 @@ type ListChannelUsersRequest struct {
 
 func (x *ListChannelUsersRequest) Reset() {
 	*x = ListChannelUsersRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2071,7 +2293,7 @@ func (x *ListChannelUsersRequest) String() string {
 func (*ListChannelUsersRequest) ProtoMessage() {}
 
 func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2084,7 +2306,7 @@ func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChannelUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListChannelUsersRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListChannelUsersRequest) GetChannelId() string {
@@ -2118,7 +2340,7 @@ type ListUsersResponse struct {
 
 func (x *ListUsersResponse) Reset() {
 	*x = ListUsersResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2352,7 @@ func (x *ListUsersResponse) String() string {
 func (*ListUsersResponse) ProtoMessage() {}
 
 func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2365,7 @@ func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
 func (*ListUsersResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListUsersResponse) GetUsers() []*User {
@@ -2165,7 +2387,7 @@ type RolesGrantRequest struct {
 
 func (x *RolesGrantRequest) Reset() {
 	*x = RolesGrantRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2399,7 @@ func (x *RolesGrantRequest) String() string {
 func (*RolesGrantRequest) ProtoMessage() {}
 
 func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2412,7 @@ func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesGrantRequest.ProtoReflect.Descriptor instead.
 func (*RolesGrantRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RolesGrantRequest) GetRoles() []string {
@@ -2216,7 +2438,7 @@ type RolesGrantResponse struct {
 
 func (x *RolesGrantResponse) Reset() {
 	*x = RolesGrantResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2450,7 @@ func (x *RolesGrantResponse) String() string {
 func (*RolesGrantResponse) ProtoMessage() {}
 
 func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2463,7 @@ func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesGrantResponse.ProtoReflect.Descriptor instead.
 func (*RolesGrantResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RolesGrantResponse) GetGranted() bool {
@@ -2260,7 +2482,7 @@ type GetSessionRequest struct {
 
 func (x *GetSessionRequest) Reset() {
 	*x = GetSessionRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2494,7 @@ func (x *GetSessionRequest) String() string {
 func (*GetSessionRequest) ProtoMessage() {}
 
 func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2507,7 @@ func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
 func (*GetSessionRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetSessionRequest) GetSessionId() string {
@@ -2318,7 +2540,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2330,7 +2552,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2343,7 +2565,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Session) GetId() string {
@@ -2411,7 +2633,7 @@ type GroupMember struct {
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2645,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2658,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GroupMember) GetIsMember() bool {
@@ -2459,7 +2681,7 @@ type OpenDialogRequest struct {
 
 func (x *OpenDialogRequest) Reset() {
 	*x = OpenDialogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2471,7 +2693,7 @@ func (x *OpenDialogRequest) String() string {
 func (*OpenDialogRequest) ProtoMessage() {}
 
 func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2484,7 +2706,7 @@ func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogRequest.ProtoReflect.Descriptor instead.
 func (*OpenDialogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *OpenDialogRequest) GetTriggerId() string {
@@ -2516,7 +2738,7 @@ type OpenDialogResponse struct {
 
 func (x *OpenDialogResponse) Reset() {
 	*x = OpenDialogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2750,7 @@ func (x *OpenDialogResponse) String() string {
 func (*OpenDialogResponse) ProtoMessage() {}
 
 func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2763,7 @@ func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogResponse.ProtoReflect.Descriptor instead.
 func (*OpenDialogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
 }
 
 // An interactive dialog.
@@ -2562,7 +2784,7 @@ type Dialog struct {
 
 func (x *Dialog) Reset() {
 	*x = Dialog{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2574,7 +2796,7 @@ func (x *Dialog) String() string {
 func (*Dialog) ProtoMessage() {}
 
 func (x *Dialog) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2587,7 +2809,7 @@ func (x *Dialog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialog.ProtoReflect.Descriptor instead.
 func (*Dialog) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Dialog) GetCallbackId() string {
@@ -2656,7 +2878,7 @@ type DialogElement struct {
 
 func (x *DialogElement) Reset() {
 	*x = DialogElement{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2890,7 @@ func (x *DialogElement) String() string {
 func (*DialogElement) ProtoMessage() {}
 
 func (x *DialogElement) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2903,7 @@ func (x *DialogElement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogElement.ProtoReflect.Descriptor instead.
 func (*DialogElement) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DialogElement) GetName() string {
@@ -2772,7 +2994,7 @@ type DialogOption struct {
 
 func (x *DialogOption) Reset() {
 	*x = DialogOption{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +3006,7 @@ func (x *DialogOption) String() string {
 func (*DialogOption) ProtoMessage() {}
 
 func (x *DialogOption) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +3019,7 @@ func (x *DialogOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogOption.ProtoReflect.Descriptor instead.
 func (*DialogOption) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DialogOption) GetText() string {
@@ -2824,7 +3046,7 @@ type KvGetRequest struct {
 
 func (x *KvGetRequest) Reset() {
 	*x = KvGetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[40]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +3058,7 @@ func (x *KvGetRequest) String() string {
 func (*KvGetRequest) ProtoMessage() {}
 
 func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[40]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +3071,7 @@ func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetRequest.ProtoReflect.Descriptor instead.
 func (*KvGetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *KvGetRequest) GetKey() string {
@@ -2869,7 +3091,7 @@ type KvGetResponse struct {
 
 func (x *KvGetResponse) Reset() {
 	*x = KvGetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[41]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +3103,7 @@ func (x *KvGetResponse) String() string {
 func (*KvGetResponse) ProtoMessage() {}
 
 func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[41]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3116,7 @@ func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetResponse.ProtoReflect.Descriptor instead.
 func (*KvGetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *KvGetResponse) GetValue() []byte {
@@ -2921,7 +3143,7 @@ type KvSetRequest struct {
 
 func (x *KvSetRequest) Reset() {
 	*x = KvSetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[42]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2933,7 +3155,7 @@ func (x *KvSetRequest) String() string {
 func (*KvSetRequest) ProtoMessage() {}
 
 func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[42]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2946,7 +3168,7 @@ func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetRequest.ProtoReflect.Descriptor instead.
 func (*KvSetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *KvSetRequest) GetKey() string {
@@ -2994,7 +3216,7 @@ type KvSetResponse struct {
 
 func (x *KvSetResponse) Reset() {
 	*x = KvSetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[43]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3228,7 @@ func (x *KvSetResponse) String() string {
 func (*KvSetResponse) ProtoMessage() {}
 
 func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[43]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3241,7 @@ func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetResponse.ProtoReflect.Descriptor instead.
 func (*KvSetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *KvSetResponse) GetStored() bool {
@@ -3041,7 +3263,7 @@ type KvListRequest struct {
 
 func (x *KvListRequest) Reset() {
 	*x = KvListRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[44]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3275,7 @@ func (x *KvListRequest) String() string {
 func (*KvListRequest) ProtoMessage() {}
 
 func (x *KvListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[44]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3288,7 @@ func (x *KvListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListRequest.ProtoReflect.Descriptor instead.
 func (*KvListRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *KvListRequest) GetPage() int32 {
@@ -3093,7 +3315,7 @@ type KvListResponse struct {
 
 func (x *KvListResponse) Reset() {
 	*x = KvListResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[45]
+	mi := &file_mattermost_mattermost_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3105,7 +3327,7 @@ func (x *KvListResponse) String() string {
 func (*KvListResponse) ProtoMessage() {}
 
 func (x *KvListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[45]
+	mi := &file_mattermost_mattermost_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3118,7 +3340,7 @@ func (x *KvListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListResponse.ProtoReflect.Descriptor instead.
 func (*KvListResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *KvListResponse) GetKeys() []string {
@@ -3139,7 +3361,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[46]
+	mi := &file_mattermost_mattermost_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3151,7 +3373,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[46]
+	mi := &file_mattermost_mattermost_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3164,7 +3386,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LogRequest) GetLevel() LogLevel {
@@ -3199,7 +3421,7 @@ type LogField struct {
 
 func (x *LogField) Reset() {
 	*x = LogField{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[47]
+	mi := &file_mattermost_mattermost_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3433,7 @@ func (x *LogField) String() string {
 func (*LogField) ProtoMessage() {}
 
 func (x *LogField) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[47]
+	mi := &file_mattermost_mattermost_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3446,7 @@ func (x *LogField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogField.ProtoReflect.Descriptor instead.
 func (*LogField) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LogField) GetName() string {
@@ -3249,7 +3471,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[48]
+	mi := &file_mattermost_mattermost_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +3483,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[48]
+	mi := &file_mattermost_mattermost_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +3496,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{52}
 }
 
 var File_mattermost_mattermost_proto protoreflect.FileDescriptor
@@ -3419,7 +3641,20 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\n" +
 	"TeamMember\x12\x1b\n" +
 	"\tis_member\x18\x01 \x01(\bR\bisMember\x12\x19\n" +
-	"\bis_admin\x18\x02 \x01(\bR\aisAdmin\"?\n" +
+	"\bis_admin\x18\x02 \x01(\bR\aisAdmin\" \n" +
+	"\x0eGetTeamRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
+	"\x04Team\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
+	"\tdelete_at\x18\x03 \x01(\x03R\bdeleteAt\"(\n" +
+	"\rGetBotRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"r\n" +
+	"\x03Bot\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n" +
+	"\busername\x18\x02 \x01(\tR\busername\x12\x19\n" +
+	"\bowner_id\x18\x03 \x01(\tR\aownerId\x12\x1b\n" +
+	"\tdelete_at\x18\x04 \x01(\x03R\bdeleteAt\"?\n" +
 	"\x0fGetGroupRequest\x12\x10\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12\x14\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04nameB\x04\n" +
@@ -3534,7 +3769,7 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n" +
 	"\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n" +
 	"\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n" +
-	"\x0fLOG_LEVEL_ERROR\x10\x042\xc5\f\n" +
+	"\x0fLOG_LEVEL_ERROR\x10\x042\xb4\r\n" +
 	"\n" +
 	"Mattermost\x12=\n" +
 	"\n" +
@@ -3551,7 +3786,9 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\n" +
 	"GetChannel\x12\x1d.mattermost.GetChannelRequest\x1a\x13.mattermost.Channel\x12R\n" +
 	"\x10GetChannelMember\x12#.mattermost.GetChannelMemberRequest\x1a\x19.mattermost.ChannelMember\x12I\n" +
-	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x12:\n" +
+	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x127\n" +
+	"\aGetTeam\x12\x1a.mattermost.GetTeamRequest\x1a\x10.mattermost.Team\x124\n" +
+	"\x06GetBot\x12\x19.mattermost.GetBotRequest\x1a\x0f.mattermost.Bot\x12:\n" +
 	"\bGetGroup\x12\x1b.mattermost.GetGroupRequest\x1a\x11.mattermost.Group\x12L\n" +
 	"\x0eGetGroupMember\x12!.mattermost.GetGroupMemberRequest\x1a\x17.mattermost.GroupMember\x12R\n" +
 	"\x0eListGroupUsers\x12!.mattermost.ListGroupUsersRequest\x1a\x1d.mattermost.ListUsersResponse\x12V\n" +
@@ -3584,7 +3821,7 @@ func file_mattermost_mattermost_proto_rawDescGZIP() []byte {
 }
 
 var file_mattermost_mattermost_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_mattermost_mattermost_proto_goTypes = []any{
 	(LogLevel)(0),                     // 0: mattermost.LogLevel
 	(*Post)(nil),                      // 1: mattermost.Post
@@ -3611,42 +3848,46 @@ var file_mattermost_mattermost_proto_goTypes = []any{
 	(*ChannelMember)(nil),             // 22: mattermost.ChannelMember
 	(*GetTeamMemberRequest)(nil),      // 23: mattermost.GetTeamMemberRequest
 	(*TeamMember)(nil),                // 24: mattermost.TeamMember
-	(*GetGroupRequest)(nil),           // 25: mattermost.GetGroupRequest
-	(*Group)(nil),                     // 26: mattermost.Group
-	(*GetGroupMemberRequest)(nil),     // 27: mattermost.GetGroupMemberRequest
-	(*ListGroupUsersRequest)(nil),     // 28: mattermost.ListGroupUsersRequest
-	(*ListChannelUsersRequest)(nil),   // 29: mattermost.ListChannelUsersRequest
-	(*ListUsersResponse)(nil),         // 30: mattermost.ListUsersResponse
-	(*RolesGrantRequest)(nil),         // 31: mattermost.RolesGrantRequest
-	(*RolesGrantResponse)(nil),        // 32: mattermost.RolesGrantResponse
-	(*GetSessionRequest)(nil),         // 33: mattermost.GetSessionRequest
-	(*Session)(nil),                   // 34: mattermost.Session
-	(*GroupMember)(nil),               // 35: mattermost.GroupMember
-	(*OpenDialogRequest)(nil),         // 36: mattermost.OpenDialogRequest
-	(*OpenDialogResponse)(nil),        // 37: mattermost.OpenDialogResponse
-	(*Dialog)(nil),                    // 38: mattermost.Dialog
-	(*DialogElement)(nil),             // 39: mattermost.DialogElement
-	(*DialogOption)(nil),              // 40: mattermost.DialogOption
-	(*KvGetRequest)(nil),              // 41: mattermost.KvGetRequest
-	(*KvGetResponse)(nil),             // 42: mattermost.KvGetResponse
-	(*KvSetRequest)(nil),              // 43: mattermost.KvSetRequest
-	(*KvSetResponse)(nil),             // 44: mattermost.KvSetResponse
-	(*KvListRequest)(nil),             // 45: mattermost.KvListRequest
-	(*KvListResponse)(nil),            // 46: mattermost.KvListResponse
-	(*LogRequest)(nil),                // 47: mattermost.LogRequest
-	(*LogField)(nil),                  // 48: mattermost.LogField
-	(*LogResponse)(nil),               // 49: mattermost.LogResponse
-	nil,                               // 50: mattermost.Post.PropsEntry
-	nil,                               // 51: mattermost.Post.OtherPropsEntry
-	nil,                               // 52: mattermost.Action.ContextEntry
+	(*GetTeamRequest)(nil),            // 25: mattermost.GetTeamRequest
+	(*Team)(nil),                      // 26: mattermost.Team
+	(*GetBotRequest)(nil),             // 27: mattermost.GetBotRequest
+	(*Bot)(nil),                       // 28: mattermost.Bot
+	(*GetGroupRequest)(nil),           // 29: mattermost.GetGroupRequest
+	(*Group)(nil),                     // 30: mattermost.Group
+	(*GetGroupMemberRequest)(nil),     // 31: mattermost.GetGroupMemberRequest
+	(*ListGroupUsersRequest)(nil),     // 32: mattermost.ListGroupUsersRequest
+	(*ListChannelUsersRequest)(nil),   // 33: mattermost.ListChannelUsersRequest
+	(*ListUsersResponse)(nil),         // 34: mattermost.ListUsersResponse
+	(*RolesGrantRequest)(nil),         // 35: mattermost.RolesGrantRequest
+	(*RolesGrantResponse)(nil),        // 36: mattermost.RolesGrantResponse
+	(*GetSessionRequest)(nil),         // 37: mattermost.GetSessionRequest
+	(*Session)(nil),                   // 38: mattermost.Session
+	(*GroupMember)(nil),               // 39: mattermost.GroupMember
+	(*OpenDialogRequest)(nil),         // 40: mattermost.OpenDialogRequest
+	(*OpenDialogResponse)(nil),        // 41: mattermost.OpenDialogResponse
+	(*Dialog)(nil),                    // 42: mattermost.Dialog
+	(*DialogElement)(nil),             // 43: mattermost.DialogElement
+	(*DialogOption)(nil),              // 44: mattermost.DialogOption
+	(*KvGetRequest)(nil),              // 45: mattermost.KvGetRequest
+	(*KvGetResponse)(nil),             // 46: mattermost.KvGetResponse
+	(*KvSetRequest)(nil),              // 47: mattermost.KvSetRequest
+	(*KvSetResponse)(nil),             // 48: mattermost.KvSetResponse
+	(*KvListRequest)(nil),             // 49: mattermost.KvListRequest
+	(*KvListResponse)(nil),            // 50: mattermost.KvListResponse
+	(*LogRequest)(nil),                // 51: mattermost.LogRequest
+	(*LogField)(nil),                  // 52: mattermost.LogField
+	(*LogResponse)(nil),               // 53: mattermost.LogResponse
+	nil,                               // 54: mattermost.Post.PropsEntry
+	nil,                               // 55: mattermost.Post.OtherPropsEntry
+	nil,                               // 56: mattermost.Action.ContextEntry
 }
 var file_mattermost_mattermost_proto_depIdxs = []int32{
 	2,  // 0: mattermost.Post.attachments:type_name -> mattermost.Attachment
-	50, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
-	51, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
+	54, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
+	55, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
 	3,  // 3: mattermost.Attachment.fields:type_name -> mattermost.AttachmentField
 	4,  // 4: mattermost.Attachment.actions:type_name -> mattermost.Action
-	52, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
+	56, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
 	1,  // 6: mattermost.CreatePostRequest.post:type_name -> mattermost.Post
 	1,  // 7: mattermost.UpdatePostRequest.post:type_name -> mattermost.Post
 	1,  // 8: mattermost.ListBotPostsResponse.posts:type_name -> mattermost.Post
@@ -3654,11 +3895,11 @@ var file_mattermost_mattermost_proto_depIdxs = []int32{
 	15, // 10: mattermost.ListSystemAdminsResponse.users:type_name -> mattermost.User
 	19, // 11: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
 	15, // 12: mattermost.ListUsersResponse.users:type_name -> mattermost.User
-	38, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
-	39, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
-	40, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
+	42, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
+	43, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
+	44, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
 	0,  // 16: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
-	48, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
+	52, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
 	5,  // 18: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
 	6,  // 19: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
 	7,  // 20: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
@@ -3670,41 +3911,45 @@ var file_mattermost_mattermost_proto_depIdxs = []int32{
 	18, // 26: mattermost.Mattermost.GetChannel:input_type -> mattermost.GetChannelRequest
 	21, // 27: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
 	23, // 28: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
-	25, // 29: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
-	27, // 30: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
-	28, // 31: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
-	29, // 32: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
-	31, // 33: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
-	33, // 34: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
-	36, // 35: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
-	41, // 36: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
-	43, // 37: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
-	45, // 38: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
-	47, // 39: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
-	1,  // 40: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
-	1,  // 41: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
-	1,  // 42: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
-	9,  // 43: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
-	11, // 44: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
-	13, // 45: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
-	15, // 46: mattermost.Mattermost.GetUser:output_type -> mattermost.User
-	17, // 47: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
-	20, // 48: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
-	22, // 49: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
-	24, // 50: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
-	26, // 51: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
-	35, // 52: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
-	30, // 53: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
-	30, // 54: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
-	32, // 55: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
-	34, // 56: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
-	37, // 57: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
-	42, // 58: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
-	44, // 59: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
-	46, // 60: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
-	49, // 61: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
-	40, // [40:62] is the sub-list for method output_type
-	18, // [18:40] is the sub-list for method input_type
+	25, // 29: mattermost.Mattermost.GetTeam:input_type -> mattermost.GetTeamRequest
+	27, // 30: mattermost.Mattermost.GetBot:input_type -> mattermost.GetBotRequest
+	29, // 31: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
+	31, // 32: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
+	32, // 33: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
+	33, // 34: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
+	35, // 35: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
+	37, // 36: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
+	40, // 37: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
+	45, // 38: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
+	47, // 39: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
+	49, // 40: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
+	51, // 41: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
+	1,  // 42: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
+	1,  // 43: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
+	1,  // 44: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
+	9,  // 45: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
+	11, // 46: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
+	13, // 47: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
+	15, // 48: mattermost.Mattermost.GetUser:output_type -> mattermost.User
+	17, // 49: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
+	20, // 50: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
+	22, // 51: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
+	24, // 52: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
+	26, // 53: mattermost.Mattermost.GetTeam:output_type -> mattermost.Team
+	28, // 54: mattermost.Mattermost.GetBot:output_type -> mattermost.Bot
+	30, // 55: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
+	39, // 56: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
+	34, // 57: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
+	34, // 58: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
+	36, // 59: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
+	38, // 60: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
+	41, // 61: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
+	46, // 62: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
+	48, // 63: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
+	50, // 64: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
+	53, // 65: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
+	42, // [42:66] is the sub-list for method output_type
+	18, // [18:42] is the sub-list for method input_type
 	18, // [18:18] is the sub-list for extension type_name
 	18, // [18:18] is the sub-list for extension extendee
 	0,  // [0:18] is the sub-list for field type_name
@@ -3725,19 +3970,19 @@ func file_mattermost_mattermost_proto_init() {
 		(*GetChannelRequest_Name)(nil),
 		(*GetChannelRequest_DirectUserId)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[24].OneofWrappers = []any{
+	file_mattermost_mattermost_proto_msgTypes[28].OneofWrappers = []any{
 		(*GetGroupRequest_Id)(nil),
 		(*GetGroupRequest_Name)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[41].OneofWrappers = []any{}
-	file_mattermost_mattermost_proto_msgTypes[42].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[45].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[46].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mattermost_mattermost_proto_rawDesc), len(file_mattermost_mattermost_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   52,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
