@@ -12,6 +12,7 @@
 )]
 
 mod invariants;
+mod notices;
 mod ports;
 mod scenes;
 mod script;

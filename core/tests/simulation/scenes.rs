@@ -10,7 +10,7 @@ use teleport_access_core::time::Time;
 
 use crate::script::{Script, Setting};
 use crate::sim::{DAWN, Sim};
-use crate::{invariants, teleport};
+use crate::{invariants, notices, teleport};
 
 /// Plays a scene and tells what went wrong.
 type Scene = fn() -> Vec<String>;
@@ -34,6 +34,14 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("what was decided while another bot took over loses its buttons, and is finished", decided_under_another_bot),
     ("without chance nothing is decided", no_chance),
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
+    (
+        "three hundred requests for an archived channel are one message to each admin, and a line when it is over",
+        notices::burst,
+    ),
+    ("a message about a cause is never made twice, whenever the plugin is killed", notices::killed),
+    ("a recipient who was deactivated after the first post does not count as reached", notices::deactivated),
+    ("an archived team and posts that are refused are causes of their own, and an outage is none", notices::causes),
+    ("admins are told once that nobody can decide", notices::deciders),
 ];
 
 const HOUR: i64 = 3_600_000;

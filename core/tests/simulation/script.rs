@@ -10,6 +10,7 @@ use teleport_access_core::app::{App, Host};
 use teleport_access_core::decision::{self, Click, Submission};
 use teleport_access_core::mattermost::{Action, Attachment, Membership, Post, User};
 use teleport_access_core::messages::{CLUSTER_PROP, NEWS_PROP, REQUEST_PROP};
+use teleport_access_core::status;
 use teleport_access_core::teleport::State;
 
 use crate::invariants;
@@ -64,6 +65,8 @@ pub struct Script {
     pub authority: &'static str,
     /// How many people must approve.
     pub needed: u32,
+    /// The approvers of the settings; empty: the usual ones.
+    pub approvers: &'static str,
     /// The plugin's bot.
     pub bot: &'static str,
     /// What clickers read, in order.
@@ -150,6 +153,7 @@ impl Script {
             ask_reason,
             authority,
             needed,
+            approvers: "",
             bot: BOT,
             answers: Rc::default(),
             nodes: (0..nodes).map(|_| None).collect(),
@@ -207,7 +211,10 @@ impl Script {
             "identity": concat!("-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
                 "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
             "recipients": self.recipients.join(","),
-            "approvers": format!("* = {} of channel-members, requester, erin", self.needed),
+            "approvers": match self.approvers {
+                "" => format!("* = {} of channel-members, requester, erin", self.needed),
+                approvers => approvers.to_owned(),
+            },
             "askreason": self.ask_reason,
             "authority": self.authority,
             "usermapping": "bob = bob-tp",
@@ -327,6 +334,21 @@ impl Script {
         }
     }
 
+    /// What the status says under a name on the first node, at once.
+    pub fn status(&mut self, name: &'static str) -> String {
+        let Some(node) = &mut self.nodes[0] else { return String::new() };
+        let app = Rc::clone(&node.app);
+        let text = Rc::new(RefCell::new(None));
+        let says = Rc::clone(&text);
+        let _ = node.pool.spawner().spawn_local(async move {
+            let checks = status::checks(&app).await;
+            let of_name = checks.into_iter().filter(|check| check.name == name);
+            *says.borrow_mut() = Some(of_name.map(|check| check.message).collect::<Vec<_>>().join("\n"));
+        });
+        self.run_until(self.sim.now() + 5_000);
+        text.take().unwrap_or_default()
+    }
+
     /// Somebody clicks a button of a post as it is now; the answer is kept.
     pub fn click_on(&mut self, user: &str, post: &Post, button: &str) {
         let mut actions = post.attachments.iter().flat_map(|attachment| &attachment.actions);
@@ -431,6 +453,26 @@ impl Script {
             if !server.users.values().any(|user| user.username == "mallory") {
                 call(&mut server, "mallory", "mallory");
             }
+        }
+    }
+
+    /// Bob is deactivated: requests for him reach nobody, and he decides nothing. Or he is back.
+    fn deactivate(&mut self) {
+        let now = self.sim.now();
+        let mut server = self.sim.mattermost.borrow_mut();
+        let seen = server.kv.get("pins").is_some_and(|(pins, _)| {
+            let pins = String::from_utf8_lossy(pins);
+            pins.contains("UserMapping|user|bob")
+                && (self.recipients.len() == 1 || pins.contains("Recipients|user|bob"))
+        });
+        let Some(bob) = server.users.get_mut("bob").filter(|_| seen) else { return };
+        bob.delete_at = if bob.delete_at == 0 { now } else { 0 };
+        let (active, own) = (bob.delete_at == 0, bob.username == "bob");
+        self.sim.note(|| format!("bob is active: {active}"));
+        if !active {
+            self.renamed.entry("bob".to_owned()).or_insert(now);
+        } else if own {
+            self.renamed.remove("bob");
         }
     }
 
@@ -597,6 +639,12 @@ impl Script {
                 let archived = !sim.mattermost.borrow().archived;
                 sim.note(|| format!("the channels are {}", if archived { "archived" } else { "back" }));
                 sim.mattermost.borrow_mut().archived = archived;
+                match sim.random(|rng| rng.u8(0..4)) {
+                    0 => self.deactivate(),
+                    1 => sim.mattermost.borrow_mut().team_archived = archived,
+                    2 => sim.mattermost.borrow_mut().refuses_posts = archived,
+                    _ => {}
+                }
             }
             91..94 => {
                 let skew = sim.random(|rng| rng.i64(-120_000..120_000));
@@ -681,7 +729,11 @@ pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     sim.note(|| "the world comes to rest".to_owned());
     sim.faults.set(Faults::NONE);
     sim.teleport.borrow_mut().down = false;
-    sim.mattermost.borrow_mut().archived = false;
+    {
+        let mut server = sim.mattermost.borrow_mut();
+        (server.archived, server.team_archived, server.refuses_posts) = (false, false, false);
+        server.users.entry("bob".to_owned()).and_modify(|bob| bob.delete_at = 0);
+    }
     for node in 0..script.nodes.len() {
         script.skews[node].set(0);
         script.start(node);
