@@ -134,7 +134,7 @@ impl Desk {
 impl Plugin for Desk {
     async fn configure(&self, request: Request<ConfigureRequest>) -> Result<Response<ConfigureResponse>, Status> {
         let request = request.into_inner();
-        self.ask(|core| async move {
+        self.ask(move |core| async move {
             let version = match request.build.as_str() {
                 "" => request.plugin_version,
                 build => format!("{} ({build})", request.plugin_version),
@@ -223,7 +223,7 @@ impl Plugin for Desk {
         request: Request<CheckConfigurationRequest>,
     ) -> Result<Response<CheckConfigurationResponse>, Status> {
         let request = request.into_inner();
-        self.ask(|core| async move {
+        self.ask(move |core| async move {
             let (new, old) = (save::read(&request.new_settings_json), save::read(&request.old_settings_json));
             let (now, mfa_off) = (core.world.now(), request.multi_factor_off);
             let names = save::unmasked(&new, &old);

@@ -25,7 +25,7 @@ const DECIDERS: &str = "deciders:";
 /// Every how many rounds channels and accounts are looked at afresh: twice a minute.
 const AFRESH: u64 = 2;
 /// Every how many rounds it is asked whether there is anybody who can decide.
-const DECIDERS_ROUNDS: u64 = 8;
+const DECIDERS_ROUNDS: u64 = 4;
 
 /// Requests that stand nowhere though their recipients can be reached: their turn has yet to come.
 pub(super) type Free<W> = Vec<(Lane<W>, String)>;
