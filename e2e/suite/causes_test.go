@@ -162,7 +162,7 @@ func TestApproversThatNobodyCanBeAreRedAndTold(t *testing.T) {
 		bot := bot(s.post(s.file("for eve")))
 		s.must(set.Mattermost.Deactivate(s.ctx, eve))
 		s.shows(trouble{"an approver who left", nil, "Deciders", []string{"Nobody can decide requests for `dba`", "@eve-who-leaves", "deactivated"}})
-		for deadline := time.Now().Add(2 * noticePatience); len(s.notices(bot, "eve-who-leaves")) == 0; time.Sleep(time.Second) {
+		for deadline := time.Now().Add(noticePatience); len(s.notices(bot, "eve-who-leaves")) == 0; time.Sleep(time.Second) {
 			if time.Now().After(deadline) {
 				s.Fatal("the admin is not told")
 			}
