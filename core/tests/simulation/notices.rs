@@ -29,6 +29,9 @@ pub fn at_rest(script: &Script) {
         if post.channel_id != "direct-requester" {
             script.sim.violation(format!("{} tells {} of {:?}", post.id, post.channel_id, post.message));
         }
+        if ["not available", "not been looked up"].iter().any(|passing| post.message.contains(passing)) {
+            script.sim.violation(format!("{} tells of what passes by itself: {:?}", post.id, post.message));
+        }
         if post.message.starts_with("⚠️ **Attention:**") && post.user_id == script.bot {
             script.sim.violation(format!("{} says what is over: {:?}", post.id, post.message));
         }

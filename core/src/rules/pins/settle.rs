@@ -159,12 +159,16 @@ pub(super) fn setting_of(entry: &Entry, settings: &Settings) -> &'static str {
 /// Pins what has no pin yet, now and as long as these settings are in force, and tells the admins what was pinned without
 /// a save.
 pub(crate) async fn keep_settled<W: World>(app: Rc<App<W>>, epoch: u64) {
+    let mut last: Option<Pins> = None;
     while app.epoch.get() == epoch {
         let settings = app.settings();
         let pause = match settle(app.world.mattermost(), app.world.now(), &entries(&settings)).await {
             Ok(settled) => {
-                // Recipients may be others now, or archived, or deactivated.
-                app.recipients.forget();
+                if last.as_ref() != Some(&settled.pins) {
+                    // Recipients may be others now.
+                    app.recipients.forget();
+                    last = Some(settled.pins);
+                }
                 tell(&app, &settings, settled.first_seen).await;
                 if settled.open == 0 { PAUSE } else { SOON }
             }
