@@ -151,7 +151,7 @@ const checks = [
   ['lib', 'list all requests of a burst', 'notices/causes.rs', 'first.truncate(MOST_LISTED);', ''],
   ['lib', 'take what nobody can say for over', 'notices/causes.rs', 'None if view.unjudged.contains(&notice.key) => {}', 'None if false => {}'],
   ['lib', 'forget requests of a cluster that is away', 'notices/causes.rs', 'if view.all_clusters {', 'if true {'],
-  ['simulation', 'look at channels and accounts once', 'notices/nowhere.rs', 'if round % AFRESH == 0 {', 'if false {'],
+  ['simulation', 'look at channels and accounts once', 'notices/nowhere.rs', 'if round.is_multiple_of(AFRESH) {', 'if false {'],
   ['simulation', 'post into archived teams', 'recipients.rs', 'if team.delete_at != 0 {', 'if false {'],
   ['simulation', 'take an outage for a cause', 'notices/nowhere.rs', 'Err(unreachable) if unreachable.may_pass => may_pass = true,', ''],
   ['simulation', 'tell nobody that posts are refused', 'requests/footing.rs', '(for_good && !posting.requester && posting.post_id.is_none())', '(for_good && posting.requester && posting.post_id.is_none())'],

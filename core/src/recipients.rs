@@ -87,7 +87,8 @@ impl Closed {
         Self { reason: reason.into(), may_pass: true }
     }
 
-    fn of(self, recipient: &Recipient) -> Unreachable {
+    /// The same, of a recipient.
+    pub(crate) fn of(self, recipient: &Recipient) -> Unreachable {
         Unreachable { recipient: recipient.to_string(), reason: self.reason, may_pass: self.may_pass }
     }
 }

@@ -41,7 +41,7 @@ struct Look<'a, W: World> {
 
 /// Looks at what holds. `open`: the causes that admins have been told of.
 pub(super) async fn look<W: World>(app: &Rc<App<W>>, open: &BTreeSet<String>, round: u64) -> (View, Free<W>) {
-    if round % AFRESH == 0 {
+    if round.is_multiple_of(AFRESH) {
         app.recipients.forget();
     }
     let mut look =
@@ -100,7 +100,7 @@ impl<W: World> Look<'_, W> {
         for recipient in &recipients {
             match self.channel(recipient).await {
                 Ok(channel) if footing.channels.contains(&channel) => return Stands::Somewhere,
-                Ok(channel) => drop(reached.insert(channel, recipient)),
+                Ok(channel) => drop(reached.insert(channel, recipient.clone())),
                 Err(unreachable) if unreachable.may_pass => may_pass = true,
                 Err(unreachable) => causes.push(not_reached(&unreachable)),
             }
@@ -119,8 +119,17 @@ impl<W: World> Look<'_, W> {
             return Stands::Somewhere;
         }
         for (channel, why) in &footing.refused {
-            if let Some(recipient) = reached.get(channel) {
-                causes.push(not_taken(channel, recipient, why));
+            let Some(recipient) = reached.get(channel) else { continue };
+            match self.is_open(channel).await {
+                Ok(()) => causes.push(not_taken(channel, recipient, why)),
+                Err(closed) if closed.may_pass => return Stands::Unknown,
+                // Since it was found, it has been archived, or the like: that is the cause, and not the refusal.
+                Err(closed) => {
+                    let unreachable = closed.of(recipient);
+                    causes.push(not_reached(&unreachable));
+                    self.app.recipients.forget();
+                    self.channels.insert(recipient.clone(), Err(unreachable));
+                }
             }
         }
         if recipients.is_empty() {
