@@ -447,6 +447,9 @@ pub(crate) async fn attend<W: World>(lane: &Lane<W>) {
 
 /// Tries again what could not be posted, without waiting for its turn.
 pub(crate) fn try_again<W: World>(lane: &Lane<W>, id: &str) {
+    if let Some(footing) = lane.cluster.desk.cases.borrow_mut().get_mut(id).and_then(|case| case.footing.as_mut()) {
+        footing.refused.clear();
+    }
     note(lane, id, News::Ask);
 }
 

@@ -33,6 +33,8 @@ pub(super) type Free<W> = Vec<(Lane<W>, String)>;
 /// What was looked up in this round, each once.
 struct Look<'a, W: World> {
     app: &'a Rc<App<W>>,
+    /// The causes that admins have been told of.
+    told: &'a BTreeSet<String>,
     channels: HashMap<Recipient, Result<String, Unreachable>>,
     open: HashMap<String, Result<(), Closed>>,
     view: View,
@@ -44,8 +46,14 @@ pub(super) async fn look<W: World>(app: &Rc<App<W>>, open: &BTreeSet<String>, ro
     if round.is_multiple_of(AFRESH) {
         app.recipients.forget();
     }
-    let mut look =
-        Look { app, channels: HashMap::new(), open: HashMap::new(), view: View::default(), free: Vec::new() };
+    let mut look = Look {
+        app,
+        told: open,
+        channels: HashMap::new(),
+        open: HashMap::new(),
+        view: View::default(),
+        free: Vec::new(),
+    };
     look.view.all_clusters = true;
     for lane in app.lanes() {
         look.lane(&lane).await;
@@ -121,6 +129,8 @@ impl<W: World> Look<'_, W> {
         for (channel, why) in &footing.refused {
             let Some(recipient) = reached.get(channel) else { continue };
             match self.is_open(channel).await {
+                // What was refused while it was closed is tried again first.
+                Ok(()) if self.told.contains(&format!("{RECIPIENT}{recipient}")) => {}
                 Ok(()) => causes.push(not_taken(channel, recipient, why)),
                 Err(closed) if closed.may_pass => return Stands::Unknown,
                 // Since it was found, it has been archived, or the like: that is the cause, and not the refusal.
