@@ -233,6 +233,28 @@ const checks = [
   ['lib', 'give no login to those who need one', 'setup.rs', 'let login = if needs_login(server)', 'let login = if false && needs_login(server)'],
   ['lib', 'open all nodes with a login', 'setup.rs', '    if needs_login(server) {\n        yaml', '    if false {\n        yaml'],
   ['simulation', 'forget how many the rule asks for', admission, 'let mut needed = Needed::ONE;\n    if authorized.authority != Authority::Teleport {\n        needed = rules_let(app, &authorized.user, &authorized.channel_id, &authorized.way.cluster, request).await?;', 'let needed = Needed::ONE;\n    #[allow(unused_mut)]\n    let mut needed = needed;\n    if authorized.authority != Authority::Teleport {\n        rules_let(app, &authorized.user, &authorized.channel_id, &authorized.way.cluster, request).await?;'],
+  // What admins are told of by themselves.
+  ['simulation', 'tell admins without writing it down first', 'notices/keep.rs', 'let Some(raw) = save(app, raw, &state).await? else { return Ok(()) };', 'let raw = raw.unwrap_or_default();'],
+  ['simulation', 'tell admins again what may be there', 'notices/keep.rs', 'if look && sent.post_id.is_none() {', 'if false {'],
+  ['simulation', 'look at once for what may yet appear', 'notices/keep.rs', 'if round < since.saturating_add(LANDING_ROUNDS) {', 'if round < *since {'],
+  ['lib', 'tell of every request in a message of its own', 'notices/causes.rs', 'if open.contains(key) || !present.is_worth_a_message()', 'if !present.is_worth_a_message()'],
+  ['lib', 'list all requests of a burst', 'notices/causes.rs', 'first.truncate(MOST_LISTED);', ''],
+  ['lib', 'take what nobody can say for over', 'notices/causes.rs', 'None if view.unjudged.contains(&notice.key) => {}', 'None if false => {}'],
+  ['lib', 'forget requests of a cluster that is away', 'notices/causes.rs', 'if view.all_clusters {', 'if true {'],
+  ['simulation', 'look at channels and accounts once', 'notices/nowhere.rs', 'if round.is_multiple_of(AFRESH) {', 'if false {'],
+  ['simulation', 'post into archived teams', 'recipients.rs', 'if team.delete_at != 0 {', 'if false {'],
+  ['simulation', 'take an outage for a cause', 'notices/nowhere.rs', 'Err(unreachable) if unreachable.may_pass => may_pass = true,', ''],
+  ['simulation', 'tell nobody that posts are refused', 'requests/footing.rs', '(for_good && !posting.requester && posting.post_id.is_none())', '(for_good && posting.requester && posting.post_id.is_none())'],
+  ['simulation', 'tell nobody that nobody can decide', 'notices/nowhere.rs', 'Present { by_itself: true, ', 'Present { by_itself: false, '],
+  // Whether anybody can decide.
+  ['policy', 'take MFA for set up where the server has none', 'policy.rs', 'if settings.require_mfa && (settings.multi_factor_off || !user.mfa_active) {', 'if settings.require_mfa && !user.mfa_active {'],
+  ['policy', 'count deactivated approvers', 'policy/deciders.rs', 'match is_fit(self.settings, &user) {', 'match is_fit(self.settings, &User { delete_at: 0, ..user.clone() }) {'],
+  ['policy', 'count members who cannot decide', 'policy/deciders.rs', 'let fit = users.into_iter().filter(|user| is_fit(self.settings, user).is_ok());', 'let fit = users.into_iter();'],
+  ['policy', 'count channel roles in direct messages', 'policy/deciders.rs', 'if is_of_channel(approver) && in_channels {', 'if is_of_channel(approver) {'],
+  ['pins', 'save MFA that the server does not have', 'checks.rs', 'if let Some(text) = off(new).filter(|_| off(before).is_none()) {', 'if let Some(text) = off(new).filter(|_| off(before).is_some()) {'],
+  ['pins', 'save rules that nobody can meet', 'checks.rs', 'let is_new = |rule: &Rule| new.approvers.contains(rule) && !before.approvers.contains(rule);', 'let is_new = |rule: &Rule| new.approvers.contains(rule) && before.approvers.contains(rule);'],
+  ['pins', 'take a bot of somebody else', 'checks.rs', 'Ok(bot) if bot.owner_id != plugin => check(', 'Ok(bot) if bot.owner_id.is_empty() => check('],
+  ['lib', 'leave roles without a recipient', 'config/recipients.rs', 'if rules.iter().any(|rule| rule.roles == "*" && rule.cluster.is_empty()) {', 'if !rules.is_empty() {'],
 ];
 
 // Mutants that no test can tell from the original, each with the reason: they are shown, not counted.

@@ -10,6 +10,7 @@ use crate::config::{self, Problem, Settings};
 use crate::decision::Locks;
 use crate::mattermost::{LogLevel, Mattermost as _};
 use crate::metrics::Counters;
+use crate::notices;
 use crate::recipients::Recipients;
 use crate::rules::seen::RolesSeen;
 use crate::rules::{links, mapping, pins};
@@ -37,13 +38,16 @@ pub struct Host {
     pub notes: Vec<String>,
     /// What is broken at the host, with its cure.
     pub failures: Vec<String>,
+    /// Whether Mattermost has multi-factor authentication switched off.
+    pub multi_factor_off: bool,
 }
 
 impl Host {
     /// Whether all that is done goes on as before. What is only said is of no account: a database that does not answer for a
     /// moment must not end every session with Teleport.
     fn is_as(&self, other: &Self) -> bool {
-        let without_notes = |host: &Self| Self { notes: Vec::new(), ..host.clone() };
+        // Multi-factor authentication counts with the settings.
+        let without_notes = |host: &Self| Self { notes: Vec::new(), multi_factor_off: false, ..host.clone() };
         without_notes(self) == without_notes(other)
     }
 }
@@ -116,6 +120,7 @@ impl<W: World> App<W> {
     /// Takes new settings (a JSON object) and starts again with them. Answers what is wrong with them, worst first.
     pub fn configure(self: &Rc<Self>, host: Host, settings_json: &[u8]) -> Vec<Problem> {
         let (settings, mut problems) = config::parse(settings_json);
+        let settings = Settings { multi_factor_off: host.multi_factor_off, ..settings };
         problems.extend(save::in_the_clear(&save::read(settings_json)));
         // Those that matter as much stay in the order of the settings page.
         problems.sort_by_key(|problem| problem.severity);
@@ -163,6 +168,7 @@ impl<W: World> App<W> {
         }
         if self.leader.get() && self.configured.get() {
             self.world.spawn(Box::pin(links::keep(Rc::clone(self), self.epoch.get())));
+            self.world.spawn(Box::pin(notices::keep(Rc::clone(self), self.epoch.get())));
         }
         for (place, (cluster, settings)) in clusters.iter().zip(wanted).enumerate() {
             cluster.begin_anew(place, settings.clone());

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::bridge::Endpoint;
 use crate::config::{self, Address, CredentialSource, Problem, Recipient};
 use crate::credentials::{self, Usable};
-use crate::desk::Desk;
+use crate::desk::{Desk, Undelivered};
 use crate::identity::Directory;
 use crate::session::{Link, Trouble, Watch, Way};
 use crate::teleport::AccessRequest;
@@ -45,6 +45,8 @@ pub(crate) struct Cluster<W: World> {
     pub(crate) directory: Directory,
     /// The unknown fields of its requests that admins have accepted, as of the last look.
     pub(crate) accepted_fields: RefCell<Vec<String>>,
+    /// Pending requests that nobody can see, as of the last look.
+    pub(crate) nowhere: RefCell<Vec<Undelivered>>,
     /// How often the connection was made.
     pub(crate) connects: Cell<u64>,
     /// Ends what keeps the connection.
@@ -68,6 +70,7 @@ impl<W: World> Cluster<W> {
             desk: Desk::default(),
             directory: Directory::default(),
             accepted_fields: RefCell::default(),
+            nowhere: RefCell::default(),
             connects: Cell::new(0),
             session: RefCell::new(None),
         })
@@ -124,6 +127,7 @@ impl<W: World> Cluster<W> {
         self.desk.clear();
         self.directory.forget();
         self.accepted_fields.borrow_mut().clear();
+        self.nowhere.borrow_mut().clear();
     }
 
     /// What the settings say of it.

@@ -25,6 +25,7 @@ use crate::messages;
 use crate::notices;
 use crate::recipients::Unreachable;
 use crate::requests::changed::{self, Change, Changes};
+use crate::requests::footing::{self, Footing};
 use crate::requests::open::OpenIndex;
 use crate::requests::resting::{self, Rest, Resting};
 use crate::requests::{self, deliver, digest, expiry};
@@ -125,6 +126,8 @@ struct Case {
     check: bool,
     /// Changes to posts that were heard of while it was worked on: they may be the worker's own.
     heard: Vec<Change>,
+    /// Where it stood when it was last worked on, for as long as its record must be read.
+    footing: Option<Footing>,
 }
 
 /// What was heard of a request.
@@ -241,6 +244,24 @@ impl Desk {
             stored.is_some_and(|stored| stored.record.postings.iter().any(|posting| !posting.altered.is_no()))
         };
         self.cases.borrow().iter().filter(|(_, case)| is_altered(case)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Pending requests that suggest reviewers.
+    pub(crate) fn suggesting(&self) -> usize {
+        let suggests = |case: &Case| {
+            let stored = case.stored.as_ref().filter(|stored| stored.record.outcome == Outcome::Pending);
+            stored.is_some_and(|stored| !stored.record.request.suggested_reviewers.is_empty())
+        };
+        self.cases.borrow().values().filter(|case| suggests(case)).count()
+    }
+
+    /// Where the pending requests stand.
+    pub(crate) fn footings(&self) -> Vec<Footing> {
+        let footing = |case: &Case| match &case.stored {
+            Some(stored) => Footing::of(&stored.record, Vec::new()),
+            None => case.footing.clone(),
+        };
+        self.cases.borrow().values().filter_map(footing).collect()
     }
 
     /// What could not be done, and is being tried again.
@@ -624,6 +645,14 @@ fn take_heard<W: World>(lane: &Lane<W>, id: &str) {
 /// Most changes to a request's posts that are kept while it is worked on.
 const MOST_HEARD: usize = 20;
 
+/// Tries again what could not be posted, without waiting for its turn.
+pub(crate) fn try_again<W: World>(lane: &Lane<W>, id: &str) {
+    if let Some(footing) = lane.cluster.desk.cases.borrow_mut().get_mut(id).and_then(|case| case.footing.as_mut()) {
+        footing.refused.clear();
+    }
+    note(lane, id, News::Ask);
+}
+
 /// Has a request's posts compared with what was written.
 pub(crate) fn check_posts<W: World>(lane: &Lane<W>, id: &str) {
     note(lane, id, News::Ask);
@@ -906,6 +935,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
 
     let mut failed = unreachable;
     failed.extend(untold);
+    let mut refused = Vec::new();
     let before = stored.record.clone();
     for index in 0..stored.record.postings.len() {
         check(lane, epoch)?;
@@ -944,6 +974,7 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         if let Err(error) = done
             && (matches!(error, HostError::Unavailable(_)) || !resting::lies_down(lane, id, posting).await)
         {
+            refused.extend(footing::refused(posting, &error));
             failed.push(error.to_string());
         }
     }
@@ -953,6 +984,9 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
     let nowhere = resting::stands_nowhere(&stored.record);
     failed.extend(nowhere.map(|why| format!("it can be seen nowhere: {}", why.in_words())));
     check(lane, epoch)?;
+    if let Some(case) = lane.cluster.desk.cases.borrow_mut().get_mut(id) {
+        case.footing = Footing::of(&stored.record, refused);
+    }
     if failed.is_empty()
         && let Err(error) = deliver::disarm(lane, &mut stored.record).await
     {

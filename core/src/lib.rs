@@ -7,6 +7,7 @@ pub mod app;
 pub mod audit;
 pub mod authority;
 pub mod bridge;
+mod checks;
 mod cluster;
 pub mod command;
 pub mod config;

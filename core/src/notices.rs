@@ -1,5 +1,9 @@
 //! What system admins are told by themselves, once each, in a direct message.
 
+mod causes;
+mod keep;
+mod nowhere;
+
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -8,6 +12,9 @@ use crate::mattermost::{ChannelBy, HostError, LogLevel, Mattermost as _, Post, S
 use crate::messages::code;
 use crate::time::{Time, in_words};
 use crate::world::World;
+
+pub use keep::NOTICE_PROP;
+pub(crate) use keep::keep;
 
 /// How many days before the expiry of credentials a notice goes out; 0: when they have expired.
 const DAYS: [i64; 4] = [0, 1, 7, 30];

@@ -1,7 +1,9 @@
 //! Who may decide.
 
+mod deciders;
 mod permitted;
 
+pub use deciders::missing;
 pub use permitted::{Permitted, permitted_ids};
 
 use crate::config::{self, Approver, Settings};
@@ -24,9 +26,14 @@ pub enum Refusal {
     /// The account has no multi-factor authentication.
     #[error("deciding takes multi-factor authentication: set it up in your Mattermost profile, under Security")]
     NoMfa,
+    /// The server has multi-factor authentication switched off.
+    #[error(
+        "deciding takes multi-factor authentication, which is switched off on this Mattermost server. A system admin can switch it on under System Console > Authentication > MFA, or turn off \"Deciding takes MFA\" in the plugin's settings"
+    )]
+    MfaIsOff,
     /// The account signs in by single sign-on, for which Mattermost has no multi-factor authentication of its own.
     #[error(
-        "deciding takes multi-factor authentication, which Mattermost does not have for accounts that sign in by single sign-on. A system admin can let single sign-on count as that in the plugin's settings"
+        "deciding takes multi-factor authentication, which you cannot set up in Mattermost, as you sign in by single sign-on. A system admin can turn on \"Single sign-on counts as MFA\" in the plugin's settings, if your identity provider asks for a second factor"
     )]
     SsoIsNotMfa,
     /// Not among those who may decide requests for this role.
@@ -60,11 +67,13 @@ pub fn is_fit(settings: &Settings, user: &User) -> Result<(), Refusal> {
     if user.is_guest && !settings.allow_guests {
         return Err(Refusal::Guest);
     }
-    if settings.require_mfa && !user.mfa_active {
+    // Where the server has it switched off, nobody is asked for it, whoever once set it up.
+    if settings.require_mfa && (settings.multi_factor_off || !user.mfa_active) {
         return match signs_in_by_sso(user) {
-            false => Err(Refusal::NoMfa),
             true if settings.sso_is_mfa => Ok(()),
             true => Err(Refusal::SsoIsNotMfa),
+            false if settings.multi_factor_off => Err(Refusal::MfaIsOff),
+            false => Err(Refusal::NoMfa),
         };
     }
     Ok(())

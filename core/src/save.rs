@@ -5,6 +5,7 @@ mod sealing;
 use serde_json::{Map, Value};
 
 use crate::bridge::Bridge;
+use crate::checks;
 use crate::config::{self, Cluster, Problem, Severity, Source, is_mask, key};
 use crate::connection::route;
 use crate::credentials;
@@ -106,7 +107,8 @@ fn is_refused(problem: &Problem, known: &[Problem]) -> bool {
     }
 }
 
-/// Checks the approvers and recipients that a save adds or changes: they must mean somebody. What they mean is remembered
+/// Checks the approvers and recipients that a save adds or changes: they must mean somebody, and somebody must be able to
+/// decide. What they mean is remembered
 /// for a moment, and becomes their pin once the settings are in force.
 ///
 /// # Errors
@@ -115,10 +117,16 @@ pub async fn check_names<M: Mattermost>(
     mattermost: &M,
     new: &Values,
     saved: &Values,
+    multi_factor_off: bool,
     now: Time,
 ) -> Result<(), Vec<Problem>> {
-    let parsed = |values: &Values| config::parse(&serde_json::to_vec(values).unwrap_or_default()).0;
-    let (brought, problems) = pins::added(mattermost, now, &parsed(saved), &parsed(new)).await;
+    let parsed = |values: &Values| {
+        let settings = config::parse(&serde_json::to_vec(values).unwrap_or_default()).0;
+        config::Settings { multi_factor_off, ..settings }
+    };
+    let (before, after) = (parsed(saved), parsed(new));
+    let (brought, mut problems) = pins::added(mattermost, now, &before, &after).await;
+    problems.extend(checks::on_save(mattermost, &before, &after, brought.clone()).await);
     if !problems.is_empty() {
         return Err(problems);
     }

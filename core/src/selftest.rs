@@ -9,10 +9,10 @@ use futures::StreamExt;
 use crate::app::App;
 use crate::authority;
 use crate::bridge::Bridge as _;
+use crate::checks;
 use crate::config::{self, Address, Authority, Cluster, Settings, Severity};
 use crate::connection::route;
 use crate::credentials;
-use crate::mattermost::{Mattermost as _, UserBy};
 use crate::messages::code;
 use crate::proto::bridge::Failure as F;
 use crate::proto::panel::{Check, Outcome};
@@ -99,11 +99,13 @@ fn role(settings: &Settings, version: &str, address: &Address) -> String {
 pub async fn run<W: World, R: Report>(app: &Rc<App<W>>, settings_json: &[u8], report: &R) {
     let whole = save::unmasked(&save::read(settings_json), &app.raw.borrow());
     let (settings, problems) = config::parse(&serde_json::to_vec(&whole).unwrap_or_default());
+    let settings = Settings { multi_factor_off: app.host.borrow().multi_factor_off, ..settings };
     let general = Steps { report, cluster: String::new() };
     general.end(status::settings_check(&problems));
-    bot(app, &general).await;
     recipients(app, &settings, &general).await;
     general.end(status::approvers_check(app, &settings).await);
+    let fresh = checks::fresh(app.world.mattermost(), app.world.now(), &app.settings(), &settings).await;
+    checks::all(app, &settings, fresh).await.into_iter().for_each(|check| general.end(check));
     for (place, cluster) in settings.clusters.iter().enumerate() {
         let label = match &cluster.address {
             _ if settings.clusters.len() == 1 => String::new(),
@@ -115,31 +117,6 @@ pub async fn run<W: World, R: Report>(app: &Rc<App<W>>, settings_json: &[u8], re
         try_cluster(app, &settings, cluster, place, missing, &steps).await;
     }
     plugin(app, &general);
-}
-
-async fn bot<W: World, R: Report>(app: &Rc<App<W>>, steps: &Steps<'_, R>) {
-    const NAME: &str = "Bot account";
-    steps.begin(NAME);
-    let id = app.host.borrow().bot_user_id.clone();
-    if id.is_empty() {
-        let note = app.host.borrow().failures.first().cloned().unwrap_or_else(|| "there is none yet".to_owned());
-        steps.end(status::check(NAME, Outcome::Failed, note));
-        return;
-    }
-    match app.world.mattermost().get_user(UserBy::Id(id)).await {
-        Ok(user) if user.delete_at != 0 => steps.end(status::check(
-            NAME,
-            Outcome::Failed,
-            format!(
-                "@{} is deactivated: activate it under System Console > Integrations > Bot Accounts.",
-                user.username
-            ),
-        )),
-        Ok(user) => steps.ok(NAME, format!("@{}", user.username)),
-        Err(error) => {
-            steps.end(status::check(NAME, Outcome::Failed, format!("Mattermost could not be asked: {error}.")))
-        }
-    }
 }
 
 async fn recipients<W: World, R: Report>(app: &Rc<App<W>>, settings: &Settings, steps: &Steps<'_, R>) {

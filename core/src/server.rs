@@ -139,7 +139,7 @@ impl Desk {
 impl Plugin for Desk {
     async fn configure(&self, request: Request<ConfigureRequest>) -> Result<Response<ConfigureResponse>, Status> {
         let request = request.into_inner();
-        self.ask(|core| async move {
+        self.ask(move |core| async move {
             let version = match request.build.as_str() {
                 "" => request.plugin_version,
                 build => format!("{} ({build})", request.plugin_version),
@@ -153,6 +153,7 @@ impl Plugin for Desk {
                 node: request.node,
                 notes: request.notes,
                 failures: request.failures,
+                multi_factor_off: request.multi_factor_off,
             };
             let problems = core.configure(host, &request.settings_json);
             let problems = problems.into_iter().map(on_wire).collect();
@@ -230,13 +231,13 @@ impl Plugin for Desk {
         request: Request<CheckConfigurationRequest>,
     ) -> Result<Response<CheckConfigurationResponse>, Status> {
         let request = request.into_inner();
-        self.ask(|core| async move {
+        self.ask(move |core| async move {
             let (new, old) = (save::read(&request.new_settings_json), save::read(&request.old_settings_json));
-            let now = core.world.now();
+            let (now, mfa_off) = (core.world.now(), request.multi_factor_off);
             let names = save::unmasked(&new, &old);
             let mut answer = save::check(core.world.bridge(), new, &old, now).await;
             if answer.is_ok()
-                && let Err(problems) = save::check_names(core.world.mattermost(), &names, &old, now).await
+                && let Err(problems) = save::check_names(core.world.mattermost(), &names, &old, mfa_off, now).await
             {
                 answer = Err(problems);
             }

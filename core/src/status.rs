@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use crate::app::App;
 use crate::authority;
+use crate::checks as shared;
 use crate::cluster::Lane;
 use crate::config::{Address, Approver, Authority, Problem, Recipient, Rule, Settings, Severity, about};
 use crate::connection::route;
+use crate::desk::Undelivered;
 use crate::mattermost::{ChannelBy, Mattermost};
 use crate::messages::code;
 pub use crate::proto::panel::{Check, Outcome};
@@ -42,6 +44,7 @@ pub async fn checks<W: World>(app: &Rc<App<W>>) -> Vec<Check> {
     }
     let settings = app.settings();
     checks.push(approvers_check(app, &settings).await);
+    checks.extend(shared::all(app, &settings, Vec::new()).await);
     checks.push(pins::check(app.world.mattermost(), &settings).await);
     checks.extend(app.host.borrow().failures.iter().map(|text| check("Host", Outcome::Failed, text.as_str())));
     checks.push(mapping::users_check(app).await);
@@ -219,7 +222,11 @@ async fn posts<W: World>(lane: &Lane<W>) -> Check {
     if !lane.leader.get() {
         return check("Posts", Outcome::Ok, "written by the node that watches");
     }
-    let (undelivered, altered) = (lane.cluster.desk.undelivered(), lane.cluster.desk.altered());
+    let (mut undelivered, altered) = (lane.cluster.desk.undelivered(), lane.cluster.desk.altered());
+    let nowhere = lane.cluster.nowhere.borrow().clone();
+    let is_new = |nowhere: &Undelivered| undelivered.iter().all(|known| known.request_id != nowhere.request_id);
+    let more: Vec<Undelivered> = nowhere.into_iter().filter(is_new).collect();
+    undelivered.extend(more);
     if let Some(first) = altered.first() {
         let count = altered.len();
         return check(

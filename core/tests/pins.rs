@@ -23,9 +23,10 @@ use teleport_access_core::app::{App, Host};
 use teleport_access_core::config::{self, Approver, Problem, Settings};
 use teleport_access_core::confirmations::{self, NotConfirmed};
 use teleport_access_core::mattermost::{Group, User};
-use teleport_access_core::proto::panel::Outcome;
+use teleport_access_core::proto::panel::{Check, Outcome};
 use teleport_access_core::rules::pins::{self, How, Pins, Row, TraitPins};
 use teleport_access_core::save;
+use teleport_access_core::selftest;
 use teleport_access_core::status;
 use teleport_access_core::time::Time;
 
@@ -94,7 +95,7 @@ fn in_force(sim: &Rc<Sim>, second: i64, settings: &Value) -> pins::Settled {
 /// The settings are about to be saved at this second.
 fn checked(sim: &Rc<Sim>, second: i64, old: &Value, new: &Value) -> Result<(), Vec<Problem>> {
     let (old, new) = (old.as_object().cloned().unwrap(), new.as_object().cloned().unwrap());
-    run(sim, async move |mattermost| save::check_names(&mattermost, &new, &old, Time(second * 1_000)).await)
+    run(sim, async move |mattermost| save::check_names(&mattermost, &new, &old, false, Time(second * 1_000)).await)
 }
 
 fn approvers(text: &str) -> Value {
@@ -124,6 +125,98 @@ fn a_save_pins_what_it_adds_and_renews_nothing_else() {
     assert_eq!(meant(&in_force(&sim, 6, &approvers("* = carol")).pins, "bob"), Some(("b0b".into(), How::Saved)));
     assert_eq!(checked(&sim, 7, &approvers("* = carol"), &new), Ok(()));
     assert_eq!(meant(&in_force(&sim, 8, &new).pins, "bob"), Some(("mall0ry".into(), How::Saved)));
+}
+
+#[test]
+fn a_save_after_which_nobody_could_decide_is_refused_and_what_was_so_before_is_not() {
+    let sim = server();
+    sim.mattermost.borrow_mut().users.entry("car0l".into()).and_modify(|carol| carol.is_guest = true);
+    let refused = |old: &Value, new: &Value| -> Vec<String> {
+        let problems = checked(&sim, 1, old, new).err().unwrap_or_default();
+        problems.into_iter().map(|problem| format!("{}: {}", problem.setting, problem.message)).collect()
+    };
+    let guest = json!({ "Approvers": "dba = carol\n* = bob" });
+    let problems = refused(&json!({}), &guest);
+    assert!(
+        problems[0].starts_with("Approvers: Nobody can decide requests for `dba`: `@carol` is a guest"),
+        "{problems:?}"
+    );
+    let group = refused(&json!({}), &json!({ "Approvers": "dba = group:sre\n* = bob" }));
+    assert!(group[0].contains("Nobody can decide requests for `dba`: `group:sre` has no member"), "{group:?}");
+    let direct = json!({ "Approvers": "dba = channel-admins", "Recipients": "@bob" });
+    assert!(refused(&json!({}), &direct).iter().any(|problem| problem.contains("direct messages")));
+    let somewhere = json!({ "Approvers": "dba = channel-admins", "Recipients": "@bob, ops/one" });
+    assert_eq!(refused(&json!({}), &somewhere), Vec::<String>::new());
+    // What was saved keeps nobody from saving the rest, and by Teleport's authority the rules do not count.
+    assert_eq!(
+        refused(&guest, &json!({ "Approvers": "dba = carol\n* = bob", "LogLevel": "debug" })),
+        Vec::<String>::new()
+    );
+    let by_teleport = json!({ "Approvers": "dba = carol\n* = bob", "Authority": "teleport" });
+    assert_eq!(refused(&json!({}), &by_teleport), Vec::<String>::new());
+}
+
+#[test]
+fn mfa_is_not_saved_where_the_server_has_it_switched_off() {
+    let sim = server();
+    let refused = |old: Value, new: Value, off: bool| {
+        let (old, new) = (old.as_object().cloned().unwrap(), new.as_object().cloned().unwrap());
+        let check = async move |mattermost| save::check_names(&mattermost, &new, &old, off, Time(1)).await;
+        let problems = run(&sim, check).err().unwrap_or_default();
+        problems.into_iter().map(|problem| problem.setting.into_owned()).collect::<Vec<_>>()
+    };
+    let on = || json!({ "RequireMFA": true });
+    assert_eq!(refused(json!({}), on(), true), ["RequireMFA"]);
+    assert_eq!(refused(json!({}), on(), false), [""; 0]);
+    assert_eq!(refused(json!({}), json!({ "RequireMFA": true, "SSOCountsAsMFA": true }), true), [""; 0]);
+    assert_eq!(refused(on(), json!({ "RequireMFA": true, "LogLevel": "debug" }), true), [""; 0]);
+    assert_eq!(refused(json!({ "RequireMFA": true, "SSOCountsAsMFA": true }), on(), true), ["RequireMFA"]);
+}
+
+#[test]
+fn a_bot_that_is_disabled_or_somebody_elses_is_red() {
+    let sim = server();
+    let mut core = Core::new(&sim);
+    let host = Host { plugin_id: "the.plugin".into(), bot_user_id: "bot".into(), ..Host::default() };
+    core.app.configure(host, b"{}");
+    assert_eq!(core.check("Bot account"), (Outcome::Ok, "@bot".to_owned()));
+    sim.mattermost.borrow_mut().bot_disabled = true;
+    let (outcome, text) = core.check("Bot account");
+    assert!(outcome == Outcome::Failed && text.contains("mmctl bot enable bot"), "{text}");
+    sim.mattermost.borrow_mut().bot_disabled = false;
+    sim.mattermost.borrow_mut().bot_owner = "mallory";
+    let (outcome, text) = core.check("Bot account");
+    assert!(outcome == Outcome::Failed && text.contains("somebody else owns it"), "{text}");
+}
+
+#[test]
+fn status_and_self_test_say_the_same_of_what_nobody_can_do() {
+    let sim = server();
+    let mut core = Core::new(&sim);
+    core.configure(&json!({ "Approvers": "dba = bob\n* = root", "Recipients": "ops/one", "RequireMFA": true }));
+    sim.mattermost.borrow_mut().users.entry("b0b".into()).and_modify(|bob| bob.delete_at = 1);
+    let host =
+        Host { plugin_id: "the.plugin".into(), bot_user_id: "bot".into(), multi_factor_off: true, ..Host::default() };
+    let settings =
+        json!({ "Approvers": "dba = bob\n* = root", "Recipients": "ops/one", "RequireMFA": true }).to_string();
+    core.app.configure(host, settings.as_bytes());
+    core.wait(2);
+    let in_status: Vec<_> = ["Bot account", "Multi-factor authentication", "Deciders", "Requesters"]
+        .into_iter()
+        .map(|name| (name.to_owned(), core.check(name)))
+        .collect();
+    assert!(in_status[1].1.0 == Outcome::Failed && in_status[1].1.1.contains("switched off"), "{in_status:?}");
+    assert!(in_status[2].1.1.contains("Nobody can decide requests for `dba`: `@bob` is deactivated"), "{in_status:?}");
+    assert!(in_status[3].1.0 == Outcome::Warning && in_status[3].1.1.contains("no direct messages"), "{in_status:?}");
+    let tested = core.ask(async move |app| {
+        let shown = std::cell::RefCell::new(Vec::new());
+        selftest::run(&app, settings.as_bytes(), &|check: Check| shown.borrow_mut().push(check)).await;
+        shown.take()
+    });
+    for (name, (outcome, message)) in in_status {
+        let of_name = tested.iter().rfind(|check| check.name == name).unwrap();
+        assert_eq!((of_name.outcome(), &of_name.message), (outcome, &message), "{name}");
+    }
 }
 
 #[test]
@@ -190,7 +283,9 @@ fn an_approver_or_recipient_that_a_save_adds_must_mean_somebody() {
         ("UserMapping", "nobody-there = x", false),
     ] {
         let new = json!({ setting: text });
-        let expected: &[&str] = if wrong { &[setting] } else { &[] };
+        // That it means nobody, and that nobody can decide then.
+        let count = if setting == "Approvers" { 2 } else { 1 };
+        let expected = vec![setting; if wrong { count } else { 0 }];
         assert_eq!(settings(checked(&sim, 1, &json!({}), &new)), expected, "{text}");
         // What was there before is not looked at: somebody left, and the credentials are to be changed.
         assert_eq!(checked(&sim, 1, &new, &new), Ok(()), "{text}");

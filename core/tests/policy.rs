@@ -205,6 +205,86 @@ fn an_account_must_be_fit_to_decide() {
 }
 
 #[test]
+fn where_the_server_has_no_mfa_only_single_sign_on_can_count() {
+    let bob = User { mfa_active: true, ..user("bob") };
+    let saml = User { auth_service: "saml".into(), ..user("bob") };
+    let with = |settings: &Settings, bob: &User| ask(settings, bob, "channel", &request(&["dba"]));
+    let off = Settings { require_mfa: true, multi_factor_off: true, ..settings("bob") };
+    // Once set up, it is asked for no more.
+    assert_eq!(with(&off, &bob), Err(Refusal::MfaIsOff));
+    assert!(Refusal::MfaIsOff.to_string().contains("switched off on this Mattermost server"));
+    assert_eq!(with(&off, &saml), Err(Refusal::SsoIsNotMfa));
+    let words = Refusal::SsoIsNotMfa.to_string();
+    assert!(words.contains("you cannot set up in Mattermost") && !words.contains("under Security"), "{words}");
+    let sso = Settings { sso_is_mfa: true, ..off };
+    assert_eq!(with(&sso, &saml), Ok(()));
+    assert_eq!(with(&sso, &bob), Err(Refusal::MfaIsOff));
+    // Whoever needs none is asked for none.
+    let free = Settings { multi_factor_off: true, ..settings("bob") };
+    assert_eq!(with(&free, &user("bob")), Ok(()));
+}
+
+/// What keeps the first rule of these settings from being met, on a server in which something has changed since they were
+/// saved.
+fn missing(
+    rules: &str,
+    in_channels: bool,
+    lenient: impl FnOnce(Settings) -> Settings,
+    change: impl FnOnce(&mut servers::MattermostServer),
+) -> Option<Vec<String>> {
+    let (sim, settings) = (server(), lenient(settings(rules)));
+    let pins = settle(&sim, &settings);
+    change(&mut sim.mattermost.borrow_mut());
+    run(&sim, async move |mattermost| {
+        policy::missing(&mattermost, &settings, &pins, &settings.approvers[0], in_channels).await
+    })
+    .unwrap()
+}
+
+#[test]
+fn rules_that_nobody_can_meet_are_found_with_the_reason() {
+    let deactivate = |name: &'static str| {
+        move |server: &mut servers::MattermostServer| {
+            server.users.entry(name.into()).and_modify(|user| user.delete_at = 1);
+        }
+    };
+    let same = |settings: Settings| settings;
+    let nothing = |_: &mut servers::MattermostServer| {};
+    for rules in [
+        "* = bob",
+        "* = group:sre",
+        "* = custom-group:crew",
+        "* = system-admins",
+        "* = channel-members",
+        "* = 2 of bob, erin",
+    ] {
+        assert_eq!(missing(rules, true, same, nothing), None, "{rules}");
+    }
+    let says = |found: Option<Vec<String>>, words: &str| {
+        let found = found.unwrap_or_default().join("; ");
+        assert!(found.contains(words), "want {words:?}, it says {found:?}");
+    };
+    says(missing("* = bob", true, same, deactivate("bob")), "`@bob` is deactivated");
+    says(missing("* = nosuchuser", true, same, nothing), "`nosuchuser` is no account");
+    says(missing("* = group:nosuchgroup", true, same, nothing), "there is no `group:nosuchgroup`");
+    says(missing("* = group:sre", true, same, deactivate("erin")), "`group:sre` has no member who can decide");
+    let gone = |server: &mut servers::MattermostServer| server.groups[0].delete_at = 1;
+    says(missing("* = group:sre", true, same, gone), "there is no `group:sre`");
+    let renamed = |server: &mut servers::MattermostServer| {
+        server.users.entry("bob".into()).and_modify(|user| user.username = "robert".into());
+    };
+    says(missing("* = bob", true, same, renamed), "does not mean the account any more");
+    says(missing("* = channel-admins", false, same, nothing), "posted to no channel");
+    says(missing("* = 2 of bob, carol", true, same, deactivate("carol")), "2 people must approve, and only 1 can");
+    says(missing("* = system-admins", true, same, deactivate("root")), "`system-admins`");
+    let strict = |settings: Settings| Settings { require_mfa: true, ..settings };
+    says(missing("* = bob", true, strict, nothing), "`@bob` has no multi-factor authentication");
+    // One who can is enough, in whatever place.
+    assert_eq!(missing("* = bob, erin", true, same, deactivate("bob")), None);
+    assert_eq!(missing("* = bob, channel-members", true, same, deactivate("bob")), None);
+}
+
+#[test]
 fn channel_rules_do_not_count_in_direct_channels() {
     for rule in ["channel-members", "channel-admins"] {
         let refused = ask(&settings(rule), &user("bob"), "direct-bob", &request(&["dba"]));

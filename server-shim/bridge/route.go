@@ -202,7 +202,12 @@ func (b *Bridge) DescribeEndpoint(
 	_ context.Context, request *connect.Request[pb.DescribeEndpointRequest],
 ) (*connect.Response[pb.DescribeEndpointResponse], error) {
 	response := &pb.DescribeEndpointResponse{}
-	if endpoint := b.endpoint(request.Msg.GetCluster()); endpoint != nil && endpoint.route != nil {
+	endpoint, end := b.begin(request.Msg.GetCluster())
+	if endpoint == nil {
+		return connect.NewResponse(response), nil
+	}
+	defer end()
+	if endpoint.route != nil {
 		response.Route = pb.Route(endpoint.route.taken.Load())
 		if proxy, err := proxyFor(endpoint.route.address); err == nil && proxy != nil {
 			response.Proxy = proxy.Host

@@ -292,3 +292,21 @@ func TestTheNamesOfTheBotAreUsernames(t *testing.T) {
 		seen[name] = true
 	}
 }
+
+func TestABotThatIsDisabledOrSomebodyElsesIsRedBeforeItIsLookedAtAgain(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
+	id := p.bot.id()
+	line := "**Bot account**: @teleport"
+	if text := run(t, p, admin, "/teleport status"); !strings.Contains(text, "✅ "+line) {
+		t.Fatalf("a good bot:\n%s", text)
+	}
+	s.set(func() { s.bots[id].DeleteAt = 1 })
+	if text := run(t, p, admin, "/teleport status"); !strings.Contains(text, "❌ "+line+" is disabled") {
+		t.Errorf("a disabled bot:\n%s", text)
+	}
+	s.set(func() { s.bots[id].DeleteAt, s.bots[id].OwnerId = 0, member })
+	if text := run(t, p, admin, "/teleport status"); !strings.Contains(text, "❌ "+line+" is not this plugin's any more") {
+		t.Errorf("somebody else's bot:\n%s", text)
+	}
+}

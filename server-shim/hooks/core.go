@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/mattermost/mattermost/server/public/model"
 
 	pb "github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin"
 	"github.com/teleport-access/mattermost-plugin-teleport-access/server-shim/gen/plugin/pluginconnect"
@@ -86,8 +87,11 @@ func (c *core) tellSettings() {
 		Notes:         slices.Concat(c.engine, p.bot.notes(), p.aboutSettings(config, version), sdk.Missing(version)),
 		Failures:      p.bot.failures(),
 	}
-	if config != nil && config.ServiceSettings.SiteURL != nil {
-		request.SiteUrl = *config.ServiceSettings.SiteURL
+	if config != nil {
+		request.MultiFactorOff = isMultiFactorOff(config)
+		if config.ServiceSettings.SiteURL != nil {
+			request.SiteUrl = *config.ServiceSettings.SiteURL
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout)
 	defer cancel()
@@ -98,6 +102,13 @@ func (c *core) tellSettings() {
 		return
 	}
 	p.sealStored(settings, answer.Msg.GetSettingsJson())
+}
+
+// isMultiFactorOff says whether the server has multi-factor authentication switched off. On its way to a plugin a
+// configuration loses every false, so nothing is one.
+func isMultiFactorOff(config *model.Config) bool {
+	enabled := config.ServiceSettings.EnableMultifactorAuthentication
+	return enabled == nil || !*enabled
 }
 
 func (c *core) tellLead() {

@@ -40,7 +40,7 @@ func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (_ *model.Config
 	if !p.ready.Load() || config == nil {
 		return nil, nil
 	}
-	problems := p.check(config.PluginSettings.Plugins[p.manifest.Id])
+	problems := p.check(config.PluginSettings.Plugins[p.manifest.Id], isMultiFactorOff(config))
 	if problems == "" {
 		return nil, nil
 	}
@@ -56,7 +56,7 @@ func (p *Plugin) ConfigurationWillBeSaved(config *model.Config) (_ *model.Config
 
 // check asks the core about settings that are about to be saved, and returns its objections, one a line. It is empty
 // where there are none.
-func (p *Plugin) check(given map[string]any) string {
+func (p *Plugin) check(given map[string]any, multiFactorOff bool) string {
 	if p.saves.isOwn(p.asRead(given)) {
 		return p.compareAgain()
 	}
@@ -71,7 +71,7 @@ func (p *Plugin) check(given map[string]any) string {
 	if isUnchanged(after, before) {
 		return ""
 	}
-	answer, err := p.ask(after, before)
+	answer, err := p.ask(after, before, multiFactorOff)
 	if err != nil {
 		p.API.LogWarn("The settings could not be checked; they are saved as they are.", "error", err.Error())
 		return ""
@@ -104,8 +104,8 @@ func (p *Plugin) compareAgain() string {
 }
 
 // ask asks the core.
-func (p *Plugin) ask(after, before map[string]any) (*pb.CheckConfigurationResponse, error) {
-	request := &pb.CheckConfigurationRequest{}
+func (p *Plugin) ask(after, before map[string]any, multiFactorOff bool) (*pb.CheckConfigurationResponse, error) {
+	request := &pb.CheckConfigurationRequest{MultiFactorOff: multiFactorOff}
 	var err error
 	if request.NewSettingsJson, err = json.Marshal(after); err != nil {
 		return nil, err

@@ -122,6 +122,29 @@ func TestWrongSettingsAreRefusedInTheCoresWords(t *testing.T) {
 	}
 }
 
+func TestMFAIsNotRequiredOnAServerThatHasItSwitchedOff(t *testing.T) {
+	s := newServer(t)
+	p := activate(t, s)
+	required := map[string]any{"recipients": "ops/access", "requiremfa": true}
+	switchTo := func(on *bool) func(*model.Config) {
+		return func(config *model.Config) { config.ServiceSettings.EnableMultifactorAuthentication = on }
+	}
+	// On its way to the plugin a configuration loses every false.
+	for _, off := range []*bool{nil, model.NewPointer(false)} {
+		appErr := s.save(required, switchTo(off))
+		if appErr == nil || !strings.Contains(appErr.Message, "RequireMFA: Nobody can decide") {
+			t.Errorf("switched off: %v", appErr)
+		}
+	}
+	if appErr := s.save(required, switchTo(model.NewPointer(true))); appErr != nil {
+		t.Errorf("switched on: %v", appErr)
+	}
+	// And where it is switched off later the status says so: this server's own configuration has it off.
+	eventually(t, "the status says so", func() bool {
+		return strings.Contains(run(t, p, admin, "/teleport status"), "❌ **Multi-factor authentication**")
+	})
+}
+
 // connects says whether the core can use the credentials: it gets as far as to a port where nobody listens.
 func connects(t testing.TB, p *Plugin) func() bool {
 	return func() bool { return strings.Contains(run(t, p, admin, "/teleport status"), "Nobody listens") }

@@ -41,6 +41,7 @@ type API interface {
 	GetUsersInChannel(channelID, sortBy string, page, perPage int) ([]*model.User, *model.AppError)
 	GetChannelMember(channelID, userID string) (*model.ChannelMember, *model.AppError)
 	GetTeamMember(teamID, userID string) (*model.TeamMember, *model.AppError)
+	GetBot(userID string, includeDeleted bool) (*model.Bot, *model.AppError)
 
 	OpenInteractiveDialog(dialog model.OpenDialogRequest) *model.AppError
 

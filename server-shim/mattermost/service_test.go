@@ -364,6 +364,31 @@ func TestMembershipIsAnAnswerAndNotAnError(t *testing.T) {
 	}
 }
 
+func TestTeamsAndBotsAreToldWithWhatHasBecomeOfThem(t *testing.T) {
+	api, c := serve(t)
+	api.On("GetTeam", "archived").Return(&model.Team{Id: "archived", Name: "ops", DeleteAt: 5}, nil)
+	api.On("GetTeam", "gone").Return(nil, appError(404))
+	api.On("GetBot", "disabled", true).Return(&model.Bot{UserId: "disabled", Username: "teleport", OwnerId: "the.plugin", DeleteAt: 7}, nil)
+	api.On("GetBot", "gone", true).Return(nil, appError(404))
+	ctx := context.Background()
+	team, err := c.GetTeam(ctx, request(&pb.GetTeamRequest{Id: "archived"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, team.Msg, &pb.Team{Id: "archived", Name: "ops", DeleteAt: 5})
+	bot, err := c.GetBot(ctx, request(&pb.GetBotRequest{UserId: "disabled"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, bot.Msg, &pb.Bot{UserId: "disabled", Username: "teleport", OwnerId: "the.plugin", DeleteAt: 7})
+	if _, err := c.GetTeam(ctx, request(&pb.GetTeamRequest{Id: "gone"})); connect.CodeOf(err) != connect.CodeNotFound {
+		t.Errorf("a team that is gone: %v", err)
+	}
+	if _, err := c.GetBot(ctx, request(&pb.GetBotRequest{UserId: "gone"})); connect.CodeOf(err) != connect.CodeNotFound {
+		t.Errorf("a bot that is gone: %v", err)
+	}
+}
+
 func TestADialogIsOpenedAsItIsDescribed(t *testing.T) {
 	api, c := serve(t)
 	api.On("OpenInteractiveDialog", model.OpenDialogRequest{
@@ -498,6 +523,8 @@ func TestAnAnswerThatNeverCameIsNotTakenForOne(t *testing.T) {
 	api.On("GetChannel", "id").Return(nil, nil)
 	api.On("GetChannelMember", "channel", "user").Return(nil, nil)
 	api.On("GetTeamMember", "team", "user").Return(nil, nil)
+	api.On("GetTeam", "team").Return(nil, nil)
+	api.On("GetBot", "bot", true).Return(nil, nil)
 	api.On("GetGroup", "group").Return(nil, nil)
 	api.On("GetSession", "session").Return(nil, nil)
 	api.On("RolesGrantPermission", mock.Anything, mock.Anything).Return(false)
@@ -541,6 +568,8 @@ func TestAnAnswerThatNeverCameIsNotTakenForOne(t *testing.T) {
 			_, err := c.GetTeamMember(ctx, request(&pb.GetTeamMemberRequest{TeamId: "team", UserId: "user"}))
 			return err
 		},
+		"GetTeam": func() error { _, err := c.GetTeam(ctx, request(&pb.GetTeamRequest{Id: "team"})); return err },
+		"GetBot":  func() error { _, err := c.GetBot(ctx, request(&pb.GetBotRequest{UserId: "bot"})); return err },
 		"GetGroup": func() error {
 			_, err := c.GetGroup(ctx, request(&pb.GetGroupRequest{By: &pb.GetGroupRequest_Id{Id: "group"}}))
 			return err

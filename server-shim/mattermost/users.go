@@ -53,6 +53,19 @@ func (s *Service) ListSystemAdmins(
 	return connect.NewResponse(answer), nil
 }
 
+// GetBot returns a bot account.
+func (s *Service) GetBot(
+	_ context.Context, request *connect.Request[pb.GetBotRequest],
+) (*connect.Response[pb.Bot], error) {
+	bot, appErr := s.api.GetBot(request.Msg.GetUserId(), true)
+	if err := answered(bot, appErr); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.Bot{
+		UserId: bot.UserId, Username: bot.Username, OwnerId: bot.OwnerId, DeleteAt: bot.DeleteAt,
+	}), nil
+}
+
 func toUser(user *model.User) *pb.User {
 	return &pb.User{
 		Id:            user.Id,

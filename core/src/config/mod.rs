@@ -269,6 +269,9 @@ pub struct Settings {
     pub require_mfa: bool,
     /// Whether single sign-on counts as multi-factor authentication.
     pub sso_is_mfa: bool,
+    /// Whether the Mattermost server has multi-factor authentication switched off. Not a setting of the plugin: the host
+    /// says so.
+    pub multi_factor_off: bool,
     /// The greatest age of a session that decides; none: any.
     pub session_max_age: Option<Duration>,
     /// Whether the approvers overrule Teleport's own thresholds.
@@ -319,6 +322,7 @@ impl Default for Settings {
             approvers: Vec::new(),
             require_mfa: false,
             sso_is_mfa: false,
+            multi_factor_off: false,
             session_max_age: None,
             overrule_thresholds: false,
             allow_guests: false,
@@ -374,10 +378,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
     let role_recipients = recipients::parse_role_recipients(&values.text(key::ROLE_RECIPIENTS), &mut problems);
     let somewhere = !recipients.is_empty() || clusters.iter().all(|cluster| !cluster.recipients.is_empty());
     if recipients_text.is_empty() && !somewhere {
-        problems.push(Problem::missing(
-            key::RECIPIENTS,
-            "No recipient yet. Say where access requests are to be posted: team/channel as in the channel's address, such as ops/access-requests.",
-        ));
+        problems.extend(recipients::nowhere(&role_recipients));
     }
     let choices = Authority::ALL.map(|(name, _)| name);
     let authority = match values.choice(key::AUTHORITY, &choices, "auto") {
@@ -446,6 +447,7 @@ pub fn parse(json: &[u8]) -> (Settings, Vec<Problem>) {
         approvers,
         require_mfa,
         sso_is_mfa,
+        multi_factor_off: false,
         session_max_age,
         overrule_thresholds,
         allow_guests,

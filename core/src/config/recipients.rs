@@ -120,6 +120,28 @@ fn parse_recipient(part: &str) -> Option<Recipient> {
     is_id.then(|| Recipient::ChannelId(part.to_owned()))
 }
 
+/// Most rules that a problem names.
+const MOST_NAMED: usize = 5;
+
+/// What is missing where no recipient is set for all requests; nothing where a rule is about all roles.
+pub(super) fn nowhere(rules: &[RoleRecipients]) -> Option<Problem> {
+    if rules.iter().any(|rule| rule.roles == "*" && rule.cluster.is_empty()) {
+        return None;
+    }
+    let text = if rules.is_empty() {
+        "No recipient yet. Say where access requests are to be posted: team/channel as in the channel's address, such as ops/access-requests.".to_owned()
+    } else {
+        let named: Vec<String> =
+            rules.iter().take(MOST_NAMED).map(|rule| cut(&bound::about(&rule.cluster, &rule.roles))).collect();
+        let more = if rules.len() > MOST_NAMED { " and the other rules" } else { "" };
+        format!(
+            "No recipient for other roles than {}{more}: requests for those are posted nowhere. Name a channel here, or add a line `* = team/channel` to the rules by role.",
+            named.join(", ")
+        )
+    };
+    Some(Problem::missing(key::RECIPIENTS, text))
+}
+
 /// Reads lines of `role = recipient, recipient`.
 pub(super) fn parse_role_recipients(text: &str, problems: &mut Vec<Problem>) -> Vec<RoleRecipients> {
     let mut rules: Vec<RoleRecipients> = Vec::new();

@@ -561,3 +561,18 @@ fn the_audit_trails_key_is_a_file() {
     assert!(!wrong("") && !wrong("/etc/mattermost/audit.key") && !wrong("C:\\keys\\audit.key"));
     assert!(wrong("audit.key") && wrong("sealed:v2:x"));
 }
+
+#[test]
+fn roles_that_no_recipient_fits_are_told_of() {
+    let problem = |recipients: &str, by_role: &str| {
+        let json = serde_json::json!({ "Recipients": recipients, "RoleRecipients": by_role }).to_string();
+        let problems = parse_text(&json).1;
+        problems.into_iter().find(|problem| problem.setting == key::RECIPIENTS).map(|problem| problem.message)
+    };
+    assert!(problem("", "").is_some_and(|text| text.starts_with("No recipient yet")));
+    let gap = problem("", "dba = ops/dba\na.b/web = ops/web").unwrap_or_default();
+    assert!(gap.contains("other roles than dba, a.b/web: requests for those are posted nowhere"), "{gap}");
+    assert!(problem("", "a.b/* = ops/all").is_some(), "only of one cluster");
+    assert_eq!(problem("", "dba = ops/dba\n* = ops/all"), None);
+    assert_eq!(problem("ops/all", "dba = ops/dba"), None);
+}

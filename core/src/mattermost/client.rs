@@ -6,8 +6,8 @@ use tonic::{IntoRequest, Request};
 use tonic_web::GrpcWebClientService;
 
 use super::{
-    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, Team,
-    User, UserBy,
+    Bot, Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap,
+    Team, User, UserBy,
 };
 use crate::proto::mattermost as wire;
 use crate::proto::mattermost::mattermost_client::MattermostClient;
@@ -88,10 +88,6 @@ impl Mattermost for WallMattermost {
         Ok(self.client.clone().get_channel(timed(wire::GetChannelRequest { by: Some(by) })).await?.into_inner())
     }
 
-    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
-        Ok(self.client.clone().get_team(timed(wire::GetTeamRequest { id: id.to_owned() })).await?.into_inner())
-    }
-
     async fn channel_membership(&self, channel_id: &str, user_id: &str) -> Result<Membership, HostError> {
         let request = wire::GetChannelMemberRequest { channel_id: channel_id.to_owned(), user_id: user_id.to_owned() };
         let answer = self.client.clone().get_channel_member(timed(request)).await?.into_inner();
@@ -102,6 +98,15 @@ impl Mattermost for WallMattermost {
         let request = wire::GetTeamMemberRequest { team_id: team_id.to_owned(), user_id: user_id.to_owned() };
         let answer = self.client.clone().get_team_member(timed(request)).await?.into_inner();
         Ok(Membership { member: answer.is_member, admin: answer.is_admin })
+    }
+
+    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
+        Ok(self.client.clone().get_team(timed(wire::GetTeamRequest { id: id.to_owned() })).await?.into_inner())
+    }
+
+    async fn get_bot(&self, user_id: &str) -> Result<Bot, HostError> {
+        let request = wire::GetBotRequest { user_id: user_id.to_owned() };
+        Ok(self.client.clone().get_bot(timed(request)).await?.into_inner())
     }
 
     async fn get_group(&self, by: GroupBy) -> Result<Group, HostError> {

@@ -9,8 +9,9 @@ use std::future::Future;
 pub(crate) use client::WallMattermost;
 
 pub use crate::proto::mattermost::{
-    Action, Attachment, AttachmentField, Channel, Dialog, DialogElement, DialogOption, Group, LogLevel, Post, Session,
-    Team, User, get_channel_request::By as ChannelBy, get_group_request::By as GroupBy, get_user_request::By as UserBy,
+    Action, Attachment, AttachmentField, Bot, Channel, Dialog, DialogElement, DialogOption, Group, LogLevel, Post,
+    Session, Team, User, get_channel_request::By as ChannelBy, get_group_request::By as GroupBy,
+    get_user_request::By as UserBy,
 };
 
 /// A failed call of the host: of Mattermost's Plugin API, or of the shim's own services.
@@ -105,9 +106,6 @@ pub trait Mattermost: 'static {
     /// A channel.
     fn get_channel(&self, by: ChannelBy) -> impl Future<Output = Result<Channel, HostError>>;
 
-    /// A team.
-    fn get_team(&self, id: &str) -> impl Future<Output = Result<Team, HostError>>;
-
     /// A user's standing in a channel.
     fn channel_membership(
         &self,
@@ -117,6 +115,12 @@ pub trait Mattermost: 'static {
 
     /// A user's standing in a team.
     fn team_membership(&self, team_id: &str, user_id: &str) -> impl Future<Output = Result<Membership, HostError>>;
+
+    /// A team; archived ones have `delete_at` set.
+    fn get_team(&self, id: &str) -> impl Future<Output = Result<Team, HostError>>;
+
+    /// A bot by its user id; disabled ones have `delete_at` set.
+    fn get_bot(&self, user_id: &str) -> impl Future<Output = Result<Bot, HostError>>;
 
     /// A group; deleted ones have `delete_at` set.
     fn get_group(&self, by: GroupBy) -> impl Future<Output = Result<Group, HostError>>;

@@ -4,5 +4,6 @@ pub mod changed;
 pub(crate) mod deliver;
 pub mod digest;
 pub mod expiry;
+pub(crate) mod footing;
 pub(crate) mod open;
 pub mod resting;

@@ -9,6 +9,7 @@ use teleport_access_core::messages::{NEWS_PROP, REQUEST_PROP};
 use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{AccessRequest, State};
 
+use crate::notices;
 use crate::script::{Script, Wish, requests};
 use crate::servers::Applied;
 
@@ -91,6 +92,7 @@ pub fn at_rest(script: &Script) {
     for post in mattermost.posts.values() {
         posts.entry(post.props.get(REQUEST_PROP).map_or("", String::as_str)).or_default().push(post);
     }
+    notices::at_rest(script);
     for id in script.betrayed.borrow().iter() {
         let granted = sim.teleport.borrow().requests.get(id).is_some_and(|request| request.state == State::Approved);
         if granted {

@@ -13,6 +13,7 @@
 
 mod answers;
 mod invariants;
+mod notices;
 mod old_servers;
 mod ports;
 mod scenes;

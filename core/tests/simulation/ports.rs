@@ -11,8 +11,8 @@ use futures::future::{FutureExt, LocalBoxFuture};
 use futures::task::LocalSpawnExt;
 use teleport_access_core::bridge::{Bridge, CredentialFacts, Credentials, Endpoint, RouteFacts, Signature};
 use teleport_access_core::mattermost::{
-    Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap, Team,
-    User, UserBy,
+    Bot, Channel, ChannelBy, Dialog, Group, GroupBy, HostError, LogLevel, Mattermost, Membership, Post, Session, Swap,
+    Team, User, UserBy,
 };
 use teleport_access_core::proto::bridge::Route;
 use teleport_access_core::requests::digest;
@@ -105,6 +105,9 @@ impl Mattermost for SimMattermost {
             // Direct channels cannot be archived.
             if server.archived && !post.channel_id.starts_with("direct-") {
                 return Err(HostError::Invalid("the channel is archived".to_owned()));
+            }
+            if server.refuses_posts && !post.channel_id.starts_with("direct-") {
+                return Err(HostError::Denied("the bot may not post there".to_owned()));
             }
             if let Some((id, at)) = server.pending_ids.get(&key).cloned()
                 && now - at < 30_000
@@ -262,19 +265,15 @@ impl Mattermost for SimMattermost {
                 false if server.public => ("team", "O"),
                 false => ("team", "P"),
             };
-            let delete_at = if server.archived && kind != "D" { 1 } else { 0 };
-            let name = server.called.get(&id).cloned().unwrap_or_else(|| id.trim_start_matches("channel-").to_owned());
+            let other = id.strip_prefix("direct-");
+            let called = server.called.get(&id).cloned();
+            let name = called.unwrap_or_else(|| match other {
+                Some(other) => format!("{}__{other}", server.bot()),
+                None => id.trim_start_matches("channel-").to_owned(),
+            });
+            let delete_at = i64::from(server.archived && other.is_none());
             let (team_id, r#type) = (team_id.to_owned(), kind.to_owned());
             Ok(Channel { id, team_id, name, r#type, delete_at, ..Default::default() })
-        })
-        .await
-    }
-
-    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
-        let id = id.to_owned();
-        self.call("get_team", move |sim| {
-            let name = sim.mattermost.borrow().called.get(&id).cloned().unwrap_or_else(|| "ops".to_owned());
-            Ok(Team { id, name, ..Default::default() })
         })
         .await
     }
@@ -289,6 +288,27 @@ impl Mattermost for SimMattermost {
 
     async fn team_membership(&self, team_id: &str, user_id: &str) -> Result<Membership, HostError> {
         self.channel_membership(team_id, user_id).await
+    }
+
+    async fn get_team(&self, id: &str) -> Result<Team, HostError> {
+        let id = id.to_owned();
+        self.call("get_team", move |sim| {
+            let server = sim.mattermost.borrow();
+            let name = server.called.get(&id).cloned().unwrap_or_else(|| "ops".to_owned());
+            Ok(Team { id, name, delete_at: i64::from(server.team_archived), ..Default::default() })
+        })
+        .await
+    }
+
+    async fn get_bot(&self, user_id: &str) -> Result<Bot, HostError> {
+        let user_id = user_id.to_owned();
+        self.call("get_bot", move |sim| {
+            let server = sim.mattermost.borrow();
+            let owner = if server.bot_owner.is_empty() { "the.plugin" } else { server.bot_owner };
+            let (owner_id, delete_at) = (owner.to_owned(), i64::from(server.bot_disabled));
+            Ok(Bot { username: user_id.clone(), user_id, owner_id, delete_at })
+        })
+        .await
     }
 
     async fn get_group(&self, by: GroupBy) -> Result<Group, HostError> {

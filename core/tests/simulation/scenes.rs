@@ -10,7 +10,7 @@ use teleport_access_core::time::Time;
 
 use crate::script::{Kept, Script, Setting, archive};
 use crate::sim::{DAWN, Sim};
-use crate::{invariants, teleport};
+use crate::{invariants, notices, teleport};
 
 /// Plays a scene and tells what went wrong.
 pub type Scene = fn() -> Vec<String>;
@@ -46,6 +46,14 @@ pub const SCENES: &[(&str, Scene)] = &[
         "a role that may not list is not watched with at a server that does not tell rights",
         crate::old_servers::unlisted,
     ),
+    (
+        "three hundred requests for an archived channel are one message to each admin, and a line when it is over",
+        notices::burst,
+    ),
+    ("a message about a cause is never made twice, whenever the plugin is killed", notices::killed),
+    ("a recipient who was deactivated after the first post does not count as reached", notices::deactivated),
+    ("an archived team and posts that are refused are causes of their own, and an outage is none", notices::causes),
+    ("admins are told once that nobody can decide", notices::deciders),
 ];
 
 pub const HOUR: i64 = 3_600_000;

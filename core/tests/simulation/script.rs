@@ -85,6 +85,8 @@ pub struct Script {
     pub authority: &'static str,
     /// How many people must approve.
     pub needed: u32,
+    /// The approvers of the settings; empty: the usual ones.
+    pub approvers: &'static str,
     /// The plugin's bot.
     pub bot: &'static str,
     /// Whether posts that somebody deletes are posted again.
@@ -185,6 +187,7 @@ impl Script {
             requires_reason,
             authority,
             needed,
+            approvers: "",
             bot: BOT,
             repost,
             answers: Rc::default(),
@@ -261,7 +264,10 @@ impl Script {
             "teleportaddress": self.address,
             "identity": identity,
             "recipients": self.recipients.join(","),
-            "approvers": format!("* = {} of channel-members, requester, erin", self.needed),
+            "approvers": match self.approvers {
+                "" => format!("* = {} of channel-members, requester, erin", self.needed),
+                approvers => approvers.to_owned(),
+            },
             "askreason": self.ask_reason,
             "requirereason": self.requires_reason,
             "authority": self.authority,
@@ -518,6 +524,26 @@ impl Script {
         }
     }
 
+    /// Bob is deactivated: requests for him reach nobody, and he decides nothing. Or he is back.
+    fn deactivate(&mut self) {
+        let now = self.sim.now();
+        let mut server = self.sim.mattermost.borrow_mut();
+        let seen = server.kv.get("pins").is_some_and(|(pins, _)| {
+            let pins = String::from_utf8_lossy(pins);
+            pins.contains("UserMapping|user|bob")
+                && (self.recipients.len() == 1 || pins.contains("Recipients|user|bob"))
+        });
+        let Some(bob) = server.users.get_mut("bob").filter(|_| seen) else { return };
+        bob.delete_at = if bob.delete_at == 0 { now } else { 0 };
+        let (active, own) = (bob.delete_at == 0, bob.username == "bob");
+        self.sim.note(|| format!("bob is active: {active}"));
+        if !active {
+            self.renamed.entry("bob".to_owned()).or_insert(now);
+        } else if own {
+            self.renamed.remove("bob");
+        }
+    }
+
     /// An admin edits a post, as far as Mattermost lets anybody: its text, its fields and its buttons.
     fn edit(&mut self) {
         let sim = Rc::clone(&self.sim);
@@ -741,6 +767,12 @@ impl Script {
                 let archived = !sim.mattermost.borrow().archived;
                 sim.note(|| format!("the channels are {}", if archived { "archived" } else { "back" }));
                 archive(&sim, archived);
+                match sim.random(|rng| rng.u8(0..4)) {
+                    0 => self.deactivate(),
+                    1 => sim.mattermost.borrow_mut().team_archived = archived,
+                    2 => sim.mattermost.borrow_mut().refuses_posts = archived,
+                    _ => {}
+                }
             }
             91..94 => {
                 let skew = sim.random(|rng| rng.i64(-120_000..120_000));
@@ -883,6 +915,11 @@ pub fn run(seed: u64, traced: bool) -> (Vec<String>, Vec<String>) {
     sim.faults.set(Faults::NONE);
     sim.teleport.borrow_mut().down = false;
     archive(&sim, false);
+    {
+        let mut server = sim.mattermost.borrow_mut();
+        (server.archived, server.team_archived, server.refuses_posts) = (false, false, false);
+        server.users.entry("bob".to_owned()).and_modify(|bob| bob.delete_at = 0);
+    }
     for node in 0..script.nodes.len() {
         script.skews[node].set(0);
         script.start(node);

@@ -33,6 +33,13 @@ pub struct MattermostServer {
     pub archived: bool,
     /// When the channels came back for the last time.
     pub back: i64,
+    /// Whether the team of the channels is archived.
+    pub team_archived: bool,
+    /// Whether the plugin's bot is disabled, and whom it belongs to instead of the plugin; empty: the plugin.
+    pub bot_disabled: bool,
+    pub bot_owner: &'static str,
+    /// Whether posts are refused in channels although these are there.
+    pub refuses_posts: bool,
     /// The plugin's bot; empty: the usual one.
     pub bot: &'static str,
     /// A word that another plugin replaces in every post, and what it puts there.

@@ -1874,6 +1874,121 @@ func (x *TeamMember) GetIsAdmin() bool {
 	return false
 }
 
+type GetBotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBotRequest) Reset() {
+	*x = GetBotRequest{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBotRequest) ProtoMessage() {}
+
+func (x *GetBotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBotRequest.ProtoReflect.Descriptor instead.
+func (*GetBotRequest) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetBotRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+// A bot account.
+type Bot struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UserId   string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Username string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	// The id of the user or plugin that it belongs to.
+	OwnerId string `protobuf:"bytes,3,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// 0 while the bot is enabled.
+	DeleteAt      int64 `protobuf:"varint,4,opt,name=delete_at,json=deleteAt,proto3" json:"delete_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bot) Reset() {
+	*x = Bot{}
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bot) ProtoMessage() {}
+
+func (x *Bot) ProtoReflect() protoreflect.Message {
+	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bot.ProtoReflect.Descriptor instead.
+func (*Bot) Descriptor() ([]byte, []int) {
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Bot) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Bot) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Bot) GetOwnerId() string {
+	if x != nil {
+		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *Bot) GetDeleteAt() int64 {
+	if x != nil {
+		return x.DeleteAt
+	}
+	return 0
+}
+
 type GetGroupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to By:
@@ -1887,7 +2002,7 @@ type GetGroupRequest struct {
 
 func (x *GetGroupRequest) Reset() {
 	*x = GetGroupRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +2014,7 @@ func (x *GetGroupRequest) String() string {
 func (*GetGroupRequest) ProtoMessage() {}
 
 func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[26]
+	mi := &file_mattermost_mattermost_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +2027,7 @@ func (x *GetGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{26}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetGroupRequest) GetBy() isGetGroupRequest_By {
@@ -1976,7 +2091,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2103,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[27]
+	mi := &file_mattermost_mattermost_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2116,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{27}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Group) GetId() string {
@@ -2056,7 +2171,7 @@ type GetGroupMemberRequest struct {
 
 func (x *GetGroupMemberRequest) Reset() {
 	*x = GetGroupMemberRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2183,7 @@ func (x *GetGroupMemberRequest) String() string {
 func (*GetGroupMemberRequest) ProtoMessage() {}
 
 func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[28]
+	mi := &file_mattermost_mattermost_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2196,7 @@ func (x *GetGroupMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupMemberRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupMemberRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{28}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetGroupMemberRequest) GetGroupId() string {
@@ -2111,7 +2226,7 @@ type ListGroupUsersRequest struct {
 
 func (x *ListGroupUsersRequest) Reset() {
 	*x = ListGroupUsersRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2238,7 @@ func (x *ListGroupUsersRequest) String() string {
 func (*ListGroupUsersRequest) ProtoMessage() {}
 
 func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[29]
+	mi := &file_mattermost_mattermost_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2251,7 @@ func (x *ListGroupUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListGroupUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListGroupUsersRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{29}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListGroupUsersRequest) GetGroupId() string {
@@ -2173,7 +2288,7 @@ type ListChannelUsersRequest struct {
 
 func (x *ListChannelUsersRequest) Reset() {
 	*x = ListChannelUsersRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2300,7 @@ func (x *ListChannelUsersRequest) String() string {
 func (*ListChannelUsersRequest) ProtoMessage() {}
 
 func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[30]
+	mi := &file_mattermost_mattermost_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2313,7 @@ func (x *ListChannelUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChannelUsersRequest.ProtoReflect.Descriptor instead.
 func (*ListChannelUsersRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{30}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListChannelUsersRequest) GetChannelId() string {
@@ -2232,7 +2347,7 @@ type ListUsersResponse struct {
 
 func (x *ListUsersResponse) Reset() {
 	*x = ListUsersResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2359,7 @@ func (x *ListUsersResponse) String() string {
 func (*ListUsersResponse) ProtoMessage() {}
 
 func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[31]
+	mi := &file_mattermost_mattermost_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2372,7 @@ func (x *ListUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsersResponse.ProtoReflect.Descriptor instead.
 func (*ListUsersResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{31}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListUsersResponse) GetUsers() []*User {
@@ -2279,7 +2394,7 @@ type RolesGrantRequest struct {
 
 func (x *RolesGrantRequest) Reset() {
 	*x = RolesGrantRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2406,7 @@ func (x *RolesGrantRequest) String() string {
 func (*RolesGrantRequest) ProtoMessage() {}
 
 func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[32]
+	mi := &file_mattermost_mattermost_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2419,7 @@ func (x *RolesGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesGrantRequest.ProtoReflect.Descriptor instead.
 func (*RolesGrantRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{32}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RolesGrantRequest) GetRoles() []string {
@@ -2330,7 +2445,7 @@ type RolesGrantResponse struct {
 
 func (x *RolesGrantResponse) Reset() {
 	*x = RolesGrantResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2457,7 @@ func (x *RolesGrantResponse) String() string {
 func (*RolesGrantResponse) ProtoMessage() {}
 
 func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[33]
+	mi := &file_mattermost_mattermost_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2470,7 @@ func (x *RolesGrantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RolesGrantResponse.ProtoReflect.Descriptor instead.
 func (*RolesGrantResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{33}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RolesGrantResponse) GetGranted() bool {
@@ -2374,7 +2489,7 @@ type GetSessionRequest struct {
 
 func (x *GetSessionRequest) Reset() {
 	*x = GetSessionRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2501,7 @@ func (x *GetSessionRequest) String() string {
 func (*GetSessionRequest) ProtoMessage() {}
 
 func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[34]
+	mi := &file_mattermost_mattermost_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2514,7 @@ func (x *GetSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSessionRequest.ProtoReflect.Descriptor instead.
 func (*GetSessionRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{34}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetSessionRequest) GetSessionId() string {
@@ -2432,7 +2547,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2444,7 +2559,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[35]
+	mi := &file_mattermost_mattermost_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2457,7 +2572,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{35}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Session) GetId() string {
@@ -2525,7 +2640,7 @@ type GroupMember struct {
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +2652,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[36]
+	mi := &file_mattermost_mattermost_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +2665,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{36}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GroupMember) GetIsMember() bool {
@@ -2573,7 +2688,7 @@ type OpenDialogRequest struct {
 
 func (x *OpenDialogRequest) Reset() {
 	*x = OpenDialogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +2700,7 @@ func (x *OpenDialogRequest) String() string {
 func (*OpenDialogRequest) ProtoMessage() {}
 
 func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[37]
+	mi := &file_mattermost_mattermost_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +2713,7 @@ func (x *OpenDialogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogRequest.ProtoReflect.Descriptor instead.
 func (*OpenDialogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{37}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *OpenDialogRequest) GetTriggerId() string {
@@ -2630,7 +2745,7 @@ type OpenDialogResponse struct {
 
 func (x *OpenDialogResponse) Reset() {
 	*x = OpenDialogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2642,7 +2757,7 @@ func (x *OpenDialogResponse) String() string {
 func (*OpenDialogResponse) ProtoMessage() {}
 
 func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[38]
+	mi := &file_mattermost_mattermost_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2655,7 +2770,7 @@ func (x *OpenDialogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDialogResponse.ProtoReflect.Descriptor instead.
 func (*OpenDialogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{38}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
 }
 
 // An interactive dialog.
@@ -2678,7 +2793,7 @@ type Dialog struct {
 
 func (x *Dialog) Reset() {
 	*x = Dialog{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +2805,7 @@ func (x *Dialog) String() string {
 func (*Dialog) ProtoMessage() {}
 
 func (x *Dialog) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[39]
+	mi := &file_mattermost_mattermost_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +2818,7 @@ func (x *Dialog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dialog.ProtoReflect.Descriptor instead.
 func (*Dialog) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{39}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Dialog) GetCallbackId() string {
@@ -2779,7 +2894,7 @@ type DialogElement struct {
 
 func (x *DialogElement) Reset() {
 	*x = DialogElement{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[40]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2791,7 +2906,7 @@ func (x *DialogElement) String() string {
 func (*DialogElement) ProtoMessage() {}
 
 func (x *DialogElement) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[40]
+	mi := &file_mattermost_mattermost_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2804,7 +2919,7 @@ func (x *DialogElement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogElement.ProtoReflect.Descriptor instead.
 func (*DialogElement) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{40}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DialogElement) GetName() string {
@@ -2895,7 +3010,7 @@ type DialogOption struct {
 
 func (x *DialogOption) Reset() {
 	*x = DialogOption{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[41]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2907,7 +3022,7 @@ func (x *DialogOption) String() string {
 func (*DialogOption) ProtoMessage() {}
 
 func (x *DialogOption) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[41]
+	mi := &file_mattermost_mattermost_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2920,7 +3035,7 @@ func (x *DialogOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DialogOption.ProtoReflect.Descriptor instead.
 func (*DialogOption) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{41}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DialogOption) GetText() string {
@@ -2947,7 +3062,7 @@ type KvGetRequest struct {
 
 func (x *KvGetRequest) Reset() {
 	*x = KvGetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[42]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3074,7 @@ func (x *KvGetRequest) String() string {
 func (*KvGetRequest) ProtoMessage() {}
 
 func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[42]
+	mi := &file_mattermost_mattermost_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3087,7 @@ func (x *KvGetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetRequest.ProtoReflect.Descriptor instead.
 func (*KvGetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{42}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *KvGetRequest) GetKey() string {
@@ -2992,7 +3107,7 @@ type KvGetResponse struct {
 
 func (x *KvGetResponse) Reset() {
 	*x = KvGetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[43]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +3119,7 @@ func (x *KvGetResponse) String() string {
 func (*KvGetResponse) ProtoMessage() {}
 
 func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[43]
+	mi := &file_mattermost_mattermost_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3017,7 +3132,7 @@ func (x *KvGetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvGetResponse.ProtoReflect.Descriptor instead.
 func (*KvGetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{43}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *KvGetResponse) GetValue() []byte {
@@ -3044,7 +3159,7 @@ type KvSetRequest struct {
 
 func (x *KvSetRequest) Reset() {
 	*x = KvSetRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[44]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3171,7 @@ func (x *KvSetRequest) String() string {
 func (*KvSetRequest) ProtoMessage() {}
 
 func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[44]
+	mi := &file_mattermost_mattermost_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3184,7 @@ func (x *KvSetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetRequest.ProtoReflect.Descriptor instead.
 func (*KvSetRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{44}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *KvSetRequest) GetKey() string {
@@ -3117,7 +3232,7 @@ type KvSetResponse struct {
 
 func (x *KvSetResponse) Reset() {
 	*x = KvSetResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[45]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3244,7 @@ func (x *KvSetResponse) String() string {
 func (*KvSetResponse) ProtoMessage() {}
 
 func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[45]
+	mi := &file_mattermost_mattermost_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3257,7 @@ func (x *KvSetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvSetResponse.ProtoReflect.Descriptor instead.
 func (*KvSetResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{45}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *KvSetResponse) GetStored() bool {
@@ -3164,7 +3279,7 @@ type KvListRequest struct {
 
 func (x *KvListRequest) Reset() {
 	*x = KvListRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[46]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3291,7 @@ func (x *KvListRequest) String() string {
 func (*KvListRequest) ProtoMessage() {}
 
 func (x *KvListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[46]
+	mi := &file_mattermost_mattermost_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3304,7 @@ func (x *KvListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListRequest.ProtoReflect.Descriptor instead.
 func (*KvListRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{46}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *KvListRequest) GetPage() int32 {
@@ -3216,7 +3331,7 @@ type KvListResponse struct {
 
 func (x *KvListResponse) Reset() {
 	*x = KvListResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[47]
+	mi := &file_mattermost_mattermost_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3228,7 +3343,7 @@ func (x *KvListResponse) String() string {
 func (*KvListResponse) ProtoMessage() {}
 
 func (x *KvListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[47]
+	mi := &file_mattermost_mattermost_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +3356,7 @@ func (x *KvListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KvListResponse.ProtoReflect.Descriptor instead.
 func (*KvListResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{47}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *KvListResponse) GetKeys() []string {
@@ -3262,7 +3377,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[48]
+	mi := &file_mattermost_mattermost_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3274,7 +3389,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[48]
+	mi := &file_mattermost_mattermost_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +3402,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{48}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *LogRequest) GetLevel() LogLevel {
@@ -3322,7 +3437,7 @@ type LogField struct {
 
 func (x *LogField) Reset() {
 	*x = LogField{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[49]
+	mi := &file_mattermost_mattermost_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3334,7 +3449,7 @@ func (x *LogField) String() string {
 func (*LogField) ProtoMessage() {}
 
 func (x *LogField) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[49]
+	mi := &file_mattermost_mattermost_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3347,7 +3462,7 @@ func (x *LogField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogField.ProtoReflect.Descriptor instead.
 func (*LogField) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{49}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *LogField) GetName() string {
@@ -3372,7 +3487,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_mattermost_mattermost_proto_msgTypes[50]
+	mi := &file_mattermost_mattermost_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3384,7 +3499,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mattermost_mattermost_proto_msgTypes[50]
+	mi := &file_mattermost_mattermost_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3397,7 +3512,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{50}
+	return file_mattermost_mattermost_proto_rawDescGZIP(), []int{52}
 }
 
 var File_mattermost_mattermost_proto protoreflect.FileDescriptor
@@ -3549,7 +3664,14 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\n" +
 	"TeamMember\x12\x1b\n" +
 	"\tis_member\x18\x01 \x01(\bR\bisMember\x12\x19\n" +
-	"\bis_admin\x18\x02 \x01(\bR\aisAdmin\"?\n" +
+	"\bis_admin\x18\x02 \x01(\bR\aisAdmin\"(\n" +
+	"\rGetBotRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"r\n" +
+	"\x03Bot\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n" +
+	"\busername\x18\x02 \x01(\tR\busername\x12\x19\n" +
+	"\bowner_id\x18\x03 \x01(\tR\aownerId\x12\x1b\n" +
+	"\tdelete_at\x18\x04 \x01(\x03R\bdeleteAt\"?\n" +
 	"\x0fGetGroupRequest\x12\x10\n" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x12\x14\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04nameB\x04\n" +
@@ -3665,7 +3787,7 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n" +
 	"\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n" +
 	"\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n" +
-	"\x0fLOG_LEVEL_ERROR\x10\x042\xfe\f\n" +
+	"\x0fLOG_LEVEL_ERROR\x10\x042\xb4\r\n" +
 	"\n" +
 	"Mattermost\x12=\n" +
 	"\n" +
@@ -3683,7 +3805,8 @@ const file_mattermost_mattermost_proto_rawDesc = "" +
 	"GetChannel\x12\x1d.mattermost.GetChannelRequest\x1a\x13.mattermost.Channel\x127\n" +
 	"\aGetTeam\x12\x1a.mattermost.GetTeamRequest\x1a\x10.mattermost.Team\x12R\n" +
 	"\x10GetChannelMember\x12#.mattermost.GetChannelMemberRequest\x1a\x19.mattermost.ChannelMember\x12I\n" +
-	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x12:\n" +
+	"\rGetTeamMember\x12 .mattermost.GetTeamMemberRequest\x1a\x16.mattermost.TeamMember\x124\n" +
+	"\x06GetBot\x12\x19.mattermost.GetBotRequest\x1a\x0f.mattermost.Bot\x12:\n" +
 	"\bGetGroup\x12\x1b.mattermost.GetGroupRequest\x1a\x11.mattermost.Group\x12L\n" +
 	"\x0eGetGroupMember\x12!.mattermost.GetGroupMemberRequest\x1a\x17.mattermost.GroupMember\x12R\n" +
 	"\x0eListGroupUsers\x12!.mattermost.ListGroupUsersRequest\x1a\x1d.mattermost.ListUsersResponse\x12V\n" +
@@ -3716,7 +3839,7 @@ func file_mattermost_mattermost_proto_rawDescGZIP() []byte {
 }
 
 var file_mattermost_mattermost_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_mattermost_mattermost_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_mattermost_mattermost_proto_goTypes = []any{
 	(LogLevel)(0),                     // 0: mattermost.LogLevel
 	(*Post)(nil),                      // 1: mattermost.Post
@@ -3745,42 +3868,44 @@ var file_mattermost_mattermost_proto_goTypes = []any{
 	(*ChannelMember)(nil),             // 24: mattermost.ChannelMember
 	(*GetTeamMemberRequest)(nil),      // 25: mattermost.GetTeamMemberRequest
 	(*TeamMember)(nil),                // 26: mattermost.TeamMember
-	(*GetGroupRequest)(nil),           // 27: mattermost.GetGroupRequest
-	(*Group)(nil),                     // 28: mattermost.Group
-	(*GetGroupMemberRequest)(nil),     // 29: mattermost.GetGroupMemberRequest
-	(*ListGroupUsersRequest)(nil),     // 30: mattermost.ListGroupUsersRequest
-	(*ListChannelUsersRequest)(nil),   // 31: mattermost.ListChannelUsersRequest
-	(*ListUsersResponse)(nil),         // 32: mattermost.ListUsersResponse
-	(*RolesGrantRequest)(nil),         // 33: mattermost.RolesGrantRequest
-	(*RolesGrantResponse)(nil),        // 34: mattermost.RolesGrantResponse
-	(*GetSessionRequest)(nil),         // 35: mattermost.GetSessionRequest
-	(*Session)(nil),                   // 36: mattermost.Session
-	(*GroupMember)(nil),               // 37: mattermost.GroupMember
-	(*OpenDialogRequest)(nil),         // 38: mattermost.OpenDialogRequest
-	(*OpenDialogResponse)(nil),        // 39: mattermost.OpenDialogResponse
-	(*Dialog)(nil),                    // 40: mattermost.Dialog
-	(*DialogElement)(nil),             // 41: mattermost.DialogElement
-	(*DialogOption)(nil),              // 42: mattermost.DialogOption
-	(*KvGetRequest)(nil),              // 43: mattermost.KvGetRequest
-	(*KvGetResponse)(nil),             // 44: mattermost.KvGetResponse
-	(*KvSetRequest)(nil),              // 45: mattermost.KvSetRequest
-	(*KvSetResponse)(nil),             // 46: mattermost.KvSetResponse
-	(*KvListRequest)(nil),             // 47: mattermost.KvListRequest
-	(*KvListResponse)(nil),            // 48: mattermost.KvListResponse
-	(*LogRequest)(nil),                // 49: mattermost.LogRequest
-	(*LogField)(nil),                  // 50: mattermost.LogField
-	(*LogResponse)(nil),               // 51: mattermost.LogResponse
-	nil,                               // 52: mattermost.Post.PropsEntry
-	nil,                               // 53: mattermost.Post.OtherPropsEntry
-	nil,                               // 54: mattermost.Action.ContextEntry
+	(*GetBotRequest)(nil),             // 27: mattermost.GetBotRequest
+	(*Bot)(nil),                       // 28: mattermost.Bot
+	(*GetGroupRequest)(nil),           // 29: mattermost.GetGroupRequest
+	(*Group)(nil),                     // 30: mattermost.Group
+	(*GetGroupMemberRequest)(nil),     // 31: mattermost.GetGroupMemberRequest
+	(*ListGroupUsersRequest)(nil),     // 32: mattermost.ListGroupUsersRequest
+	(*ListChannelUsersRequest)(nil),   // 33: mattermost.ListChannelUsersRequest
+	(*ListUsersResponse)(nil),         // 34: mattermost.ListUsersResponse
+	(*RolesGrantRequest)(nil),         // 35: mattermost.RolesGrantRequest
+	(*RolesGrantResponse)(nil),        // 36: mattermost.RolesGrantResponse
+	(*GetSessionRequest)(nil),         // 37: mattermost.GetSessionRequest
+	(*Session)(nil),                   // 38: mattermost.Session
+	(*GroupMember)(nil),               // 39: mattermost.GroupMember
+	(*OpenDialogRequest)(nil),         // 40: mattermost.OpenDialogRequest
+	(*OpenDialogResponse)(nil),        // 41: mattermost.OpenDialogResponse
+	(*Dialog)(nil),                    // 42: mattermost.Dialog
+	(*DialogElement)(nil),             // 43: mattermost.DialogElement
+	(*DialogOption)(nil),              // 44: mattermost.DialogOption
+	(*KvGetRequest)(nil),              // 45: mattermost.KvGetRequest
+	(*KvGetResponse)(nil),             // 46: mattermost.KvGetResponse
+	(*KvSetRequest)(nil),              // 47: mattermost.KvSetRequest
+	(*KvSetResponse)(nil),             // 48: mattermost.KvSetResponse
+	(*KvListRequest)(nil),             // 49: mattermost.KvListRequest
+	(*KvListResponse)(nil),            // 50: mattermost.KvListResponse
+	(*LogRequest)(nil),                // 51: mattermost.LogRequest
+	(*LogField)(nil),                  // 52: mattermost.LogField
+	(*LogResponse)(nil),               // 53: mattermost.LogResponse
+	nil,                               // 54: mattermost.Post.PropsEntry
+	nil,                               // 55: mattermost.Post.OtherPropsEntry
+	nil,                               // 56: mattermost.Action.ContextEntry
 }
 var file_mattermost_mattermost_proto_depIdxs = []int32{
 	2,  // 0: mattermost.Post.attachments:type_name -> mattermost.Attachment
-	52, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
-	53, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
+	54, // 1: mattermost.Post.props:type_name -> mattermost.Post.PropsEntry
+	55, // 2: mattermost.Post.other_props:type_name -> mattermost.Post.OtherPropsEntry
 	3,  // 3: mattermost.Attachment.fields:type_name -> mattermost.AttachmentField
 	4,  // 4: mattermost.Attachment.actions:type_name -> mattermost.Action
-	54, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
+	56, // 5: mattermost.Action.context:type_name -> mattermost.Action.ContextEntry
 	1,  // 6: mattermost.CreatePostRequest.post:type_name -> mattermost.Post
 	1,  // 7: mattermost.UpdatePostRequest.post:type_name -> mattermost.Post
 	1,  // 8: mattermost.ListBotPostsResponse.posts:type_name -> mattermost.Post
@@ -3788,11 +3913,11 @@ var file_mattermost_mattermost_proto_depIdxs = []int32{
 	15, // 10: mattermost.ListSystemAdminsResponse.users:type_name -> mattermost.User
 	19, // 11: mattermost.GetChannelRequest.name:type_name -> mattermost.ChannelName
 	15, // 12: mattermost.ListUsersResponse.users:type_name -> mattermost.User
-	40, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
-	41, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
-	42, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
+	42, // 13: mattermost.OpenDialogRequest.dialog:type_name -> mattermost.Dialog
+	43, // 14: mattermost.Dialog.elements:type_name -> mattermost.DialogElement
+	44, // 15: mattermost.DialogElement.options:type_name -> mattermost.DialogOption
 	0,  // 16: mattermost.LogRequest.level:type_name -> mattermost.LogLevel
-	50, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
+	52, // 17: mattermost.LogRequest.fields:type_name -> mattermost.LogField
 	5,  // 18: mattermost.Mattermost.CreatePost:input_type -> mattermost.CreatePostRequest
 	6,  // 19: mattermost.Mattermost.UpdatePost:input_type -> mattermost.UpdatePostRequest
 	7,  // 20: mattermost.Mattermost.GetPost:input_type -> mattermost.GetPostRequest
@@ -3805,42 +3930,44 @@ var file_mattermost_mattermost_proto_depIdxs = []int32{
 	21, // 27: mattermost.Mattermost.GetTeam:input_type -> mattermost.GetTeamRequest
 	23, // 28: mattermost.Mattermost.GetChannelMember:input_type -> mattermost.GetChannelMemberRequest
 	25, // 29: mattermost.Mattermost.GetTeamMember:input_type -> mattermost.GetTeamMemberRequest
-	27, // 30: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
-	29, // 31: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
-	30, // 32: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
-	31, // 33: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
-	33, // 34: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
-	35, // 35: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
-	38, // 36: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
-	43, // 37: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
-	45, // 38: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
-	47, // 39: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
-	49, // 40: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
-	1,  // 41: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
-	1,  // 42: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
-	1,  // 43: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
-	9,  // 44: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
-	11, // 45: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
-	13, // 46: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
-	15, // 47: mattermost.Mattermost.GetUser:output_type -> mattermost.User
-	17, // 48: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
-	20, // 49: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
-	22, // 50: mattermost.Mattermost.GetTeam:output_type -> mattermost.Team
-	24, // 51: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
-	26, // 52: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
-	28, // 53: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
-	37, // 54: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
-	32, // 55: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
-	32, // 56: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
-	34, // 57: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
-	36, // 58: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
-	39, // 59: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
-	44, // 60: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
-	46, // 61: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
-	48, // 62: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
-	51, // 63: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
-	41, // [41:64] is the sub-list for method output_type
-	18, // [18:41] is the sub-list for method input_type
+	27, // 30: mattermost.Mattermost.GetBot:input_type -> mattermost.GetBotRequest
+	29, // 31: mattermost.Mattermost.GetGroup:input_type -> mattermost.GetGroupRequest
+	31, // 32: mattermost.Mattermost.GetGroupMember:input_type -> mattermost.GetGroupMemberRequest
+	32, // 33: mattermost.Mattermost.ListGroupUsers:input_type -> mattermost.ListGroupUsersRequest
+	33, // 34: mattermost.Mattermost.ListChannelUsers:input_type -> mattermost.ListChannelUsersRequest
+	35, // 35: mattermost.Mattermost.RolesGrant:input_type -> mattermost.RolesGrantRequest
+	37, // 36: mattermost.Mattermost.GetSession:input_type -> mattermost.GetSessionRequest
+	40, // 37: mattermost.Mattermost.OpenDialog:input_type -> mattermost.OpenDialogRequest
+	45, // 38: mattermost.Mattermost.KvGet:input_type -> mattermost.KvGetRequest
+	47, // 39: mattermost.Mattermost.KvSet:input_type -> mattermost.KvSetRequest
+	49, // 40: mattermost.Mattermost.KvList:input_type -> mattermost.KvListRequest
+	51, // 41: mattermost.Mattermost.Log:input_type -> mattermost.LogRequest
+	1,  // 42: mattermost.Mattermost.CreatePost:output_type -> mattermost.Post
+	1,  // 43: mattermost.Mattermost.UpdatePost:output_type -> mattermost.Post
+	1,  // 44: mattermost.Mattermost.GetPost:output_type -> mattermost.Post
+	9,  // 45: mattermost.Mattermost.DeletePost:output_type -> mattermost.DeletePostResponse
+	11, // 46: mattermost.Mattermost.ListBotPosts:output_type -> mattermost.ListBotPostsResponse
+	13, // 47: mattermost.Mattermost.SendEphemeralPost:output_type -> mattermost.SendEphemeralPostResponse
+	15, // 48: mattermost.Mattermost.GetUser:output_type -> mattermost.User
+	17, // 49: mattermost.Mattermost.ListSystemAdmins:output_type -> mattermost.ListSystemAdminsResponse
+	20, // 50: mattermost.Mattermost.GetChannel:output_type -> mattermost.Channel
+	22, // 51: mattermost.Mattermost.GetTeam:output_type -> mattermost.Team
+	24, // 52: mattermost.Mattermost.GetChannelMember:output_type -> mattermost.ChannelMember
+	26, // 53: mattermost.Mattermost.GetTeamMember:output_type -> mattermost.TeamMember
+	28, // 54: mattermost.Mattermost.GetBot:output_type -> mattermost.Bot
+	30, // 55: mattermost.Mattermost.GetGroup:output_type -> mattermost.Group
+	39, // 56: mattermost.Mattermost.GetGroupMember:output_type -> mattermost.GroupMember
+	34, // 57: mattermost.Mattermost.ListGroupUsers:output_type -> mattermost.ListUsersResponse
+	34, // 58: mattermost.Mattermost.ListChannelUsers:output_type -> mattermost.ListUsersResponse
+	36, // 59: mattermost.Mattermost.RolesGrant:output_type -> mattermost.RolesGrantResponse
+	38, // 60: mattermost.Mattermost.GetSession:output_type -> mattermost.Session
+	41, // 61: mattermost.Mattermost.OpenDialog:output_type -> mattermost.OpenDialogResponse
+	46, // 62: mattermost.Mattermost.KvGet:output_type -> mattermost.KvGetResponse
+	48, // 63: mattermost.Mattermost.KvSet:output_type -> mattermost.KvSetResponse
+	50, // 64: mattermost.Mattermost.KvList:output_type -> mattermost.KvListResponse
+	53, // 65: mattermost.Mattermost.Log:output_type -> mattermost.LogResponse
+	42, // [42:66] is the sub-list for method output_type
+	18, // [18:42] is the sub-list for method input_type
 	18, // [18:18] is the sub-list for extension type_name
 	18, // [18:18] is the sub-list for extension extendee
 	0,  // [0:18] is the sub-list for field type_name
@@ -3861,19 +3988,19 @@ func file_mattermost_mattermost_proto_init() {
 		(*GetChannelRequest_Name)(nil),
 		(*GetChannelRequest_DirectUserId)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[26].OneofWrappers = []any{
+	file_mattermost_mattermost_proto_msgTypes[28].OneofWrappers = []any{
 		(*GetGroupRequest_Id)(nil),
 		(*GetGroupRequest_Name)(nil),
 	}
-	file_mattermost_mattermost_proto_msgTypes[43].OneofWrappers = []any{}
-	file_mattermost_mattermost_proto_msgTypes[44].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[45].OneofWrappers = []any{}
+	file_mattermost_mattermost_proto_msgTypes[46].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mattermost_mattermost_proto_rawDesc), len(file_mattermost_mattermost_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   54,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -192,8 +192,10 @@ type CheckConfigurationRequest struct {
 	NewSettingsJson []byte `protobuf:"bytes,1,opt,name=new_settings_json,json=newSettingsJson,proto3" json:"new_settings_json,omitempty"`
 	// The plugin's settings as they are now, secrets included.
 	OldSettingsJson []byte `protobuf:"bytes,2,opt,name=old_settings_json,json=oldSettingsJson,proto3" json:"old_settings_json,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether multi-factor authentication would be switched off on the Mattermost server.
+	MultiFactorOff bool `protobuf:"varint,3,opt,name=multi_factor_off,json=multiFactorOff,proto3" json:"multi_factor_off,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CheckConfigurationRequest) Reset() {
@@ -238,6 +240,13 @@ func (x *CheckConfigurationRequest) GetOldSettingsJson() []byte {
 		return x.OldSettingsJson
 	}
 	return nil
+}
+
+func (x *CheckConfigurationRequest) GetMultiFactorOff() bool {
+	if x != nil {
+		return x.MultiFactorOff
+	}
+	return false
 }
 
 type CheckConfigurationResponse struct {
@@ -590,9 +599,11 @@ type ConfigureRequest struct {
 	// What the host wants said in the status, such as that WebAssembly runs interpreted. One sentence each.
 	Notes []string `protobuf:"bytes,9,rep,name=notes,proto3" json:"notes,omitempty"`
 	// What is broken at the host, with its cure, such as that there is no bot or that it is deactivated. Told as failures.
-	Failures      []string `protobuf:"bytes,10,rep,name=failures,proto3" json:"failures,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Failures []string `protobuf:"bytes,10,rep,name=failures,proto3" json:"failures,omitempty"`
+	// Whether multi-factor authentication is switched off on the Mattermost server.
+	MultiFactorOff bool `protobuf:"varint,11,opt,name=multi_factor_off,json=multiFactorOff,proto3" json:"multi_factor_off,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ConfigureRequest) Reset() {
@@ -693,6 +704,13 @@ func (x *ConfigureRequest) GetFailures() []string {
 		return x.Failures
 	}
 	return nil
+}
+
+func (x *ConfigureRequest) GetMultiFactorOff() bool {
+	if x != nil {
+		return x.MultiFactorOff
+	}
+	return false
 }
 
 type ConfigureResponse struct {
@@ -1347,10 +1365,11 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"PropsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x15\n" +
-	"\x13PostChangedResponse\"s\n" +
+	"\x13PostChangedResponse\"\x9d\x01\n" +
 	"\x19CheckConfigurationRequest\x12*\n" +
 	"\x11new_settings_json\x18\x01 \x01(\fR\x0fnewSettingsJson\x12*\n" +
-	"\x11old_settings_json\x18\x02 \x01(\fR\x0foldSettingsJson\"u\n" +
+	"\x11old_settings_json\x18\x02 \x01(\fR\x0foldSettingsJson\x12(\n" +
+	"\x10multi_factor_off\x18\x03 \x01(\bR\x0emultiFactorOff\"u\n" +
 	"\x1aCheckConfigurationResponse\x122\n" +
 	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\x12#\n" +
 	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"\xe8\x01\n" +
@@ -1369,7 +1388,7 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\x05files\x18\x01 \x03(\v2\x13.plugin.SupportFileR\x05files\";\n" +
 	"\vSupportFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\xb9\x02\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xe3\x02\n" +
 	"\x10ConfigureRequest\x12\x1b\n" +
 	"\tplugin_id\x18\x01 \x01(\tR\bpluginId\x12%\n" +
 	"\x0eplugin_version\x18\x02 \x01(\tR\rpluginVersion\x12\x14\n" +
@@ -1381,7 +1400,8 @@ const file_plugin_plugin_proto_rawDesc = "" +
 	"\rsettings_json\x18\b \x01(\fR\fsettingsJson\x12\x14\n" +
 	"\x05notes\x18\t \x03(\tR\x05notes\x12\x1a\n" +
 	"\bfailures\x18\n" +
-	" \x03(\tR\bfailures\"l\n" +
+	" \x03(\tR\bfailures\x12(\n" +
+	"\x10multi_factor_off\x18\v \x01(\bR\x0emultiFactorOff\"l\n" +
 	"\x11ConfigureResponse\x122\n" +
 	"\bproblems\x18\x01 \x03(\v2\x16.plugin.SettingProblemR\bproblems\x12#\n" +
 	"\rsettings_json\x18\x02 \x01(\fR\fsettingsJson\"r\n" +

@@ -89,7 +89,7 @@ impl Entry {
         self.setting == key::RECIPIENTS
     }
 
-    fn of_approver(approver: &Approver) -> Option<Self> {
+    pub(crate) fn of_approver(approver: &Approver) -> Option<Self> {
         let (kind, text) = match approver {
             Approver::Username(name) => (Kind::User, name.clone()),
             Approver::Words(words) => (Kind::Words, words.join(" ")),
@@ -210,6 +210,13 @@ impl Pins {
         };
         let entries = people.iter().map(|(name, id)| (entry(name), pin(id))).collect();
         Self { entries, ..Self::default() }
+    }
+
+    /// These pins, with those of entries that are not saved yet.
+    #[must_use]
+    pub(crate) fn with(mut self, fresh: Vec<(Entry, Pin)>) -> Self {
+        self.entries.extend(fresh.into_iter().map(|(entry, pin)| (entry.key(), pin)));
+        self
     }
 
     /// The pin of an entry, also if it is nobody's.

@@ -67,6 +67,8 @@ const (
 	// MattermostGetTeamMemberProcedure is the fully-qualified name of the Mattermost's GetTeamMember
 	// RPC.
 	MattermostGetTeamMemberProcedure = "/mattermost.Mattermost/GetTeamMember"
+	// MattermostGetBotProcedure is the fully-qualified name of the Mattermost's GetBot RPC.
+	MattermostGetBotProcedure = "/mattermost.Mattermost/GetBot"
 	// MattermostGetGroupProcedure is the fully-qualified name of the Mattermost's GetGroup RPC.
 	MattermostGetGroupProcedure = "/mattermost.Mattermost/GetGroup"
 	// MattermostGetGroupMemberProcedure is the fully-qualified name of the Mattermost's GetGroupMember
@@ -121,6 +123,8 @@ type MattermostClient interface {
 	GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error)
 	// Whether a user is a member of a team, and whether as its admin. Not being a member is an answer, not an error.
 	GetTeamMember(context.Context, *connect.Request[mattermost.GetTeamMemberRequest]) (*connect.Response[mattermost.TeamMember], error)
+	// A bot by its user id, with its owner. Disabled ones are answered too, with delete_at set.
+	GetBot(context.Context, *connect.Request[mattermost.GetBotRequest]) (*connect.Response[mattermost.Bot], error)
 	// A group by id, or by its @name. Deleted groups are answered too, with delete_at set.
 	GetGroup(context.Context, *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error)
 	// Whether a user is a member of the group with this id. Not being a member is an answer, not an error.
@@ -228,6 +232,12 @@ func NewMattermostClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(mattermostMethods.ByName("GetTeamMember")),
 			connect.WithClientOptions(opts...),
 		),
+		getBot: connect.NewClient[mattermost.GetBotRequest, mattermost.Bot](
+			httpClient,
+			baseURL+MattermostGetBotProcedure,
+			connect.WithSchema(mattermostMethods.ByName("GetBot")),
+			connect.WithClientOptions(opts...),
+		),
 		getGroup: connect.NewClient[mattermost.GetGroupRequest, mattermost.Group](
 			httpClient,
 			baseURL+MattermostGetGroupProcedure,
@@ -311,6 +321,7 @@ type mattermostClient struct {
 	getTeam           *connect.Client[mattermost.GetTeamRequest, mattermost.Team]
 	getChannelMember  *connect.Client[mattermost.GetChannelMemberRequest, mattermost.ChannelMember]
 	getTeamMember     *connect.Client[mattermost.GetTeamMemberRequest, mattermost.TeamMember]
+	getBot            *connect.Client[mattermost.GetBotRequest, mattermost.Bot]
 	getGroup          *connect.Client[mattermost.GetGroupRequest, mattermost.Group]
 	getGroupMember    *connect.Client[mattermost.GetGroupMemberRequest, mattermost.GroupMember]
 	listGroupUsers    *connect.Client[mattermost.ListGroupUsersRequest, mattermost.ListUsersResponse]
@@ -382,6 +393,11 @@ func (c *mattermostClient) GetChannelMember(ctx context.Context, req *connect.Re
 // GetTeamMember calls mattermost.Mattermost.GetTeamMember.
 func (c *mattermostClient) GetTeamMember(ctx context.Context, req *connect.Request[mattermost.GetTeamMemberRequest]) (*connect.Response[mattermost.TeamMember], error) {
 	return c.getTeamMember.CallUnary(ctx, req)
+}
+
+// GetBot calls mattermost.Mattermost.GetBot.
+func (c *mattermostClient) GetBot(ctx context.Context, req *connect.Request[mattermost.GetBotRequest]) (*connect.Response[mattermost.Bot], error) {
+	return c.getBot.CallUnary(ctx, req)
 }
 
 // GetGroup calls mattermost.Mattermost.GetGroup.
@@ -466,6 +482,8 @@ type MattermostHandler interface {
 	GetChannelMember(context.Context, *connect.Request[mattermost.GetChannelMemberRequest]) (*connect.Response[mattermost.ChannelMember], error)
 	// Whether a user is a member of a team, and whether as its admin. Not being a member is an answer, not an error.
 	GetTeamMember(context.Context, *connect.Request[mattermost.GetTeamMemberRequest]) (*connect.Response[mattermost.TeamMember], error)
+	// A bot by its user id, with its owner. Disabled ones are answered too, with delete_at set.
+	GetBot(context.Context, *connect.Request[mattermost.GetBotRequest]) (*connect.Response[mattermost.Bot], error)
 	// A group by id, or by its @name. Deleted groups are answered too, with delete_at set.
 	GetGroup(context.Context, *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error)
 	// Whether a user is a member of the group with this id. Not being a member is an answer, not an error.
@@ -569,6 +587,12 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(mattermostMethods.ByName("GetTeamMember")),
 		connect.WithHandlerOptions(opts...),
 	)
+	mattermostGetBotHandler := connect.NewUnaryHandler(
+		MattermostGetBotProcedure,
+		svc.GetBot,
+		connect.WithSchema(mattermostMethods.ByName("GetBot")),
+		connect.WithHandlerOptions(opts...),
+	)
 	mattermostGetGroupHandler := connect.NewUnaryHandler(
 		MattermostGetGroupProcedure,
 		svc.GetGroup,
@@ -661,6 +685,8 @@ func NewMattermostHandler(svc MattermostHandler, opts ...connect.HandlerOption) 
 			mattermostGetChannelMemberHandler.ServeHTTP(w, r)
 		case MattermostGetTeamMemberProcedure:
 			mattermostGetTeamMemberHandler.ServeHTTP(w, r)
+		case MattermostGetBotProcedure:
+			mattermostGetBotHandler.ServeHTTP(w, r)
 		case MattermostGetGroupProcedure:
 			mattermostGetGroupHandler.ServeHTTP(w, r)
 		case MattermostGetGroupMemberProcedure:
@@ -738,6 +764,10 @@ func (UnimplementedMattermostHandler) GetChannelMember(context.Context, *connect
 
 func (UnimplementedMattermostHandler) GetTeamMember(context.Context, *connect.Request[mattermost.GetTeamMemberRequest]) (*connect.Response[mattermost.TeamMember], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetTeamMember is not implemented"))
+}
+
+func (UnimplementedMattermostHandler) GetBot(context.Context, *connect.Request[mattermost.GetBotRequest]) (*connect.Response[mattermost.Bot], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mattermost.Mattermost.GetBot is not implemented"))
 }
 
 func (UnimplementedMattermostHandler) GetGroup(context.Context, *connect.Request[mattermost.GetGroupRequest]) (*connect.Response[mattermost.Group], error) {
