@@ -181,7 +181,7 @@ impl Desk {
     }
 
     /// Something of each pending request behind an id, so many of them, and then from the beginning.
-    pub(crate) fn from_pending<T>(&self, after: &str, most: usize, of: impl Fn(&Record) -> T) -> Vec<(String, T)> {
+    pub(crate) fn of_pending<T>(&self, after: &str, most: usize, of: impl Fn(&Record) -> T) -> Vec<(String, T)> {
         let cases = self.cases.borrow();
         let is_pending = |record: &&Record| record.outcome == Outcome::Pending;
         let first = cases.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
@@ -193,7 +193,7 @@ impl Desk {
 
     /// Pending requests of whose posts somebody has deleted one.
     pub(crate) fn deleted(&self) -> Vec<String> {
-        let deleted = self.from_pending("", usize::MAX, |record| record.postings.iter().any(Posting::is_deleted));
+        let deleted = self.of_pending("", usize::MAX, |record| record.postings.iter().any(Posting::is_deleted));
         deleted.into_iter().filter(|(_, is_deleted)| *is_deleted).map(|(id, _)| id).collect()
     }
 
@@ -204,7 +204,7 @@ impl Desk {
             there.map(|posting| posting.channel_id.clone()).collect()
         };
         let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (id, channels) in self.from_pending("", usize::MAX, channels) {
+        for (id, channels) in self.of_pending("", usize::MAX, channels) {
             for channel in channels {
                 places.entry(channel).or_default().insert(id.clone());
             }

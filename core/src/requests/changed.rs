@@ -123,7 +123,7 @@ pub(crate) fn look<W: World>(lane: &Lane<W>) {
     if changes.looking.replace(true) {
         return;
     }
-    let mut posts = lane.cluster.desk.from_pending(&changes.cursor.borrow(), MOST_LOOKED_AT, |record| {
+    let mut posts = lane.cluster.desk.of_pending(&changes.cursor.borrow(), MOST_LOOKED_AT, |record| {
         shown(record).map(|(post_id, hash)| (post_id.to_owned(), hash.to_owned())).collect::<Vec<_>>()
     });
     *changes.cursor.borrow_mut() = posts.last().map(|(id, _)| id.clone()).unwrap_or_default();
