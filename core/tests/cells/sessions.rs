@@ -77,7 +77,7 @@ const TABLE: &[Row] = &[
     (&[OAuthApp, OAuthAppOfSso], SETTINGS, ACCOUNTS, WAYS, "an OAuth app cannot decide"),
     (&[PersonalAccessToken, BotToken, OtherType], SETTINGS, ACCOUNTS, WAYS, "an access token cannot decide"),
     (&[Old], &[Setting::MaxAge], ACCOUNTS, WAYS, "needs a newer session"),
-    (KINDS, &[Setting::Mfa], &[Account::Sso], WAYS, "system admin can let single sign-on count"),
+    (KINDS, &[Setting::Mfa], &[Account::Sso], WAYS, "A system admin can turn on \"Single sign-on counts as MFA\""),
     (KINDS, &[Setting::Mfa, Setting::SsoIsMfa], &[Account::WithoutMfa, Account::Ldap], WAYS, "set it up in your"),
     (KINDS, SETTINGS, ACCOUNTS, WAYS, DECIDED),
 ];
