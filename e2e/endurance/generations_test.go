@@ -71,7 +71,7 @@ func TestADecisionThatTeleportHasOutlivesSavedSettingsWhichTouchNoConnection(t *
 		held := s.hold(cluster, s.pending(id), id)
 		s.must(s.set.Configure(s.ctx, one.with))
 		s.released(cluster, held)
-		s.settled(id, "✅ Approved by @bob")
+		s.settled(id, "✅ Approved by `@bob`")
 		s.eventually(soon, "what was pasted is sealed", s.holdsNoKey)
 		s.eventually(soon, "the plugin watches", s.watches)
 	}
@@ -100,7 +100,7 @@ func TestADecisionThatTeleportHasOutlivesNewCredentials(t *testing.T) {
 		return nil
 	})
 	s.released(cluster, held)
-	s.settled(id, "✅ Approved by @bob")
+	s.settled(id, "✅ Approved by `@bob`")
 	s.eventually(soon, "what was pasted is sealed", s.holdsNoKey)
 	s.eventually(soon, "one watch is left", func() error {
 		if open := cluster.Watches(); open != 1 {
@@ -134,7 +134,7 @@ func TestADecisionThatTeleportHasIsAnsweredBeforeThePluginIsDisabled(t *testing.
 	s.must(<-disabled)
 	_, err := s.set.Mattermost.Admin.Client.EnablePlugin(s.ctx, s.set.PluginID)
 	s.must(err)
-	s.settled(id, "✅ Approved by @bob")
+	s.settled(id, "✅ Approved by `@bob`")
 }
 
 func TestARightThatWasLostIsToldAndNoRequestIsTakenForWithdrawn(t *testing.T) {
@@ -161,5 +161,5 @@ spec: {allow: {rules: [{resources: [access_request], verbs: [`+verbs+`]}]}}
 	answer, err = s.set.Approver.Decide(s.ctx, s.pending(id), stage.Approve, "")
 	s.must(err)
 	s.must(holds(answer, "You approved"))
-	s.settled(id, "✅ Approved by @bob")
+	s.settled(id, "✅ Approved by `@bob`")
 }

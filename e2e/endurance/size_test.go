@@ -26,7 +26,7 @@ func TestAFullStoreKeepsNobodyWaiting(t *testing.T) {
 	server, plugin := s.set.Mattermost, s.set.PluginID
 	decided := s.file(teleport.Wish{})
 	s.must(approve(s, decided))
-	s.settled(decided, "approved")
+	s.settled(decided, "✅ Approved")
 	// What earlier versions left is found once, in the background.
 	for _, key := range []string{"open-complete:" + s.cluster.Name(), "trail-old-done"} {
 		s.eventually(late, key, func() error {
@@ -67,7 +67,7 @@ func TestAFullStoreKeepsNobodyWaiting(t *testing.T) {
 	s.pending(filed)
 	took("posted")
 	s.must(approve(s, filed))
-	s.settled(filed, "approved")
+	s.settled(filed, "✅ Approved")
 	took("decided")
 	trail, err := s.set.Mattermost.Admin.Command(s.ctx, s.channel.Id, "/teleport audit")
 	s.must(err)
