@@ -26,7 +26,7 @@ pub fn always(script: &Script) {
             continue;
         }
         let mut wishes = wishes(script, applied);
-        if !wishes.any(|wish| script.signature(&wish.user) == applied.by && script.is_good(wish)) {
+        if !wishes.any(|wish| script.signature(&wish.user) == applied.signer() && script.is_good(wish)) {
             script.sim.violation(format!("decided without an allowed click: {applied:?}"));
         }
         agreed(script, applied);
@@ -148,6 +148,7 @@ pub fn at_rest(script: &Script) {
         }
     }
     let entries: Vec<Entry> = mattermost.kv.iter().flat_map(|(key, (value, _))| audit::stored(key, value)).collect();
+    let old = sim.teleport.borrow().version.starts_with("4.");
     for applied in &sim.teleport.borrow().applied {
         let tells = |entry: &&Entry| {
             entry.request_id == applied.request_id
@@ -156,6 +157,14 @@ pub fn at_rest(script: &Script) {
                     == match script.authority {
                         "teleport" => entry.teleport_user.clone(),
                         "reviewer" => "access-plugin".to_owned(),
+                        // All who agreed, where Teleport keeps no annotations.
+                        _ if old => entry
+                            .voters
+                            .iter()
+                            .filter(|voter| voter.user_id != entry.user_id)
+                            .fold(format!("mattermost:{}", entry.email), |by, voter| {
+                                format!("{by},{}", voter.username)
+                            }),
                         _ => format!("mattermost:{}", entry.email),
                     }
                 && entry.authority == script.authority

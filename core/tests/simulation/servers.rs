@@ -133,6 +133,13 @@ pub struct Applied {
     pub threshold: u32,
 }
 
+impl Applied {
+    /// Who signed it: the first of those who agreed, where all are named.
+    pub fn signer(&self) -> &str {
+        self.by.split(',').next().unwrap_or_default()
+    }
+}
+
 /// Teleport.
 #[derive(Default)]
 pub struct TeleportServer {
