@@ -60,7 +60,7 @@ func (p *Plugin) check(given map[string]any, multiFactorOff bool) string {
 	if p.saves.isOwn(p.asRead(given)) {
 		return p.compareAgain()
 	}
-	p.saves.wait()
+	p.saves.enter()
 	defer p.saves.passed()
 	stored, ok := p.storedSettings()
 	if !ok {
@@ -205,8 +205,9 @@ type saves struct {
 	mu sync.Mutex
 	// due is what to save in another form.
 	due []sealed
-	// last is when somebody else last saved something.
-	last time.Time
+	// last is when somebody else last saved something; inside counts those whose saves are being checked.
+	last   time.Time
+	inside int
 	// own is what is being saved now, as it will be read; base is what it was made of, as it was stored.
 	own, base map[string]any
 	// changed is true once the stored settings were seen to differ from base.
@@ -222,11 +223,16 @@ func (s *saves) isOwn(after map[string]any) bool {
 	return s.own != nil && reflect.DeepEqual(after, s.own)
 }
 
-// begin keeps the saves of others waiting until end.
-func (s *saves) begin() {
+// begin keeps the saves of others waiting until end. It answers false, and does nothing, while there are saves of others that
+// may not be over yet: what they save would be lost.
+func (s *saves) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.inside > 0 || time.Since(s.last) < sealPause {
+		return false
+	}
 	s.over = make(chan struct{})
+	return true
 }
 
 // setOwn says what is being saved, and what it was made of.
@@ -260,25 +266,35 @@ func (s *saves) end() {
 	s.over = nil
 }
 
-// wait waits until the plugin itself saves nothing, but not for ever: it may be its own save that it does not recognise,
-// because another plugin has changed it.
-func (s *saves) wait() {
-	s.mu.Lock()
-	over := s.over
-	s.mu.Unlock()
-	if over == nil {
-		return
-	}
-	select {
-	case <-over:
-	case <-time.After(checkTimeout):
+// enter takes note of a save of somebody else's that is about to be checked, once the plugin itself saves nothing. It does
+// not wait for ever: it may be the plugin's own save that it does not recognise, because another plugin has changed it.
+func (s *saves) enter() {
+	patience := time.After(checkTimeout)
+	for {
+		s.mu.Lock()
+		over := s.over
+		if over == nil {
+			s.inside++
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		select {
+		case <-over:
+		case <-patience:
+			s.mu.Lock()
+			s.inside++
+			s.mu.Unlock()
+			return
+		}
 	}
 }
 
-// passed takes note of a save of somebody else's.
+// passed takes note that it has been checked; Mattermost writes it in the next moments.
 func (s *saves) passed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.inside--
 	s.last = time.Now()
 }
 
@@ -286,6 +302,9 @@ func (s *saves) passed() {
 func (s *saves) rest() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.inside > 0 {
+		return sealPause
+	}
 	return sealPause - time.Since(s.last)
 }
 
@@ -350,18 +369,19 @@ func (p *Plugin) sealSoon() {
 					"panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
 			}
 		}()
-		for range mostPauses {
-			rest := p.saves.rest()
-			if rest <= 0 {
-				break
-			}
-			time.Sleep(rest)
-		}
 		p.saves.running.Lock()
 		defer p.saves.running.Unlock()
-		if p.ready.Load() {
-			p.seal(p.saves.take())
+		for range mostPauses {
+			if p.saves.begin() {
+				defer p.saves.end()
+				if p.ready.Load() {
+					p.seal(p.saves.take())
+				}
+				return
+			}
+			time.Sleep(p.saves.rest())
 		}
+		p.API.LogWarn("What was pasted could not be sealed yet: settings are being saved all the time. It is tried again with the next save.")
 	}()
 }
 
@@ -374,8 +394,6 @@ func (p *Plugin) seal(due []sealed) {
 	if p.isLossy() {
 		return
 	}
-	p.saves.begin()
-	defer p.saves.end()
 	var appErr *model.AppError
 	for range mostSeals {
 		stored, ok := p.storedSettings()

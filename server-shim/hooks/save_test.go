@@ -399,7 +399,7 @@ func TestSealingTouchesOnlyWhatIsStillStoredAsItWasPasted(t *testing.T) {
 
 func TestWhoSavesWhileThePluginDoesWaitsUntilItHas(t *testing.T) {
 	s, p, _ := withChecker(t, map[string]any{"identity": "pasted", "approvers": "alice"}, asItIs)
-	p.saves.begin()
+	begin(p)
 	saved := make(chan *model.AppError)
 	go func() { saved <- s.save(map[string]any{"identity": "pasted", "approvers": "bob"}, nil) }()
 	// It has not asked yet what is stored, and will see what is stored now.
@@ -421,10 +421,38 @@ func TestWhoSavesWhileThePluginDoesWaitsUntilItHas(t *testing.T) {
 	before := checkTimeout
 	checkTimeout = 10 * time.Millisecond
 	defer func() { checkTimeout = before }()
-	p.saves.begin()
+	begin(p)
 	if appErr := s.save(map[string]any{"approvers": "bob"}, nil); appErr != nil {
 		t.Error(appErr)
 	}
+	p.saves.end()
+}
+
+// begin waits until the plugin may save.
+func begin(p *Plugin) {
+	for !p.saves.begin() {
+		time.Sleep(p.saves.rest())
+	}
+}
+
+func TestThePluginSavesNothingWhileSomebodyElsesSaveIsBeingCheckedOrWritten(t *testing.T) {
+	_, p, _ := withChecker(t, map[string]any{"identity": "pasted"}, asItIs)
+	begin(p)
+	p.saves.end()
+	p.saves.enter()
+	p.saves.enter()
+	if p.saves.begin() || p.saves.rest() <= 0 {
+		t.Error("two others are saving")
+	}
+	p.saves.passed()
+	if p.saves.begin() || p.saves.rest() <= 0 {
+		t.Error("another one is saving")
+	}
+	p.saves.passed()
+	if p.saves.begin() {
+		t.Error("what was checked just now may not be written yet")
+	}
+	begin(p)
 	p.saves.end()
 }
 
@@ -485,10 +513,15 @@ func TestSealingNeverUndoesWhatAnotherNodeSavesMeanwhile(t *testing.T) {
 func TestSealingThatFailsIsToldInTheLog(t *testing.T) {
 	s, p, _ := withChecker(t, map[string]any{"identity": "pasted"}, asItIs)
 	due := []sealed{{key: "identity", pasted: "pasted", text: "sealed:v1:"}}
+	seal := func() {
+		begin(p)
+		defer p.saves.end()
+		p.seal(due)
+	}
 	s.set(func() { s.saveFails = true })
-	p.seal(due)
+	seal()
 	s.set(func() { s.saveFails, s.noConfig = false, true })
-	p.seal(due)
+	seal()
 	if len(s.logged("could not be sealed")) != 2 || s.stored("identity") != "pasted" {
 		t.Errorf("the log says %v", s.logged(""))
 	}
@@ -497,7 +530,7 @@ func TestSealingThatFailsIsToldInTheLog(t *testing.T) {
 		t.Error("it is still taken for the plugin's own save")
 	}
 	s.set(func() { s.noConfig = false })
-	p.seal(due)
+	seal()
 	if s.stored("identity") != "sealed:v1:" {
 		t.Errorf("the identity is %v", s.stored("identity"))
 	}

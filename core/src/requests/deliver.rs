@@ -385,15 +385,18 @@ pub(crate) fn is_to_be_replaced<W: World>(lane: &Lane<W>, before: &Record, now: 
 pub(crate) async fn disarm<W: World>(lane: &Lane<W>, record: &mut Record) -> Result<(), HostError> {
     let mattermost = lane.world.mattermost();
     for retired in record.retired.clone().into_iter().filter(|retired| retired.rests.is_none()) {
-        let posts = if retired.post_id.is_empty() {
-            left_by(lane, record, &retired).await?
-        } else {
+        // Beside the post that is written down there may be copies that are not.
+        let mut posts = match retired.since {
+            Some(_) => left_by(lane, record, &retired).await?,
+            None => Vec::new(),
+        };
+        if !retired.post_id.is_empty() && posts.iter().all(|post| post.id != retired.post_id) {
             match mattermost.get_post(&retired.post_id).await {
-                Ok(post) => vec![post],
-                Err(HostError::NotFound(_)) => Vec::new(),
+                Ok(post) => posts.push(post),
+                Err(HostError::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }
-        };
+        }
         let mut rests = None;
         for post in posts.into_iter().filter(|post| post.delete_at == 0) {
             rests = take_buttons(lane, &retired, post).await?.or(rests);

@@ -34,6 +34,7 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("while a part of a request cannot be written into the thread it cannot be approved", part_not_written),
     ("a new bot posts every open request anew, and takes the buttons from the old posts", new_bot),
     ("what was decided while another bot took over loses its buttons, and is finished", decided_under_another_bot),
+    ("a copy that an earlier bot left beside its post loses its buttons as well", copy_of_another_bot),
     ("without chance nothing is decided", no_chance),
     ("a personal access token and an OAuth app decide nothing", foreign_sessions),
     ("settings that have nothing to do with the connection touch neither it nor the watch", unconcerned_settings),
@@ -435,6 +436,23 @@ fn new_bot() -> Vec<String> {
     click(&mut script, "alice", &new, "Approve");
     expect(&sim, "the new post does not decide", state(&sim, "open") == Some(State::Approved));
     sim.violations.borrow().clone()
+}
+
+fn copy_of_another_bot() -> Vec<String> {
+    let (mut script, sim) = plain();
+    teleport::file_as(&sim, request(&sim, "open", &["dba"]), 10 * HOUR);
+    script.run_until(DAWN + 10_000);
+    script.crash(0);
+    let copy = root(&sim, "open");
+    sim.mattermost.borrow_mut().create(sim.now(), copy);
+    sim.mattermost.borrow_mut().bot = "another-bot";
+    script.bot = "another-bot";
+    script.start(0);
+    script.run_until(DAWN + 100_000);
+    let old = roots(&sim, "open").into_iter().filter(|post| post.user_id == "bot").collect::<Vec<_>>();
+    expect(&sim, &format!("{} old posts", old.len()), old.len() == 2);
+    expect(&sim, "an old post has buttons", old.iter().all(|post| buttons(post).is_empty()));
+    end(&script, &sim)
 }
 
 fn decided_under_another_bot() -> Vec<String> {
