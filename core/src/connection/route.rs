@@ -95,6 +95,9 @@ pub(crate) fn detour(facts: &RouteFacts) -> String {
     in_words(facts).filter(|_| !straight).map(|words| format!(", {words}")).unwrap_or_default()
 }
 
+/// What to do where there should be no load balancer.
+const OTHERWISE: &str = "If there should be no load balancer, check the address: where it is a proxy without TLS routing (before Teleport 8), give the auth server, port 3025.";
+
 /// What a failure means that is about what is before Teleport, and what to do; none for other failures. `detail` is harmless
 /// Markdown.
 pub(crate) fn explain(address: &str, failure: bridge::Failure, detail: &str) -> Option<Trouble> {
@@ -103,13 +106,13 @@ pub(crate) fn explain(address: &str, failure: bridge::Failure, detail: &str) -> 
     );
     let message = match failure {
         bridge::Failure::LoadBalancer => format!(
-            "{between}. If it is a load balancer before Teleport's proxy, set \"Connection upgrade\" to auto. Otherwise check the address, or give the auth server's (port 3025)."
+            "{between}. If it is a load balancer before Teleport's proxy, set \"Connection upgrade\" to auto. {OTHERWISE}"
         ),
         bridge::Failure::UpgradeRefused => format!(
-            "{between}. It does not take Teleport's connection upgrade ({detail}). That needs a proxy of this cluster behind it, of Teleport 13 or later and with `proxy_listener_mode: multiplex`, and a load balancer that lets WebSockets through at /webapi/connectionupgrade. Otherwise check the address, or give the auth server's (port 3025)."
+            "{between}. It does not take Teleport's connection upgrade ({detail}). That needs a proxy of this cluster behind it, of Teleport 13 or later and with `proxy_listener_mode: multiplex`, and a load balancer that lets WebSockets through at /webapi/connectionupgrade. {OTHERWISE}"
         ),
         bridge::Failure::LoadBalancerCertificate => format!(
-            "{between}. The Mattermost server does not trust its certificate ({detail}). If the certificate is from an authority of your own, give that in \"Load balancer certificate authority\". If it has expired or is for another name, renew it. If there should be no load balancer, check the address."
+            "{between}. The Mattermost server does not trust its certificate ({detail}). If the certificate is from an authority of your own, give that in \"Load balancer certificate authority\". If it has expired or is for another name, renew it. {OTHERWISE}"
         ),
         _ => return None,
     };
