@@ -307,6 +307,7 @@ pub(crate) async fn open<W: World>(lane: &Lane<W>, cluster: &str, epoch: u64) ->
                     && !record.requester_due
                     && !record.digest.is_empty()
                     && record.is_disarmed()
+                    && !deliver::has_to_replace(lane, record)
                     && record.postings.iter().all(|posting| deliver::is_settled(lane, record, posting));
                 let mut everywhere = true;
                 if stored.record.outcome == Outcome::Pending {

@@ -375,6 +375,12 @@ pub(crate) fn replace_deleted<W: World>(lane: &Lane<W>, record: &mut Record, now
     any
 }
 
+/// Whether posts were found deleted that others are to take the place of.
+pub(crate) fn has_to_replace<W: World>(lane: &Lane<W>, record: &Record) -> bool {
+    let pending = record.outcome == Outcome::Pending;
+    lane.settings().repost_deleted && pending && record.postings.iter().any(Posting::is_deleted)
+}
+
 /// Whether a post was found deleted just now that another one may take the place of.
 pub(crate) fn is_to_be_replaced<W: World>(lane: &Lane<W>, before: &Record, now: &Record) -> bool {
     let deleted = |record: &Record| record.postings.iter().filter(|posting| posting.is_deleted()).count();

@@ -33,6 +33,7 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("what the plugin writes itself is not looked at again", own_writes),
     ("an edit that another node hears of is mended by the one that leads", edited_elsewhere),
     ("a deleted post is let be and named in the status, or posted again where the settings say so", deleted),
+    ("a post that was found deleted before a restart is posted again after it", deleted_before),
     ("requests are posted on to a channel or team that has another name, and the admins hear of it once", renamed),
     ("what was told as expired stays so on a node whose clock is a little behind", expired_on_both),
 ];
@@ -324,6 +325,20 @@ fn deleted() -> Vec<String> {
     }
     all.retain(|violation| !violation.contains("is pending but has no post"));
     all
+}
+
+fn deleted_before() -> Vec<String> {
+    let (mut script, sim) = plain();
+    teleport::file_as(&sim, request(&sim, "one", &["dba"]), 10 * HOUR);
+    script.run_until(DAWN + 10_000);
+    delete(&mut script, "one");
+    expect(&sim, "it was posted again at once", live(&sim, "one") == 0);
+    script.crash(0);
+    script.repost = true;
+    script.start(0);
+    script.run_until(sim.now() + 20_000);
+    expect(&sim, "it was not posted again", live(&sim, "one") == 1);
+    end(&script, &sim)
 }
 
 fn renamed() -> Vec<String> {
