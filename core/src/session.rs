@@ -313,7 +313,7 @@ async fn try_update<T: Teleport>(teleport: &T) -> Result<(), TeleportError> {
 }
 
 /// What tells, of an answer about a request that does not exist, that we may not do this or that nobody has answered.
-fn refused(answer: Result<(), TeleportError>) -> Result<(), TeleportError> {
+pub(crate) fn refused(answer: Result<(), TeleportError>) -> Result<(), TeleportError> {
     match answer {
         Err(
             error @ (TeleportError::Denied(_)

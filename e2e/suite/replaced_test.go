@@ -44,7 +44,7 @@ func (s *scene) replace(id, role string) {
 func TestADialogOpenedForOneRequestDoesNotDecideAnotherOfTheSameID(t *testing.T) {
 	onOld(t, func(s *scene) {
 		s.connect(s.settings().With("AskReason", "both"))
-		for _, button := range []string{stage.Approve, stage.Deny} {
+		for _, button := range []string{stage.Approve, stage.DenyWithReason} {
 			id := uuid.NewString()
 			s.fileAs(id, "prod-read")
 			post := s.waitForText(id, "prod-read")

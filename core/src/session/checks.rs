@@ -5,7 +5,7 @@ use crate::authority;
 use crate::cluster::Lane;
 use crate::mattermost::LogLevel;
 use crate::messages::code;
-use crate::teleport::{AccessRequest, ServerInfo, Teleport, TeleportError, fields};
+use crate::teleport::{AccessRequest, Rights, ServerInfo, Teleport, TeleportError, fields};
 use crate::world::World;
 
 /// Whether the server is of the cluster whose certificate authority we trust. TLS proves it only where Teleport itself is
@@ -29,8 +29,12 @@ pub(crate) fn check_cluster(trusted: &str, server: &ServerInfo) -> Result<(), Tr
 pub(crate) async fn not_shown<T: Teleport>(teleport: &T) -> Result<Option<&'static str>, TeleportError> {
     match teleport.rights().await {
         Ok(rights) => Ok(authority::blind(&rights)),
-        // Servers that do not tell rights say what is missing by themselves.
-        Err(TeleportError::Unimplemented(_)) => Ok(None),
+        // What servers do not tell of rights shows when one is used.
+        Err(TeleportError::Unimplemented(_)) => match super::refused(teleport.may_list().await) {
+            Ok(()) => Ok(None),
+            Err(TeleportError::Denied(_)) => Ok(authority::blind(&Rights::default())),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     }
 }
