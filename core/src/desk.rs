@@ -1220,7 +1220,7 @@ async fn show<W: World>(
         posting.gone = !record.look_again;
         return Ok(());
     }
-    deliver::write(lane, record, posting).await
+    deliver::write(lane, cluster, record, posting).await
 }
 
 /// Puts the news that are to be told into the post's thread, or tells the requester. `maybe`: they may stand there already.

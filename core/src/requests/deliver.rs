@@ -126,9 +126,19 @@ pub(crate) fn is_settled<W: World>(lane: &Lane<W>, record: &Record, posting: &Po
 }
 
 /// Makes the post, or writes it again, and reads it back. Where what stands there is not what was sent, it offers less.
-pub(crate) async fn write<W: World>(lane: &Lane<W>, record: &Record, posting: &mut Posting) -> Result<(), HostError> {
+pub(crate) async fn write<W: World>(
+    lane: &Lane<W>,
+    cluster: &str,
+    record: &Record,
+    posting: &mut Posting,
+) -> Result<(), HostError> {
     let mattermost = lane.world.mattermost();
     loop {
+        // Settings that were saved in this moment begin everything anew: what would be written now would name no cluster, or
+        // another one, and nobody would find it again.
+        if *lane.cluster.desk.cluster.borrow() != cluster {
+            return Err(HostError::Unavailable("the settings have changed meanwhile".to_owned()));
+        }
         let (offers, why) = offer(lane, record, posting);
         let site = Site { offers, why, ..site(lane, record) };
         // What was settled before another bot could post it anew is told by the post that there is, in its author's name.

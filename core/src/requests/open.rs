@@ -5,7 +5,7 @@
 //! finished. So whatever a crash leaves half done is found.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::lock::Mutex;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub(crate) struct OpenIndex {
     writing: Mutex<()>,
     pages: RefCell<Vec<Page>>,
     /// In which page an id is.
-    place: RefCell<HashMap<String, usize>>,
+    place: RefCell<BTreeMap<String, usize>>,
 }
 
 /// A page, as it is stored.
@@ -195,7 +195,7 @@ impl OpenIndex {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<(), HostError> {
         let _alone = self.writing.lock().await;
-        let mut of_page: HashMap<usize, Vec<&String>> = HashMap::new();
+        let mut of_page: BTreeMap<usize, Vec<&String>> = BTreeMap::new();
         for id in ids.iter().filter(|id| !wanted(id)) {
             // From here on whoever wants it adds it again, after this.
             if let Some(number) = self.place.borrow_mut().remove(id) {
@@ -286,7 +286,7 @@ mod tests {
 
     #[derive(Default)]
     struct Memory {
-        values: RefCell<HashMap<String, Vec<u8>>>,
+        values: RefCell<BTreeMap<String, Vec<u8>>>,
         /// The next write takes effect, and its answer is lost.
         loses: std::cell::Cell<bool>,
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use teleport_access_core::audit::{self, Entry};
 use teleport_access_core::ledger::Record;
 use teleport_access_core::mattermost::Post;
-use teleport_access_core::messages::{NEWS_PROP, REQUEST_PROP};
+use teleport_access_core::messages::{CLUSTER_PROP, NEWS_PROP, REQUEST_PROP};
 use teleport_access_core::requests::digest;
 use teleport_access_core::teleport::{AccessRequest, State};
 
@@ -178,6 +178,14 @@ pub fn at_rest(script: &Script) {
         if !sim.teleport.borrow().applied.iter().any(|applied| applied.request_id == entry.request_id) {
             sim.violation(format!("the audit trail tells of a decision that never was: {entry:?}"));
         }
+    }
+    let nameless = |post: &&Post| {
+        post.user_id == script.bot
+            && post.props.contains_key(REQUEST_PROP)
+            && post.props.get(CLUSTER_PROP).is_none_or(String::is_empty)
+    };
+    if let Some(post) = mattermost.posts.values().find(nameless) {
+        sim.violation(format!("{} does not say of which cluster its request is", post.id));
     }
     let index: String = mattermost
         .kv
