@@ -884,11 +884,13 @@ async fn handle<W: World>(lane: &Lane<W>, id: &str, epoch: u64) -> Result<(), Fa
         record.look_again = true;
     }
     changed |= look || half_done;
+    // What is back is there again for all that follows: an earlier bot may have posted it.
+    let mut rested = lane.cluster.desk.resting.settle(record);
     changed |= deliver::retire(lane, record, now);
     changed |= deliver::replace_deleted(lane, record, now);
     let (fresh, unreachable) =
         if outcome == Outcome::Pending { intend(lane, record, now).await } else { Default::default() };
-    let rested = lane.cluster.desk.resting.settle(record);
+    rested.add(lane.cluster.desk.resting.settle(record));
     changed |= !fresh.is_empty() || rested.changed;
     if let Some(minutes) = record.reminder_due(&settings.reminders, now) {
         record.reminded.push(minutes);

@@ -143,6 +143,14 @@ pub(crate) struct Settled {
     pub(crate) back: HashSet<String>,
 }
 
+impl Settled {
+    /// Takes what was found besides.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.changed |= more.changed;
+        self.back.extend(more.back);
+    }
+}
+
 /// Why a pending request stands nowhere, where that is because all of its posts rest: nobody can decide it in Mattermost.
 #[must_use]
 pub fn stands_nowhere(record: &Record) -> Option<Rest> {
