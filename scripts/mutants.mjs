@@ -62,6 +62,8 @@ const mutants = [
     '&& let Some(cure) = not_shown(&way.teleport).await?', '&& let Some(cure) = not_shown(&way.teleport).await?.filter(|_| false)'],
   ['tell a missing right as a vanished request', 'decision/execution.rs',
     'Err(TeleportError::NotFound(_)) => super::admission::gone(authorized).await,', ''],
+  ['retire posts before they wake', 'desk.rs',
+    'let mut rested = lane.cluster.desk.resting.settle(record);\n    changed |= deliver::retire(lane, record, now);', 'changed |= deliver::retire(lane, record, now);\n    let mut rested = lane.cluster.desk.resting.settle(record);'],
   ['forget what was found deleted before a restart', 'desk.rs',
     '&& !deliver::has_to_replace(lane, record)', ''],
   ['take the buttons from one post of an earlier bot only', 'requests/deliver.rs',

@@ -34,6 +34,7 @@ pub const SCENES: &[(&str, Scene)] = &[
     ("an edit that another node hears of is mended by the one that leads", edited_elsewhere),
     ("a deleted post is let be and named in the status, or posted again where the settings say so", deleted),
     ("a post that was found deleted before a restart is posted again after it", deleted_before),
+    ("what an earlier bot left in an archived channel loses its buttons when the channel is back", left_at_rest),
     ("requests are posted on to a channel or team that has another name, and the admins hear of it once", renamed),
     ("what was told as expired stays so on a node whose clock is a little behind", expired_on_both),
 ];
@@ -338,6 +339,34 @@ fn deleted_before() -> Vec<String> {
     script.start(0);
     script.run_until(sim.now() + 20_000);
     expect(&sim, "it was not posted again", live(&sim, "one") == 1);
+    end(&script, &sim)
+}
+
+/// It was made, and nobody lived to write that down.
+fn left_at_rest() -> Vec<String> {
+    let (mut script, sim) = plain();
+    teleport::file_as(&sim, request(&sim, "one", &["dba"]), 10 * HOUR);
+    script.run_until(DAWN + 10_000);
+    script.crash(0);
+    archive(&sim, true);
+    {
+        let mut server = sim.mattermost.borrow_mut();
+        let stored = server.kv.get_mut("request:tp:one").unwrap();
+        let mut record: serde_json::Value = serde_json::from_slice(&stored.0).unwrap();
+        let posting = &mut record["postings"][0];
+        posting["post_id"] = serde_json::Value::Null;
+        posting["rests"] = "archived".into();
+        stored.0 = record.to_string().into_bytes();
+        server.bot = "another-bot";
+    }
+    script.bot = "another-bot";
+    script.start(0);
+    script.run_until(sim.now() + 100_000);
+    archive(&sim, false);
+    script.run_until(sim.now() + 100_000);
+    let all = roots(&sim, "one");
+    let bare = all.iter().filter(|post| buttons(post).is_empty()).count();
+    expect(&sim, &format!("{bare} of {} posts have no buttons", all.len()), all.len() == 2 && bare == 1);
     end(&script, &sim)
 }
 
