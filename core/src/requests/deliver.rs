@@ -431,16 +431,23 @@ async fn take_buttons<W: World>(lane: &Lane<W>, retired: &Retired, post: Post) -
     let mattermost = lane.world.mattermost();
     let mut bare = Post { user_id: retired.bot.clone(), ..post };
     bare.attachments.iter_mut().for_each(|attachment| attachment.actions.clear());
-    let error = match mattermost.update_post(bare).await {
-        Ok(_) => return Ok(None),
-        Err(error @ HostError::Unavailable(_)) => return Err(error),
-        Err(error) => error,
+    let mut again = true;
+    let error = loop {
+        let error = match mattermost.update_post(bare.clone()).await {
+            Ok(_) => return Ok(None),
+            Err(error @ HostError::Unavailable(_)) => return Err(error),
+            Err(error) => error,
+        };
+        if !retired.channel_id.is_empty()
+            && let Some(why) = resting::of_channel(mattermost, &retired.channel_id).await?
+        {
+            return Ok(Some(why));
+        }
+        // Its channel may have come back in this moment.
+        if !std::mem::take(&mut again) {
+            break error;
+        }
     };
-    if !retired.channel_id.is_empty()
-        && let Some(why) = resting::of_channel(mattermost, &retired.channel_id).await?
-    {
-        return Ok(Some(why));
-    }
     // It keeps buttons that decide nothing, as its author is not the bot any more.
     lane.log(
         LogLevel::Warn,
